@@ -1,0 +1,93 @@
+"""Installs, upgrades and removes the catalog: one script, whether the CLI or Alembic runs it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from psycopg import Connection
+from psycopg import errors as pg_errors
+
+from pgvec_versions import sqlfiles
+from pgvec_versions.errors import CatalogMismatch, CatalogNotInstalled, RequirementMissing, translated
+
+__all__ = [
+    "downgrade_script",
+    "install",
+    "installed_version",
+    "require_catalog",
+    "uninstall",
+    "upgrade_script",
+]
+
+
+def upgrade_script(installed: int, version: int) -> str:
+    """The SQL that brings the catalog from ``installed`` (0: none) to ``version``."""
+    ups = [sqlfiles.catalog_up(number) for number in range(installed + 1, version + 1)]
+    return "\n".join([sqlfiles.step("begin"), *ups, sqlfiles.objects(), sqlfiles.step("end")])
+
+
+def downgrade_script(installed: int, version: int) -> str:
+    """The SQL that takes the catalog from ``installed`` down to ``version`` (0: nothing left)."""
+    return "\n".join(sqlfiles.catalog_down(number) for number in range(installed, version, -1))
+
+
+def installed_version(connection: Connection[Any]) -> int:
+    """The catalog version in this database, 0 when there is none."""
+    with translated(), connection.cursor() as cursor:
+        row = cursor.execute(sqlfiles.query("catalog_exists")).fetchone()
+        if row is None or not row[0]:
+            return 0
+        row = cursor.execute(sqlfiles.query("installed_version")).fetchone()
+        return int(row[0]) if row and row[0] is not None else 0
+
+
+def require_catalog(connection: Connection[Any]) -> None:
+    """Raises ``CatalogNotInstalled`` or ``CatalogMismatch`` unless package and catalog fit."""
+    found, wanted = installed_version(connection), sqlfiles.latest_catalog_version()
+    if found == 0:
+        raise CatalogNotInstalled("the pgvec catalog is not in this database.", hint="Run: pgvec init")
+    if found != wanted:
+        raise _mismatch(found, wanted)
+
+
+def _mismatch(found: int, wanted: int) -> CatalogMismatch:
+    newer = found > wanted
+    return CatalogMismatch(
+        f"the catalog in this database has version {found}, this package brings {wanted}.",
+        hint="Upgrade the package: pip install -U pgvec-versions" if newer else "Run: pgvec init",
+        detail={"installed": found, "package": wanted},
+    )
+
+
+def install(connection: Connection[Any], version: int | None = None) -> tuple[int, int]:
+    """Installs the catalog or upgrades it to ``version`` (the newest by default).
+
+    Effects: one transaction; creates the extension ``vector`` if it is not there; functions and
+    views are replaced every time, frozen catalog versions run once.
+    Returns the version before and after.
+    Raises: RequirementMissing, CatalogMismatch (a newer catalog), NotPermitted.
+    """
+    wanted = sqlfiles.latest_catalog_version() if version is None else version
+    with translated(), connection.transaction():
+        try:
+            connection.execute(sqlfiles.step("extension").encode())
+        except (pg_errors.FeatureNotSupported, pg_errors.UndefinedFile) as exc:
+            raise RequirementMissing(
+                "pgvector is not installed on this server.",
+                hint="Install the package (Debian: postgresql-NN-pgvector), 0.8.0 or later; then run: pgvec init",
+                detail={"requirement": "vector"},
+                sqlstate=exc.sqlstate,
+            ) from exc
+        found = installed_version(connection)
+        if found > wanted:
+            raise _mismatch(found, wanted)
+        connection.execute(upgrade_script(found, wanted).encode())
+    return found, wanted
+
+
+def uninstall(connection: Connection[Any]) -> None:
+    """Takes the catalog away, if no collection is left. Raises CatalogMismatch (PV008) if one is."""
+    with translated(), connection.transaction():
+        found = installed_version(connection)
+        if found:
+            connection.execute(downgrade_script(found, 0).encode())

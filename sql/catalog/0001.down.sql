@@ -1,0 +1,20 @@
+-- Takes catalog version 1 away: nothing of ours is left. The extension vector stays, it is the host's.
+-- Raises PV008 while a collection exists.
+
+DO $$
+DECLARE
+    kept text := (SELECT string_agg(c.collection, ', ' ORDER BY c.collection) FROM pgvec.collection c);
+BEGIN
+    IF kept IS NOT NULL THEN
+        RAISE EXCEPTION 'the catalog is in use: collection % still exists.', kept
+            USING ERRCODE = 'PV008', DETAIL = jsonb_build_object('collections', kept)::text,
+                  HINT = 'Drop it first, with all its chunks: SELECT pgvec.drop_collection(''…'');';
+    END IF;
+    IF to_regproc('cron.unschedule') IS NOT NULL THEN
+        PERFORM pgvec.unschedule_retirement();
+    END IF;
+END
+$$;
+
+DROP SCHEMA pgvec_leaves;
+DROP SCHEMA pgvec CASCADE;

@@ -1,0 +1,139 @@
+-- Catalog version 1: the schemas and the tables. Frozen once released; functions and views live
+-- beside it in sql/functions and sql/views and are replaced on every upgrade.
+-- Raises PV010 when PostgreSQL or pgvector is missing or too old.
+
+DO $$
+DECLARE
+    vector_version text := (SELECT e.extversion FROM pg_catalog.pg_extension e WHERE e.extname = 'vector');
+BEGIN
+    IF current_setting('server_version_num')::int < 150000 THEN
+        RAISE EXCEPTION 'PostgreSQL % is too old: pgvec needs 15 or later.', current_setting('server_version')
+            USING ERRCODE = 'PV010', DETAIL = jsonb_build_object('requirement', 'postgresql', 'found', current_setting('server_version'), 'needed', '15')::text;
+    END IF;
+    IF vector_version IS NULL THEN
+        RAISE EXCEPTION 'the extension vector is not in this database.'
+            USING ERRCODE = 'PV010', DETAIL = jsonb_build_object('requirement', 'vector', 'found', NULL, 'needed', '0.8.0')::text,
+                  HINT = 'Install pgvector 0.8.0 or later on the server, then: CREATE EXTENSION vector;';
+    END IF;
+    IF string_to_array(regexp_replace(vector_version, '[^0-9.].*', ''), '.')::int[] < ARRAY[0, 8, 0] THEN
+        RAISE EXCEPTION 'pgvector % is too old: pgvec needs 0.8.0 or later.', vector_version
+            USING ERRCODE = 'PV010', DETAIL = jsonb_build_object('requirement', 'vector', 'found', vector_version, 'needed', '0.8.0')::text,
+                  HINT = 'Install a newer pgvector on the server, then: ALTER EXTENSION vector UPDATE;';
+    END IF;
+END
+$$;
+
+CREATE SCHEMA pgvec;
+COMMENT ON SCHEMA pgvec IS 'pgvec-versions: the catalog and the functions';
+CREATE SCHEMA pgvec_leaves;
+COMMENT ON SCHEMA pgvec_leaves IS 'pgvec-versions: one partition a model version';
+
+CREATE TABLE pgvec.catalog_version (
+    version integer PRIMARY KEY,
+    installed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    installed_by text NOT NULL DEFAULT session_user
+);
+COMMENT ON TABLE pgvec.catalog_version IS 'the catalog versions that were installed; the highest is the present one';
+
+CREATE TABLE pgvec.collection (
+    collection text PRIMARY KEY CHECK (collection ~ '^[a-z_][a-z0-9_]{0,39}$'),
+    host_schema text NOT NULL,
+    distance text NOT NULL CHECK (distance IN ('cosine', 'l2', 'inner_product')),
+    storage text NOT NULL CHECK (storage IN ('vector', 'halfvec')),
+    id_type text NOT NULL CHECK (id_type IN ('uuid', 'bigint', 'text')),
+    retire_after interval NOT NULL CHECK (retire_after >= interval '0'),
+    require_query_version boolean NOT NULL,
+    follow_while_draining boolean NOT NULL,
+    epoch bigint NOT NULL DEFAULT 1,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+COMMENT ON COLUMN pgvec.collection.epoch IS
+    'counts changes of the set of live versions; a REPEATABLE READ writer with an older snapshot fails with 40001';
+
+CREATE TABLE pgvec.model_version (
+    collection text NOT NULL REFERENCES pgvec.collection ON DELETE CASCADE,
+    model_version text NOT NULL CHECK (model_version ~ '^[A-Za-z0-9][A-Za-z0-9._-]*$'),
+    state text NOT NULL DEFAULT 'building'
+        CHECK (state IN ('building', 'ready', 'active', 'draining', 'retired', 'abandoned')),
+    dimensions integer NOT NULL CHECK (dimensions > 0),
+    embedder jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(embedder) = 'object'),
+    m integer NOT NULL CHECK (m BETWEEN 2 AND 100),
+    ef_construction integer NOT NULL CHECK (ef_construction BETWEEN 4 AND 1000),
+    leaf text NOT NULL UNIQUE,
+    pinned_view text NOT NULL,
+    follows boolean NOT NULL DEFAULT true,
+    registered_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    ready_at timestamptz,
+    activated_at timestamptz,
+    draining_at timestamptz,
+    retire_at timestamptz,
+    retired_at timestamptz,
+    abandoned_at timestamptz,
+    dropped_at timestamptz,
+    PRIMARY KEY (collection, model_version),
+    UNIQUE (collection, pinned_view),
+    CHECK (ef_construction >= 2 * m),
+    CHECK (state <> 'ready' OR (ready_at IS NOT NULL AND retire_at IS NULL)),
+    CHECK (state <> 'active' OR (activated_at IS NOT NULL AND retire_at IS NULL)),
+    CHECK (state <> 'draining' OR (draining_at IS NOT NULL AND retire_at IS NOT NULL)),
+    CHECK ((state = 'retired') = (retired_at IS NOT NULL)),
+    CHECK ((state = 'abandoned') = (abandoned_at IS NOT NULL)),
+    CHECK (state <> 'abandoned' OR retire_at IS NOT NULL),
+    CHECK (state <> 'retired' OR dropped_at IS NOT NULL),
+    CHECK (dropped_at IS NULL OR state IN ('retired', 'abandoned'))
+);
+COMMENT ON TABLE pgvec.model_version IS 'a label, its embedder and its state; rows are never deleted while the collection exists';
+COMMENT ON COLUMN pgvec.model_version.embedder IS 'the identity of the embedder: data to compare with, never code to run';
+
+-- At most one active version a collection, by the index and not by care.
+CREATE UNIQUE INDEX model_version_one_active ON pgvec.model_version (collection) WHERE state = 'active';
+
+CREATE TABLE pgvec.version_event (
+    event_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    collection text NOT NULL,
+    model_version text,
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    who text NOT NULL DEFAULT session_user,
+    verb text NOT NULL,
+    from_state text,
+    to_state text,
+    detail jsonb NOT NULL DEFAULT '{}'
+);
+COMMENT ON TABLE pgvec.version_event IS 'append-only: who changed what, when, from which state to which';
+CREATE INDEX version_event_collection ON pgvec.version_event (collection, model_version, event_id);
+
+CREATE TABLE pgvec.work_item (
+    item_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    collection text NOT NULL REFERENCES pgvec.collection ON DELETE CASCADE,
+    source_version text NOT NULL,
+    model_version text NOT NULL,
+    lo text NOT NULL,
+    hi text NOT NULL,
+    revision integer NOT NULL DEFAULT 1,
+    attempts integer NOT NULL DEFAULT 0,
+    lease uuid,
+    leased_until timestamptz,
+    last_error text,
+    set_aside_at timestamptz,
+    written_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    UNIQUE (collection, model_version, source_version, lo, hi),
+    FOREIGN KEY (collection, source_version) REFERENCES pgvec.model_version,
+    FOREIGN KEY (collection, model_version) REFERENCES pgvec.model_version
+);
+COMMENT ON TABLE pgvec.work_item IS
+    'chunk ids lo to hi of source_version that must still be made the same in model_version';
+COMMENT ON COLUMN pgvec.work_item.written_at IS 'when the change that asked for this was made';
+COMMENT ON COLUMN pgvec.work_item.set_aside_at IS 'failed too often: waits for an operator, blocks ready';
+CREATE INDEX work_item_claim ON pgvec.work_item (collection, model_version, item_id) WHERE set_aside_at IS NULL;
+CREATE INDEX work_item_source ON pgvec.work_item (collection, source_version);
+
+CREATE TABLE pgvec.collection_grant (
+    collection text NOT NULL REFERENCES pgvec.collection ON DELETE CASCADE,
+    grantee text NOT NULL,
+    privilege text NOT NULL CHECK (privilege IN ('read', 'write', 'worker')),
+    granted_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (collection, grantee, privilege)
+);
+COMMENT ON TABLE pgvec.collection_grant IS 'who may do what; given again to every new leaf and view';
+
+INSERT INTO pgvec.catalog_version (version) VALUES (1);

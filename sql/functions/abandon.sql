@@ -1,0 +1,13 @@
+-- Gives up a version that was never active: it stops following, its pinned view and its work go now,
+-- its leaf goes with the next retire_due. Raises PV001, PV002, PV005 (active, draining or gone).
+CREATE OR REPLACE FUNCTION pgvec.abandon(collection text, model_version text)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pgvec.get_version(collection, model_version);
+    PERFORM pgvec.lock_chunk_table(collection);
+    UPDATE pgvec.collection c SET epoch = c.epoch + 1 WHERE c.collection = abandon.collection;
+    PERFORM pgvec.change_state(collection, model_version, 'abandon', '{building,ready}', 'abandoned');
+    PERFORM pgvec.drop_pinned_view(collection, model_version);
+    DELETE FROM pgvec.work_item w WHERE w.collection = abandon.collection AND w.model_version = abandon.model_version;
+END
+$$;

@@ -1,0 +1,42 @@
+-- The guard in every view. Promise: true, or an error; a row of one version is never compared with
+-- another version's query. It compares with the setting pgvec.query_version.<collection>:
+--   equal                    true
+--   'any'                    true: this session compares no vectors
+--   another version          PV011
+--   not set                  PV012, unless the collection does not require it, or the view is pinned (its name says it)
+-- and raises 40001 when the transaction's snapshot is older than the state this view was made for: such a
+-- snapshot may see the leaf empty.
+-- Stable with constant arguments: one One-Time Filter a query, not a call a row.
+CREATE OR REPLACE FUNCTION pgvec.assert_query_version(collection text, model_version text, pinned boolean DEFAULT false)
+RETURNS boolean LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+DECLARE
+    declared CONSTANT text := nullif(current_setting('pgvec.query_version.' || collection, true), '');
+    v record;
+BEGIN
+    SELECT k.state, c.require_query_version INTO v
+      FROM pgvec.model_version k JOIN pgvec.collection c ON c.collection = k.collection
+     WHERE k.collection = assert_query_version.collection AND k.model_version = assert_query_version.model_version;
+    IF v.state IS DISTINCT FROM 'active' AND NOT (pinned AND v.state IN ('ready', 'draining')) THEN
+        RAISE EXCEPTION USING ERRCODE = '40001',
+            MESSAGE = format('this transaction began before %s of %s was %s: its snapshot does not show that version whole.', model_version, collection, CASE WHEN pinned THEN 'ready' ELSE 'active' END),
+            DETAIL = jsonb_build_object('collection', collection, 'model_version', model_version)::text,
+            HINT = 'Run the transaction again.';
+    END IF;
+    IF declared = model_version OR declared = 'any' THEN
+        RETURN true;
+    END IF;
+    IF declared IS NULL THEN
+        IF pinned OR NOT v.require_query_version THEN
+            RETURN true;
+        END IF;
+        RAISE EXCEPTION USING ERRCODE = 'PV012',
+            MESSAGE = format('this session did not say which model version made its query vector; %s is on %s.', collection, model_version),
+            DETAIL = jsonb_build_object('collection', collection, 'active', model_version, 'query_version', NULL)::text,
+            HINT = format('If %1$s made it: SET pgvec.query_version.%2$s = %3$L; (SET LOCAL in a transaction). If no vectors are compared: SET pgvec.query_version.%2$s = ''any'';', model_version, collection, model_version);
+    END IF;
+    RAISE EXCEPTION USING ERRCODE = 'PV011',
+        MESSAGE = format('the query vector is of %s, the rows are of %s: they cannot be compared.', declared, model_version),
+        DETAIL = jsonb_build_object('collection', collection, 'active', CASE WHEN pinned THEN NULL ELSE model_version END, 'model_version', model_version, 'query_version', declared)::text,
+        HINT = format('Embed the query with %s and declare it, or read the version %s by its pinned view or pgvec.nearest.', model_version, declared);
+END
+$$;

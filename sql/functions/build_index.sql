@@ -1,0 +1,50 @@
+-- Builds the version's HNSW index, after the load. All or nothing. Writers never wait for it: while it
+-- runs, changes for this version become work items. maintenance_work_mem and parallel_workers hold
+-- for this build only; below pgvector 0.8.2 it runs without parallel workers (CVE-2026-3172).
+-- Returns true when it built, false when a valid index stood there already.
+-- Raises PV001, PV002, PV005 (not live), PV009 (another session builds it).
+CREATE OR REPLACE FUNCTION pgvec.build_index(collection text, model_version text, maintenance_work_mem text DEFAULT NULL, parallel_workers integer DEFAULT NULL)
+RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    c pgvec.collection := pgvec.get_collection(collection);
+    v pgvec.model_version := pgvec.get_version(collection, model_version);
+    vectors text := pgvec.vector_schema();
+    lock_key integer;
+    old_memory text := current_setting('maintenance_work_mem');
+    old_workers text := current_setting('max_parallel_maintenance_workers');
+    began timestamptz := clock_timestamp();
+    parallel_is_safe boolean := (SELECT string_to_array(regexp_replace(e.extversion, '[^0-9.].*', ''), '.')::int[] >= ARRAY[0, 8, 2]
+                                   FROM pg_catalog.pg_extension e WHERE e.extname = 'vector');
+BEGIN
+    IF v.state NOT IN ('building', 'ready', 'active', 'draining') THEN
+        PERFORM pgvec.raise_error('PV005', format('build_index: version %s of %s is %s.', v.model_version, v.collection, v.state),
+            jsonb_build_object('collection', collection, 'model_version', model_version, 'state', v.state), 'Only a live version has an index.');
+    END IF;
+    lock_key := format('pgvec_leaves.%I', v.leaf)::regclass::oid::integer;
+    IF NOT pg_try_advisory_xact_lock(pgvec.build_lock_class() + 1, lock_key) THEN
+        PERFORM pgvec.raise_error('PV009', format('another session is building the index of %s in %s.', v.model_version, v.collection),
+            jsonb_build_object('collection', collection, 'model_version', model_version), 'Wait for it, or end it, and call again.');
+    END IF;
+    IF pgvec.index_state(v.leaf) = 'valid' THEN
+        RETURN false;
+    END IF;
+    PERFORM pg_advisory_xact_lock(pgvec.build_lock_class(), lock_key);
+    EXECUTE format('DROP INDEX IF EXISTS pgvec_leaves.%I', v.leaf || '_hnsw');
+    IF maintenance_work_mem IS NOT NULL THEN
+        PERFORM set_config('maintenance_work_mem', maintenance_work_mem, true);
+    END IF;
+    IF NOT parallel_is_safe THEN
+        PERFORM set_config('max_parallel_maintenance_workers', '0', true);
+    ELSIF parallel_workers IS NOT NULL THEN
+        PERFORM set_config('max_parallel_maintenance_workers', parallel_workers::text, true);
+    END IF;
+    EXECUTE format('CREATE INDEX %I ON pgvec_leaves.%I USING hnsw ((embedding::%I.%I(%s)) %I.%I) WITH (m = %s, ef_construction = %s) WHERE model_version = %L',
+                   v.leaf || '_hnsw', v.leaf, vectors, c.storage, v.dimensions, vectors, c.storage || CASE c.distance WHEN 'cosine' THEN '_cosine_ops' WHEN 'l2' THEN '_l2_ops' ELSE '_ip_ops' END,
+                   v.m, v.ef_construction, v.model_version);
+    EXECUTE format('ANALYZE pgvec_leaves.%I', v.leaf);
+    PERFORM set_config('maintenance_work_mem', old_memory, true), set_config('max_parallel_maintenance_workers', old_workers, true);
+    PERFORM pgvec.log_event(collection, model_version, 'build_index', v.state, v.state,
+        jsonb_build_object('seconds', round(extract(epoch FROM clock_timestamp() - began), 3), 'bytes', pg_relation_size(format('pgvec_leaves.%I', v.leaf || '_hnsw')::regclass)));
+    RETURN true;
+END
+$$;

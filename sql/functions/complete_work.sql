@@ -1,0 +1,64 @@
+-- Writes what a worker made and deletes its items, in one transaction. The vectors stand in the
+-- caller's temporary table pgvec_made (item_ids bigint[], chunk_id, content_hash bytea, embedding).
+-- Promises: only items whose lease and revision are still the claimed ones, and whose lease has not
+-- run out, are written and deleted; a vector is written only beside the very text it was made from; a
+-- chunk that was deleted meanwhile does not come back (the source row is locked FOR SHARE, so that a delete or
+-- a change of its other columns waits and then finds the new row); the later written_at wins.
+-- Shape: items completed, items fenced, rows written, rows deleted. Raises PV009 while the index is built.
+CREATE OR REPLACE FUNCTION pgvec.complete_work(collection text, source_version text, model_version text, items bigint[], revisions integer[], lease uuid)
+RETURNS TABLE (completed bigint, fenced bigint, written bigint, deleted bigint) LANGUAGE plpgsql AS $$
+DECLARE
+    c pgvec.collection := pgvec.get_collection(collection);
+    s pgvec.model_version := pgvec.get_version(collection, source_version);
+    t pgvec.model_version := pgvec.get_version(collection, model_version);
+    held bigint[];
+    fields text[];
+BEGIN
+    IF t.dropped_at IS NOT NULL OR t.state IN ('retired', 'abandoned') THEN
+        PERFORM pgvec.raise_error('PV023', format('version %s of %s is %s: nothing is written to it.', t.model_version, t.collection, t.state),
+            jsonb_build_object('collection', collection, 'model_version', model_version, 'state', t.state));
+    END IF;
+    IF NOT pg_try_advisory_xact_lock_shared(pgvec.build_lock_class(), format('pgvec_leaves.%I', t.leaf)::regclass::oid::integer) THEN
+        PERFORM pgvec.raise_error('PV009', format('the index of %s in %s is being built.', t.model_version, t.collection),
+            jsonb_build_object('collection', collection, 'model_version', model_version), 'The work waits until the build has ended.');
+    END IF;
+    SELECT coalesce(array_agg(k.item_id), '{}') INTO held
+      FROM (SELECT w.item_id FROM pgvec.work_item w JOIN unnest(items, revisions) u(item_id, revision) ON u.item_id = w.item_id AND u.revision = w.revision
+             WHERE w.lease = complete_work.lease AND w.leased_until > clock_timestamp() ORDER BY w.item_id FOR UPDATE OF w) k;
+    completed := cardinality(held);
+    fenced := cardinality(items) - completed;
+    written := 0;
+    deleted := 0;
+    IF completed > 0 THEN
+        fields := pgvec.column_list(pgvec.chunk_table(collection), carried_only => true);
+        PERFORM set_config('pgvec.carrying', 'on', true);
+        EXECUTE format($q$
+            INSERT INTO pgvec_leaves.%2$I AS t (chunk_id, model_version, content, embedding, written_at, %4$s)
+            SELECT s.chunk_id, %3$L, s.content, m.embedding, s.written_at, %5$s
+              FROM pg_temp.pgvec_made m JOIN pgvec_leaves.%1$I s ON s.chunk_id = m.chunk_id AND sha256(convert_to(s.content, 'UTF8')) = m.content_hash
+             WHERE m.item_ids && $1 ORDER BY s.chunk_id FOR SHARE OF s
+            ON CONFLICT (chunk_id, model_version) DO UPDATE SET (content, embedding, written_at, %4$s) = ROW(excluded.content, excluded.embedding, excluded.written_at, %6$s)
+             WHERE (excluded.written_at, excluded.content) > (t.written_at, t.content)
+        $q$, s.leaf, t.leaf, t.model_version, array_to_string(fields, ', '),
+             (SELECT string_agg('s.' || f, ', ') FROM unnest(fields) f), (SELECT string_agg('excluded.' || f, ', ') FROM unnest(fields) f)) USING held;
+        GET DIAGNOSTICS written = ROW_COUNT;
+        -- Single items may stand for a deferred delete or a deferred change of the other columns.
+        EXECUTE format($q$
+            DELETE FROM pgvec_leaves.%2$I t USING pgvec.work_item w
+             WHERE w.item_id = ANY ($1) AND w.lo = w.hi AND t.chunk_id = w.lo::%3$s AND t.written_at <= w.written_at
+               AND NOT EXISTS (SELECT FROM pgvec_leaves.%1$I s WHERE s.chunk_id = w.lo::%3$s)
+        $q$, s.leaf, t.leaf, c.id_type) USING held;
+        GET DIAGNOSTICS deleted = ROW_COUNT;
+        EXECUTE format($q$
+            UPDATE pgvec_leaves.%2$I t SET (written_at, %4$s) = ROW(s.written_at, %5$s)
+              FROM pgvec.work_item w JOIN pgvec_leaves.%1$I s ON s.chunk_id = w.lo::%3$s
+             WHERE w.item_id = ANY ($1) AND w.lo = w.hi AND t.chunk_id = s.chunk_id AND t.content = s.content AND s.written_at > t.written_at
+               AND ROW(%5$s)::record OPERATOR(pg_catalog.*<>) ROW(%6$s)::record
+        $q$, s.leaf, t.leaf, c.id_type, array_to_string(fields, ', '),
+             (SELECT string_agg('s.' || f, ', ') FROM unnest(fields) f), (SELECT string_agg('t.' || f, ', ') FROM unnest(fields) f)) USING held;
+        PERFORM set_config('pgvec.carrying', '', true);
+        DELETE FROM pgvec.work_item w WHERE w.item_id = ANY (held);
+    END IF;
+    RETURN NEXT;
+END
+$$;

@@ -1,0 +1,75 @@
+-- Creates a collection: the chunk table (in the caller's current schema), its triggers and its
+-- empty routing view. Nothing can be written until a version is registered.
+-- Raises PV003 (name), PV004 (exists), PV007 (argument).
+CREATE OR REPLACE FUNCTION pgvec.create_collection(collection text, distance text DEFAULT 'cosine', storage text DEFAULT 'vector',
+                                                   id_type text DEFAULT 'uuid', retire_after interval DEFAULT '7 days',
+                                                   require_query_version boolean DEFAULT true, follow_while_draining boolean DEFAULT true)
+RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    host_schema text := current_schema();
+    taken text;
+    id_default text;
+    id_sequence text;
+BEGIN
+    PERFORM pgvec.check_name(collection);
+    IF host_schema IS NULL THEN
+        PERFORM pgvec.raise_error('PV007', 'the search_path names no schema that exists: there is nowhere to put the chunk table.', '{}', 'SET search_path = public;');
+    END IF;
+    IF distance IS NULL OR distance NOT IN ('cosine', 'l2', 'inner_product') THEN
+        PERFORM pgvec.raise_error('PV007', format('unknown distance %L.', distance), jsonb_build_object('distance', distance), 'Use cosine, l2 or inner_product.');
+    END IF;
+    IF storage IS NULL OR storage NOT IN ('vector', 'halfvec') THEN
+        PERFORM pgvec.raise_error('PV007', format('unknown storage %L.', storage), jsonb_build_object('storage', storage), 'Use vector or halfvec.');
+    END IF;
+    IF id_type IS NULL OR id_type NOT IN ('uuid', 'bigint', 'text') THEN
+        PERFORM pgvec.raise_error('PV007', format('unknown id_type %L.', id_type), jsonb_build_object('id_type', id_type), 'Use uuid, bigint or text.');
+    END IF;
+    IF retire_after IS NULL OR retire_after < interval '0' THEN
+        PERFORM pgvec.raise_error('PV007', 'retire_after must be an interval of zero or more.', jsonb_build_object('retire_after', retire_after));
+    END IF;
+    IF EXISTS (SELECT FROM pgvec.collection c WHERE c.collection = create_collection.collection) THEN
+        PERFORM pgvec.raise_error('PV004', format('collection %s already exists.', collection), jsonb_build_object('collection', collection), 'Use it, or choose another name.');
+    END IF;
+    SELECT r INTO taken FROM unnest(ARRAY[collection, 'active_' || collection]) r WHERE to_regclass(format('%I.%I', host_schema, r)) IS NOT NULL LIMIT 1;
+    IF taken IS NOT NULL THEN
+        PERFORM pgvec.raise_error('PV004', format('a table or view %I.%I already exists.', host_schema, taken), jsonb_build_object('relation', taken, 'schema', host_schema),
+            'Choose another name for the collection.');
+    END IF;
+
+    INSERT INTO pgvec.collection (collection, host_schema, distance, storage, id_type, retire_after, require_query_version, follow_while_draining)
+    VALUES (collection, host_schema, distance, storage, id_type, retire_after, coalesce(require_query_version, true), coalesce(follow_while_draining, true));
+
+    id_sequence := format('%I.%I', host_schema, collection || '_chunk_id_seq');
+    id_default := CASE id_type WHEN 'uuid' THEN 'DEFAULT pg_catalog.gen_random_uuid()'
+                               WHEN 'bigint' THEN format('DEFAULT pg_catalog.nextval(%L)', id_sequence)
+                               ELSE '' END;
+    IF id_type = 'bigint' THEN
+        EXECUTE format('CREATE SEQUENCE %s', id_sequence);
+    END IF;
+    EXECUTE format($ddl$
+        CREATE TABLE %1$I.%2$I (
+            chunk_id %3$s NOT NULL %4$s,
+            model_version text NOT NULL,
+            document_id text,
+            position integer,
+            content text NOT NULL,
+            metadata jsonb NOT NULL DEFAULT '{}',
+            embedding %5$I.%6$I NOT NULL,
+            written_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+            PRIMARY KEY (chunk_id, model_version)
+        ) PARTITION BY LIST (model_version)
+    $ddl$, host_schema, collection, id_type, id_default, pgvec.vector_schema(), storage);
+    IF id_type = 'bigint' THEN
+        EXECUTE format('ALTER SEQUENCE %s OWNED BY %I.%I.chunk_id', id_sequence, host_schema, collection);
+    END IF;
+    EXECUTE format('CREATE INDEX ON %I.%I (document_id)', host_schema, collection);
+    EXECUTE format('COMMENT ON TABLE %I.%I IS %L', host_schema, collection, 'pgvec-versions: chunks, one partition a model version; query ' || 'active_' || collection);
+    EXECUTE format('CREATE TRIGGER pgvec_check_update BEFORE UPDATE ON %I.%I FOR EACH ROW EXECUTE FUNCTION pgvec.check_chunk_update()', host_schema, collection);
+    EXECUTE format('CREATE TRIGGER pgvec_follow_insert AFTER INSERT ON %I.%I REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION pgvec.follow_writes(%L)', host_schema, collection, collection);
+    EXECUTE format('CREATE TRIGGER pgvec_follow_update AFTER UPDATE ON %I.%I REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION pgvec.follow_writes(%L)', host_schema, collection, collection);
+    EXECUTE format('CREATE TRIGGER pgvec_follow_delete AFTER DELETE ON %I.%I REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION pgvec.follow_writes(%L)', host_schema, collection, collection);
+    PERFORM pgvec.put_routing_view(collection);
+    PERFORM pgvec.log_event(collection, NULL, 'create_collection', NULL, NULL,
+        jsonb_build_object('distance', distance, 'storage', storage, 'id_type', id_type, 'retire_after', retire_after, 'require_query_version', require_query_version));
+END
+$$;

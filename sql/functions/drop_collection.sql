@@ -1,0 +1,20 @@
+-- Drops a collection with everything it holds: chunks, leaves, views, work items, catalog rows.
+-- The events stay. Raises PV001; 2BP01 when something of the host's depends on the table or a view.
+CREATE OR REPLACE FUNCTION pgvec.drop_collection(collection text)
+RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    c pgvec.collection := pgvec.get_collection(collection);
+    pinned text;
+BEGIN
+    PERFORM FROM pgvec.collection k WHERE k.collection = c.collection FOR UPDATE;
+    FOR pinned IN SELECT v.pinned_view FROM pgvec.model_version v WHERE v.collection = c.collection LOOP
+        EXECUTE format('DROP VIEW IF EXISTS %I.%I', c.host_schema, pinned);
+    END LOOP;
+    EXECUTE format('DROP VIEW IF EXISTS %I.%I', c.host_schema, 'active_' || c.collection);
+    EXECUTE format('DROP TABLE IF EXISTS %I.%I', c.host_schema, c.collection);
+    PERFORM pgvec.log_event(c.collection, NULL, 'drop_collection', NULL, NULL,
+        jsonb_build_object('versions', (SELECT coalesce(jsonb_agg(v.model_version), '[]') FROM pgvec.model_version v WHERE v.collection = c.collection)));
+    DELETE FROM pgvec.work_item w WHERE w.collection = c.collection;
+    DELETE FROM pgvec.collection k WHERE k.collection = c.collection;
+END
+$$;

@@ -1,0 +1,49 @@
+-- The WHERE conditions of a metadata filter, as text: every key and every value is a quoted literal, never
+-- an identifier or a piece of SQL. Empty without a filter. Raises PV007 for what is not a filter.
+-- A comparison holds only between values of the same JSON type: the string "10" is not above the number 9.
+CREATE OR REPLACE FUNCTION pgvec.filter_sql(filter jsonb, conditions jsonb DEFAULT NULL)
+RETURNS text LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+DECLARE
+    c jsonb;
+    key text;
+    op text;
+    value jsonb;
+    result text := '';
+BEGIN
+    IF filter IS NOT NULL AND filter <> '{}' THEN
+        IF jsonb_typeof(filter) <> 'object' THEN
+            PERFORM pgvec.raise_error('PV007', 'filter must be a JSON object that the metadata contains.', jsonb_build_object('filter', filter));
+        END IF;
+        result := format(' AND metadata @> %L::jsonb', filter);
+    END IF;
+    IF conditions IS NULL THEN
+        RETURN result;
+    END IF;
+    IF jsonb_typeof(conditions) <> 'array' THEN
+        PERFORM pgvec.raise_error('PV007', 'conditions must be a JSON array of {"key", "op", "value"}.', jsonb_build_object('conditions', conditions));
+    END IF;
+    FOR c IN SELECT e FROM jsonb_array_elements(conditions) e LOOP
+        key := c ->> 'key';
+        op := c ->> 'op';
+        value := c -> 'value';
+        IF jsonb_typeof(c) <> 'object' OR jsonb_typeof(c -> 'key') IS DISTINCT FROM 'string' OR op IS NULL OR op NOT IN ('=', '<>', '<', '<=', '>', '>=', 'in', 'exists') THEN
+            PERFORM pgvec.raise_error('PV007', 'a condition is {"key": text, "op": one of = <> < <= > >= in exists, "value": …}.', jsonb_build_object('condition', c));
+        END IF;
+        IF op = 'exists' THEN
+            result := result || format(' AND %smetadata ? %L', CASE WHEN value = 'false' THEN 'NOT ' ELSE '' END, key);
+        ELSIF op = 'in' THEN
+            IF jsonb_typeof(value) IS DISTINCT FROM 'array' THEN
+                PERFORM pgvec.raise_error('PV007', 'the value of "in" must be an array.', jsonb_build_object('condition', c));
+            END IF;
+            result := result || format(' AND metadata -> %L IN (SELECT e FROM pg_catalog.jsonb_array_elements(%L::jsonb) e)', key, value);
+        ELSIF value IS NULL THEN
+            PERFORM pgvec.raise_error('PV007', format('the condition on %s has no value.', quote_literal(key)), jsonb_build_object('condition', c));
+        ELSIF op IN ('=', '<>') THEN
+            result := result || format(' AND metadata -> %L %s %L::jsonb', key, op, value);
+        ELSE
+            result := result || format(' AND pg_catalog.jsonb_typeof(metadata -> %1$L) = pg_catalog.jsonb_typeof(%3$L::jsonb) AND metadata -> %1$L %2$s %3$L::jsonb', key, op, value);
+        END IF;
+    END LOOP;
+    RETURN result;
+END
+$$;

@@ -1,0 +1,96 @@
+-- Statement trigger on the chunk table: carries a change of one version's rows to every other live
+-- version. New or changed content becomes a work item; a change of the other columns and a delete are
+-- made in the counterparts at once. Rows that another version holds already with the same content
+-- do not echo. Workers write to the leaves, where this does not fire.
+--
+-- Deferred: while a version's index is built (its leaf is locked against writes), and in a transaction
+-- above READ COMMITTED (which cannot see what a worker has just written), every change becomes a work
+-- item instead, so that no writer waits for a build and nothing is carried on a stale view.
+--
+-- SECURITY DEFINER: a writer needs no privilege on the catalog or on other versions' leaves, and
+-- row-level security of the writer must not hide counterparts from a delete.
+-- Raises PV023 (a row of an abandoned version), 40001 (snapshot older than the set of live versions).
+CREATE OR REPLACE FUNCTION pgvec.follow_writes()
+RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    coll CONSTANT text := TG_ARGV[0];
+    has_new CONSTANT boolean := TG_OP <> 'DELETE';
+    has_old CONSTANT boolean := TG_OP <> 'INSERT';
+    stale_reader CONSTANT boolean := current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted');
+    abandoned text;
+    target record;
+    fields text[];
+    in_new text;
+    touched text;
+    put_item text;
+BEGIN
+    IF stale_reader THEN
+        -- Registration raises the epoch: an older snapshot would miss the new version, so it fails here.
+        PERFORM FROM pgvec.collection c WHERE c.collection = coll FOR SHARE;
+    END IF;
+    IF has_new AND EXISTS (SELECT FROM pgvec.model_version v WHERE v.collection = coll AND v.state = 'abandoned' AND v.dropped_at IS NULL) THEN
+        SELECT v.model_version INTO abandoned FROM pgvec.model_version v
+         WHERE v.collection = coll AND v.state = 'abandoned' AND EXISTS (SELECT FROM new_rows n WHERE n.model_version = v.model_version) LIMIT 1;
+        IF FOUND THEN
+            PERFORM pgvec.raise_error('PV023', format('version %s of %s is abandoned: nothing is written to it.', abandoned, coll),
+                jsonb_build_object('collection', coll, 'model_version', abandoned), 'Write with the label of a live version.');
+        END IF;
+    END IF;
+    IF (SELECT count(*) FROM pgvec.model_version v WHERE v.collection = coll AND v.dropped_at IS NULL) < 2 THEN
+        RETURN NULL;
+    END IF;
+
+    fields := pgvec.column_list(TG_RELID, carried_only => true) || '{written_at}'::text[];
+    in_new := CASE WHEN TG_OP = 'UPDATE'
+                   THEN 'AND NOT EXISTS (SELECT FROM new_rows n WHERE n.chunk_id = o.chunk_id AND n.model_version = o.model_version)'
+                   ELSE '' END;
+    put_item := ' ON CONFLICT (collection, model_version, source_version, lo, hi) DO UPDATE SET revision = w.revision + 1, '
+                'lease = NULL, leased_until = NULL, attempts = 0, last_error = NULL, set_aside_at = NULL, written_at = excluded.written_at';
+
+    FOR target IN
+        SELECT v.model_version, v.leaf, format('pgvec_leaves.%I', v.leaf)::regclass::oid::integer AS lock_key
+          FROM pgvec.model_version v
+         WHERE v.collection = coll AND v.follows AND v.state IN ('building', 'ready', 'active', 'draining')
+    LOOP
+        IF stale_reader OR NOT pg_try_advisory_xact_lock_shared(pgvec.build_lock_class(), target.lock_key) THEN
+            touched := concat_ws(' UNION ',
+                CASE WHEN has_new THEN format('SELECT n.chunk_id, n.model_version FROM new_rows n WHERE n.model_version <> %L', target.model_version) END,
+                CASE WHEN has_old THEN format('SELECT o.chunk_id, o.model_version FROM old_rows o WHERE o.model_version <> %L', target.model_version) END);
+            EXECUTE format('INSERT INTO pgvec.work_item AS w (collection, source_version, model_version, lo, hi) '
+                           'SELECT %1$L, d.model_version, %2$L, d.chunk_id::text, d.chunk_id::text FROM (%3$s) d ORDER BY d.chunk_id', coll, target.model_version, touched) || put_item;
+            CONTINUE;
+        END IF;
+        PERFORM set_config('pgvec.carrying', 'on', true);
+        IF has_old THEN
+            EXECUTE format('DELETE FROM pgvec_leaves.%1$I t USING old_rows o WHERE o.model_version <> %2$L AND t.chunk_id = o.chunk_id %3$s', target.leaf, target.model_version, in_new);
+        END IF;
+        IF has_new THEN
+            -- A counterpart that holds the content already is locked, so that it cannot be deleted unseen
+            -- between this look and our commit. An item that waits for the same chunk is asked again.
+            EXECUTE format($q$
+                WITH same AS MATERIALIZED (
+                    SELECT t.chunk_id FROM pgvec_leaves.%1$I t JOIN new_rows n ON n.chunk_id = t.chunk_id AND n.content = t.content
+                     WHERE n.model_version <> %2$L FOR KEY SHARE OF t)
+                INSERT INTO pgvec.work_item AS w (collection, source_version, model_version, lo, hi)
+                SELECT %3$L, n.model_version, %2$L, n.chunk_id::text, n.chunk_id::text
+                  FROM new_rows n
+                 WHERE n.model_version <> %2$L
+                   AND (NOT EXISTS (SELECT FROM same s WHERE s.chunk_id = n.chunk_id)
+                        OR EXISTS (SELECT FROM pgvec.work_item p WHERE p.collection = %3$L AND p.model_version = %2$L AND p.source_version = n.model_version
+                                                                    AND p.lo = n.chunk_id::text AND p.hi = n.chunk_id::text))
+                 ORDER BY n.chunk_id
+            $q$, target.leaf, target.model_version, coll) || put_item;
+            EXECUTE format($q$
+                UPDATE pgvec_leaves.%1$I t SET (%3$s) = ROW(%4$s)
+                  FROM new_rows n
+                 WHERE n.model_version <> %2$L AND t.chunk_id = n.chunk_id AND t.content = n.content AND n.written_at > t.written_at
+                   AND ROW(%5$s)::record OPERATOR(pg_catalog.*<>) ROW(%6$s)::record
+            $q$, target.leaf, target.model_version,
+                (SELECT string_agg(f, ', ') FROM unnest(fields) f), (SELECT string_agg('n.' || f, ', ') FROM unnest(fields) f),
+                (SELECT string_agg('t.' || f, ', ') FROM unnest(fields) f WHERE f <> 'written_at'), (SELECT string_agg('n.' || f, ', ') FROM unnest(fields) f WHERE f <> 'written_at'));
+        END IF;
+        PERFORM set_config('pgvec.carrying', '', true);
+    END LOOP;
+    RETURN NULL;
+END
+$$;

@@ -1,0 +1,11 @@
+-- Recorded privileges on a collection: written down in pgvec.collection_grant and given again to every new
+-- leaf and view. Read: the views and nearest. Write: rows of the chunk table. Worker: the work items and
+-- the leaves, no DDL. Raises PV001; 42704 for an unknown role.
+CREATE OR REPLACE FUNCTION pgvec.grant_read(collection text, grantee regrole)
+RETURNS void LANGUAGE sql AS $$ SELECT pgvec.record_grant($1, $2, 'read') $$;
+
+CREATE OR REPLACE FUNCTION pgvec.grant_write(collection text, grantee regrole)
+RETURNS void LANGUAGE sql AS $$ SELECT pgvec.record_grant($1, $2, 'write') $$;
+
+CREATE OR REPLACE FUNCTION pgvec.grant_worker(collection text, grantee regrole)
+RETURNS void LANGUAGE sql AS $$ SELECT pgvec.record_grant($1, $2, 'worker') $$;

@@ -1,0 +1,36 @@
+-- Checks a version by its rows and makes it ready, with its pinned view. A version that is ready already
+-- is checked again, and falls back to building (with a warning) if a check fails.
+-- Returns the state it is in afterwards. Raises PV001, PV002, PV005, PV006 (DETAIL holds the numbers).
+CREATE OR REPLACE FUNCTION pgvec.make_ready(collection text, model_version text)
+RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    v pgvec.model_version;
+    problems jsonb;
+BEGIN
+    PERFORM pgvec.get_version(collection, model_version);
+    PERFORM FROM pgvec.collection c WHERE c.collection = make_ready.collection FOR UPDATE;
+    v := pgvec.get_version(collection, model_version);
+    IF v.state NOT IN ('building', 'ready') THEN
+        PERFORM pgvec.change_state(collection, model_version, 'make_ready', '{building,ready}', 'ready');
+    END IF;
+    problems := pgvec.ready_problems(collection, model_version);
+    IF problems = '{}' THEN
+        IF v.state = 'building' THEN
+            PERFORM pgvec.change_state(collection, model_version, 'make_ready', '{building}', 'ready');
+            PERFORM pgvec.put_pinned_view(collection, model_version);
+            PERFORM pgvec.apply_grants(collection);
+        END IF;
+        RETURN 'ready';
+    END IF;
+    IF v.state = 'ready' THEN
+        PERFORM pgvec.change_state(collection, model_version, 'make_ready', '{ready}', 'building', problems);
+        PERFORM pgvec.drop_pinned_view(collection, model_version);
+        RAISE WARNING 'version % of % is building again: %', model_version, collection, problems USING HINT = pgvec.what_to_do(collection, model_version, problems);
+        RETURN 'building';
+    END IF;
+    PERFORM pgvec.raise_error('PV006', format('version %s of %s is not ready: %s.', model_version, collection,
+            (SELECT string_agg(replace(p.key, '_', ' ') || ' ' || (p.value #>> '{}'), ', ') FROM jsonb_each(problems) p)),
+        jsonb_build_object('collection', collection, 'model_version', model_version, 'problems', problems), pgvec.what_to_do(collection, model_version, problems));
+    RETURN NULL;
+END
+$$;

@@ -1,0 +1,103 @@
+-- The k chunks nearest to a query vector, among those of the very version that made it. Routes to the
+-- leaf of query_version if it is ready, active or draining. A session that declared another version with
+-- pgvec.query_version.<collection> is refused.
+--   filter        jsonb that the metadata must contain (@>)
+--   conditions    jsonb array of {"key", "op", "value"}; op: = <> < <= > >= in exists; typed, keys and values quoted
+--   ef_search     1 to 1000; by default the session's, and never less than k
+--   exact         without the index: the truth, for checks
+--   expect_active PV011 unless query_version is the active version
+-- With a filter that the index cannot fill with k rows the filtered rows are ranked exactly instead.
+-- Shape: at most k rows, nearest first. Units: distance is pgvector's own (<=>, <-> or <#>).
+-- Raises PV001, PV002, PV007, PV011, PV013, PV015 (dimensions, zero vector), 40001.
+CREATE OR REPLACE FUNCTION pgvec.nearest(collection text, query vector, query_version text, k integer DEFAULT 10, filter jsonb DEFAULT NULL,
+                                         ef_search integer DEFAULT NULL, exact boolean DEFAULT false, expect_active boolean DEFAULT false, conditions jsonb DEFAULT NULL)
+RETURNS TABLE (chunk_id text, document_id text, content text, metadata jsonb, model_version text, distance float8)
+LANGUAGE plpgsql AS $$
+DECLARE
+    v record;
+    vectors text;
+    declared CONSTANT text := nullif(current_setting('pgvec.query_version.' || collection, true), '');
+    old_ef text;
+    old_scan text;
+    active text;
+    op text;
+    ranked text;
+    condition text;
+    given integer;
+BEGIN
+    SELECT m.model_version, m.state, m.leaf, m.dimensions, m.pinned_view, c.host_schema, c.storage,
+           CASE c.distance WHEN 'cosine' THEN '<=>' WHEN 'l2' THEN '<->' ELSE '<#>' END AS op, c.distance AS measure, n.nspname AS vectors
+      INTO v
+      FROM pgvec.model_version m JOIN pgvec.collection c ON c.collection = m.collection,
+           pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
+     WHERE m.collection = nearest.collection AND m.model_version = nearest.query_version AND e.extname = 'vector';
+    IF NOT FOUND THEN
+        PERFORM pgvec.get_version(collection, query_version);
+    END IF;
+    IF declared IS NOT NULL AND declared <> 'any' AND declared <> query_version THEN
+        PERFORM pgvec.raise_error('PV011', format('this session declared %s, the query vector is said to be of %s: they cannot both be true.', declared, query_version),
+            jsonb_build_object('collection', collection, 'query_version', query_version, 'declared', declared),
+            format('SET pgvec.query_version.%s = %L; if that version made the vector.', collection, query_version));
+    END IF;
+    IF v.state NOT IN ('ready', 'active', 'draining') THEN
+        IF to_regclass(format('%I.%I', v.host_schema, v.pinned_view)) IS NOT NULL THEN
+            -- What the catalog shows to this snapshot is older than what stands there now.
+            PERFORM pgvec.raise_error('40001', format('this transaction began before %s of %s was ready: its snapshot does not show that version whole.', query_version, collection),
+                jsonb_build_object('collection', collection, 'model_version', query_version), 'Run the transaction again.');
+        END IF;
+        PERFORM pgvec.raise_error('PV013', format('version %s of %s is %s: it answers no queries.', query_version, collection, v.state),
+            jsonb_build_object('collection', collection, 'query_version', query_version, 'state', v.state, 'active', pgvec.active_version(collection)),
+            coalesce(format('Embed the query with the active version, %s.', pgvec.active_version(collection)), 'No version is active yet.'));
+    END IF;
+    IF expect_active AND v.state <> 'active' THEN
+        active := pgvec.active_version(collection);
+        PERFORM pgvec.raise_error('PV011', format('the query vector is of %s, %s is on %s: they cannot be compared.', query_version, collection, active),
+            jsonb_build_object('collection', collection, 'query_version', query_version, 'active', active), format('Embed the query with %s.', active));
+    END IF;
+    IF k IS NULL OR k < 1 THEN
+        PERFORM pgvec.raise_error('PV007', 'k must be 1 or more.', jsonb_build_object('k', k));
+    END IF;
+    IF ef_search IS NOT NULL AND ef_search NOT BETWEEN 1 AND 1000 THEN
+        PERFORM pgvec.raise_error('PV007', 'ef_search must be 1 to 1000.', jsonb_build_object('ef_search', ef_search));
+    END IF;
+    IF query IS NULL THEN
+        PERFORM pgvec.raise_error('PV015', 'the query vector is NULL.', jsonb_build_object('collection', collection));
+    END IF;
+    vectors := quote_ident(v.vectors);
+    EXECUTE format('SELECT %s.vector_dims($1)', vectors) INTO given USING query;
+    IF given <> v.dimensions THEN
+        PERFORM pgvec.raise_error('PV015', format('the query vector has %s dimensions, version %s of %s has %s.', given, query_version, collection, v.dimensions),
+            jsonb_build_object('collection', collection, 'query_version', query_version, 'given', given, 'needed', v.dimensions), 'Was it made by another model?');
+    END IF;
+    IF v.measure = 'cosine' AND ltrim(query::text, '[') ~ '^[-0,]*\]$' THEN
+        PERFORM pgvec.raise_error('PV015', 'the query vector is all zeros: it has no direction to compare.', jsonb_build_object('collection', collection));
+    END IF;
+
+    condition := pgvec.filter_sql(filter, conditions);
+    op := format('OPERATOR(%s.%s)', vectors, v.op);
+    -- Exact: the bare column matches no index.
+    ranked := format('SELECT chunk_id, document_id, content, metadata, model_version, (embedding %1$s $1::%2$s.%3$I)::float8 AS distance FROM pgvec_leaves.%4$I WHERE model_version = %5$L%6$s',
+                     op, vectors, v.storage, v.leaf, v.model_version, condition);
+    IF exact THEN
+        RETURN QUERY EXECUTE format('SELECT chunk_id::text, document_id, content, metadata, model_version, distance FROM (%s) d ORDER BY distance, chunk_id LIMIT $2', ranked) USING query, k;
+        RETURN;
+    END IF;
+    old_ef := current_setting('hnsw.ef_search');
+    old_scan := current_setting('hnsw.iterative_scan');
+    PERFORM set_config('hnsw.ef_search', coalesce(ef_search, least(1000, greatest(old_ef::integer, k)))::text, true), set_config('hnsw.iterative_scan', 'strict_order', true);
+    RETURN QUERY EXECUTE
+        format('WITH found AS MATERIALIZED (SELECT chunk_id, document_id, content, metadata, model_version, '
+               '((embedding::%2$s.%3$I(%7$s)) %1$s $1::%2$s.%3$I(%7$s))::float8 AS distance FROM pgvec_leaves.%4$I WHERE model_version = %5$L%6$s '
+               'ORDER BY (embedding::%2$s.%3$I(%7$s)) %1$s $1::%2$s.%3$I(%7$s) LIMIT $2) ',
+               op, vectors, v.storage, v.leaf, v.model_version, condition, v.dimensions)
+        || CASE WHEN condition = ''
+                THEN 'SELECT chunk_id::text, document_id, content, metadata, model_version, distance FROM found'
+                ELSE format('(SELECT chunk_id::text, document_id, content, metadata, model_version, distance FROM found WHERE (SELECT count(*) FROM found) >= $2) '
+                            'UNION ALL (SELECT chunk_id::text, document_id, content, metadata, model_version, distance FROM (%s AND (SELECT count(*) FROM found) < $2) d ORDER BY distance LIMIT $2)', ranked) END
+        USING query, k;
+    PERFORM set_config('hnsw.ef_search', old_ef, true), set_config('hnsw.iterative_scan', old_scan, true);
+EXCEPTION WHEN undefined_table THEN
+    PERFORM pgvec.raise_error('PV013', format('version %s of %s was retired just now: it answers no queries.', query_version, collection),
+        jsonb_build_object('collection', collection, 'query_version', query_version, 'state', 'retired'), 'Embed the query with the active version.');
+END
+$$;

@@ -1,0 +1,62 @@
+-- Makes work items for everything that the version lacks against the active one: intervals of at most
+-- chunks_per_item chunks for what must be embedded, single items for what only differs otherwise
+-- (other columns, rows that the active version no longer has). Call it as often as you like: what nobody has
+-- begun is planned anew. A draining version that had stopped following follows again.
+-- Returns the number of work items that are open for the version. Raises PV001, PV002, PV005, PV007.
+CREATE OR REPLACE FUNCTION pgvec.plan_backfill(collection text, model_version text, chunks_per_item integer DEFAULT 512)
+RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    c pgvec.collection := pgvec.get_collection(collection);
+    v pgvec.model_version := pgvec.get_version(collection, model_version);
+    source pgvec.model_version;
+    fields text[] := pgvec.column_list(pgvec.chunk_table(collection), carried_only => true);
+    open_items bigint;
+BEGIN
+    IF v.state NOT IN ('building', 'ready', 'active', 'draining') THEN
+        PERFORM pgvec.raise_error('PV005', format('plan_backfill: version %s of %s is %s.', v.model_version, v.collection, v.state),
+            jsonb_build_object('collection', collection, 'model_version', model_version, 'state', v.state), 'Only a live version is filled.');
+    END IF;
+    IF chunks_per_item IS NULL OR chunks_per_item < 1 THEN
+        PERFORM pgvec.raise_error('PV007', 'chunks_per_item must be 1 or more.', jsonb_build_object('chunks_per_item', chunks_per_item));
+    END IF;
+    IF NOT v.follows THEN
+        PERFORM pgvec.lock_chunk_table(collection);
+        UPDATE pgvec.model_version k SET follows = true WHERE k.collection = v.collection AND k.model_version = v.model_version;
+        PERFORM pgvec.log_event(collection, model_version, 'follow_again', v.state, v.state);
+    END IF;
+    UPDATE pgvec.collection k SET epoch = k.epoch + 1 WHERE k.collection = c.collection;
+    FOR source IN SELECT * FROM pgvec.reference_versions(collection, model_version) LOOP
+        DELETE FROM pgvec.work_item w
+         WHERE w.collection = c.collection AND w.model_version = v.model_version AND w.source_version = source.model_version
+           AND w.set_aside_at IS NULL AND w.lease IS NULL AND w.lo <> w.hi;
+        EXECUTE format($q$
+            WITH todo AS (
+                SELECT s.chunk_id, (row_number() OVER (ORDER BY s.chunk_id) - 1) / %5$s AS part
+                  FROM pgvec_leaves.%1$I s LEFT JOIN pgvec_leaves.%2$I t ON t.chunk_id = s.chunk_id
+                 WHERE t.chunk_id IS NULL OR (t.content <> s.content AND (s.written_at, s.content) > (t.written_at, t.content)))
+            INSERT INTO pgvec.work_item (collection, source_version, model_version, lo, hi)
+            SELECT %3$L, %6$L, %4$L, (array_agg(chunk_id ORDER BY chunk_id))[1]::text, (array_agg(chunk_id ORDER BY chunk_id DESC))[1]::text
+              FROM todo GROUP BY part ORDER BY part
+            ON CONFLICT (collection, model_version, source_version, lo, hi) DO NOTHING
+        $q$, source.leaf, v.leaf, c.collection, v.model_version, chunks_per_item, source.model_version);
+        -- An active version has several to follow; what only it holds is then no surplus.
+        CONTINUE WHEN v.state = 'active';
+        EXECUTE format($q$
+            INSERT INTO pgvec.work_item (collection, source_version, model_version, lo, hi)
+            SELECT %3$L, %6$L, %4$L, d.chunk_id::text, d.chunk_id::text
+              FROM (SELECT t.chunk_id FROM pgvec_leaves.%1$I s JOIN pgvec_leaves.%2$I t ON t.chunk_id = s.chunk_id AND t.content = s.content
+                     WHERE s.written_at > t.written_at AND ROW(%5$s)::record OPERATOR(pg_catalog.*<>) ROW(%7$s)::record
+                    UNION ALL
+                    SELECT t.chunk_id FROM pgvec_leaves.%2$I t
+                     WHERE NOT EXISTS (SELECT FROM pgvec_leaves.%1$I s WHERE s.chunk_id = t.chunk_id)
+                       AND NOT EXISTS (SELECT FROM pgvec.work_item w WHERE w.collection = %3$L AND w.model_version = %6$L AND w.source_version = %4$L AND w.lo = t.chunk_id::text)) d
+            ON CONFLICT (collection, model_version, source_version, lo, hi) DO NOTHING
+        $q$, source.leaf, v.leaf, c.collection, v.model_version,
+            (SELECT string_agg('s.' || f, ', ') FROM unnest(fields) f), source.model_version, (SELECT string_agg('t.' || f, ', ') FROM unnest(fields) f));
+    END LOOP;
+    SELECT count(*) INTO open_items FROM pgvec.work_item w
+     WHERE w.collection = c.collection AND w.model_version = v.model_version AND w.set_aside_at IS NULL;
+    PERFORM pgvec.log_event(collection, model_version, 'plan_backfill', v.state, v.state, jsonb_build_object('open_items', open_items));
+    RETURN open_items;
+END
+$$;

@@ -1,0 +1,22 @@
+-- The chunks of claimed items that must be embedded: those that the target lacks or holds with older
+-- content. A chunk of several items comes once. Shape: one row a chunk, content_hash is the SHA-256 of
+-- its text, by which complete_work knows that the text is still the one that was embedded.
+-- Raises PV001, PV002.
+CREATE OR REPLACE FUNCTION pgvec.read_work(collection text, source_version text, model_version text, items bigint[], lease uuid)
+RETURNS TABLE (item_ids bigint[], chunk_id text, content text, content_hash bytea) LANGUAGE plpgsql AS $$
+DECLARE
+    c pgvec.collection := pgvec.get_collection(collection);
+    s pgvec.model_version := pgvec.get_version(collection, source_version);
+    t pgvec.model_version := pgvec.get_version(collection, model_version);
+BEGIN
+    RETURN QUERY EXECUTE format($q$
+        SELECT array_agg(w.item_id), s.chunk_id::text, min(s.content), sha256(convert_to(min(s.content), 'UTF8'))
+          FROM pgvec.work_item w
+          JOIN pgvec_leaves.%1$I s ON s.chunk_id BETWEEN w.lo::%3$s AND w.hi::%3$s
+          LEFT JOIN pgvec_leaves.%2$I t ON t.chunk_id = s.chunk_id
+         WHERE w.item_id = ANY ($1) AND w.lease = $2
+           AND (t.chunk_id IS NULL OR (t.content <> s.content AND (s.written_at, s.content) > (t.written_at, t.content)))
+         GROUP BY s.chunk_id
+    $q$, s.leaf, t.leaf, c.id_type) USING items, lease;
+END
+$$;

@@ -1,0 +1,11 @@
+-- Writes a privilege down and gives it. Raises PV001, PV007.
+CREATE OR REPLACE FUNCTION pgvec.record_grant(collection text, grantee regrole, privilege text)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pgvec.get_collection(collection);
+    INSERT INTO pgvec.collection_grant (collection, grantee, privilege)
+    SELECT record_grant.collection, r.rolname, record_grant.privilege FROM pg_catalog.pg_roles r WHERE r.oid = record_grant.grantee
+    ON CONFLICT DO NOTHING;
+    PERFORM pgvec.apply_grants(collection);
+END
+$$;

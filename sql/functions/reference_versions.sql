@@ -1,0 +1,13 @@
+-- The versions that a version is compared with: for any but the active one, the active one; for the
+-- active one, those that are ready or draining and follow writes. Raises PV001, PV002.
+CREATE OR REPLACE FUNCTION pgvec.reference_versions(collection text, model_version text)
+RETURNS SETOF pgvec.model_version LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    v pgvec.model_version := pgvec.get_version(collection, model_version);
+BEGIN
+    RETURN QUERY
+    SELECT o.* FROM pgvec.model_version o
+     WHERE o.collection = v.collection AND o.model_version <> v.model_version
+       AND CASE WHEN v.state = 'active' THEN o.state IN ('ready', 'draining') AND o.follows ELSE o.state = 'active' END;
+END
+$$;

@@ -1,0 +1,11 @@
+-- Gives claimed items back untried: the next worker takes them at once. For Ctrl-C and for a leaf that is busy.
+CREATE OR REPLACE FUNCTION pgvec.release_work(lease uuid)
+RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    released bigint;
+BEGIN
+    UPDATE pgvec.work_item w SET lease = NULL, leased_until = NULL, attempts = greatest(w.attempts - 1, 0) WHERE w.lease = release_work.lease;
+    GET DIAGNOSTICS released = ROW_COUNT;
+    RETURN released;
+END
+$$;

@@ -1,0 +1,12 @@
+-- Prolongs a lease that has not run out. Returns the number of items it still holds; 0 means that it is lost.
+CREATE OR REPLACE FUNCTION pgvec.renew_work(lease uuid, prolong interval DEFAULT '2 minutes')
+RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    kept bigint;
+BEGIN
+    UPDATE pgvec.work_item w SET leased_until = clock_timestamp() + prolong
+     WHERE w.lease = renew_work.lease AND w.leased_until > clock_timestamp();
+    GET DIAGNOSTICS kept = ROW_COUNT;
+    RETURN kept;
+END
+$$;

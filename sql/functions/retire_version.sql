@@ -1,0 +1,58 @@
+-- Drops one due version: pinned view, leaf, index, work items; the catalog row and the events stay.
+-- Promise: never the active version, never the last live one, never before retire_at, never while chunks written
+-- through it still wait to be carried to another version. Nobody waits behind it longer than lock_timeout a try.
+-- Returns 'retired', or the reason why not: 'not due', 'active', 'last', 'feeding', 'in use', 'locked'.
+CREATE OR REPLACE FUNCTION pgvec.retire_version(collection text, model_version text, lock_timeout interval DEFAULT '200 ms', attempts integer DEFAULT 5)
+RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    old_timeout text := current_setting('lock_timeout');
+    v pgvec.model_version;
+    bytes bigint;
+    outcome text;
+    reason text;
+BEGIN
+    FOR attempt IN 1 .. attempts LOOP
+        outcome := NULL;
+        BEGIN
+            PERFORM set_config('lock_timeout', ceil(extract(epoch FROM retire_version.lock_timeout) * 1000)::bigint::text, true);
+            -- The strongest lock first: writers that are under way have then left their work items behind.
+            EXECUTE format('LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE', pgvec.chunk_table(collection));
+            PERFORM FROM pgvec.collection c WHERE c.collection = retire_version.collection FOR UPDATE;
+            v := pgvec.get_version(collection, model_version);
+            outcome := CASE
+                WHEN v.state = 'active' THEN 'active'
+                WHEN v.state NOT IN ('draining', 'abandoned') OR v.dropped_at IS NOT NULL OR v.retire_at IS NULL OR v.retire_at > clock_timestamp() THEN 'not due'
+                WHEN v.state = 'draining' AND pgvec.active_version(collection) IS NULL THEN 'last'
+                WHEN EXISTS (SELECT FROM pgvec.work_item w WHERE w.collection = v.collection AND w.source_version = v.model_version) THEN 'feeding'
+            END;
+            IF outcome IS NULL THEN
+                bytes := pg_total_relation_size(format('pgvec_leaves.%I', v.leaf)::regclass);
+                PERFORM pgvec.drop_pinned_view(collection, model_version);
+                EXECUTE format('DROP TABLE pgvec_leaves.%I', v.leaf);
+                DELETE FROM pgvec.work_item w WHERE w.collection = v.collection AND w.model_version = v.model_version;
+                IF v.state = 'draining' THEN
+                    PERFORM pgvec.change_state(collection, model_version, 'retire', '{draining}', 'retired', jsonb_build_object('bytes', bytes));
+                ELSE
+                    UPDATE pgvec.model_version k SET dropped_at = clock_timestamp() WHERE k.collection = v.collection AND k.model_version = v.model_version;
+                    PERFORM pgvec.log_event(collection, model_version, 'retire', 'abandoned', 'abandoned', jsonb_build_object('bytes', bytes));
+                END IF;
+                outcome := 'retired';
+            END IF;
+        EXCEPTION
+            WHEN lock_not_available OR deadlock_detected THEN
+                outcome := NULL;
+            WHEN dependent_objects_still_exist THEN
+                outcome := 'in use';
+                GET STACKED DIAGNOSTICS reason = PG_EXCEPTION_DETAIL;
+        END;
+        EXIT WHEN outcome IS NOT NULL;
+        PERFORM pgvec.back_off(attempt);
+    END LOOP;
+    outcome := coalesce(outcome, 'locked');
+    PERFORM set_config('lock_timeout', old_timeout, true);
+    IF outcome NOT IN ('retired', 'not due') THEN
+        PERFORM pgvec.log_event(collection, model_version, 'retire_refused', NULL, NULL, jsonb_strip_nulls(jsonb_build_object('reason', outcome, 'detail', reason)));
+    END IF;
+    RETURN outcome;
+END
+$$;

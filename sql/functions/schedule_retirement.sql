@@ -1,0 +1,27 @@
+-- Puts CALL pgvec.retire_due() on a schedule with pg_cron, if it is in this database; calling it again changes the
+-- schedule and leaves one job. Without pg_cron it changes nothing and returns the lines for another scheduler.
+-- Returns what it did, as text. Raises PV007 when pg_cron refuses the schedule.
+CREATE OR REPLACE FUNCTION pgvec.schedule_retirement(schedule text DEFAULT '17 * * * *')
+RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    job bigint;
+BEGIN
+    IF schedule IS NULL OR schedule !~ '^[^\n\r]{1,100}$' THEN
+        PERFORM pgvec.raise_error('PV007', 'the schedule must be one line, such as 17 * * * * or 30 seconds.', jsonb_build_object('schedule', schedule));
+    END IF;
+    IF to_regnamespace('cron') IS NULL OR NOT EXISTS (SELECT FROM pg_catalog.pg_extension e WHERE e.extname = 'pg_cron') THEN
+        RETURN format(E'pg_cron is not in this database; put one of these where your jobs run:\n'
+                      '  cron:       %s pgvec retire --database-url "$PGVEC_DATABASE_URL"\n'
+                      '  psql:       psql "$PGVEC_DATABASE_URL" -c "CALL pgvec.retire_due()"\n'
+                      '  systemd:    a timer that runs: pgvec retire\n'
+                      '  Kubernetes: a CronJob with schedule: "%s" and command: ["pgvec", "retire"]', schedule, schedule);
+    END IF;
+    BEGIN
+        EXECUTE 'SELECT cron.schedule($1, $2, $3)' INTO job USING 'pgvec-retire', schedule, 'CALL pgvec.retire_due()';
+    EXCEPTION WHEN invalid_parameter_value OR data_exception OR internal_error THEN
+        PERFORM pgvec.raise_error('PV007', format('pg_cron does not take the schedule %L.', schedule), jsonb_build_object('schedule', schedule), 'Five fields as in cron, or "N seconds" with N from 1 to 59.');
+    END;
+    PERFORM pgvec.log_event('*', NULL, 'schedule_retirement', NULL, NULL, jsonb_build_object('schedule', schedule, 'job', job));
+    RETURN format('pg_cron job %s: CALL pgvec.retire_due() at %s.', job, schedule);
+END
+$$;

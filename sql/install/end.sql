@@ -1,0 +1,5 @@
+-- After the files of the catalog: nothing for PUBLIC, and the caller's settings as they were.
+REVOKE ALL ON ALL ROUTINES IN SCHEMA pgvec FROM PUBLIC;
+SET LOCAL check_function_bodies = on;
+SELECT pg_catalog.set_config('search_path', pg_catalog.current_setting('pgvec.saved_search_path'), true);
+SELECT pg_catalog.set_config('pgvec.saved_search_path', '', true);
