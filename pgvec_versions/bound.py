@@ -1,0 +1,136 @@
+"""Embedders bound to the versions of a collection: whoever embeds goes through here.
+
+Promise: an embedder is used for a version only after its identity was compared with the one that the version
+was registered with, and everything it returns is checked before anyone sees it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+
+from pgvec_versions.catalog import Collection, Version
+from pgvec_versions.chunks import QueryVector
+from pgvec_versions.embedders import Embedder, Vectors, checked, differences, require_same
+from pgvec_versions.errors import EmbedderError, EmbedderFailed, EmbedderMismatch, EmbedderMissing
+from pgvec_versions.states import State
+
+__all__ = ["BoundEmbedders"]
+
+
+class BoundEmbedders:
+    """Embedders by label, checked against the catalog.
+
+    Takes a mapping of labels to embedders (labels that are not registered yet are kept for later), or
+    a single embedder, which is bound to the version that was registered with its identity.
+    """
+
+    def __init__(self, collection: Collection, embedders: Embedder | Mapping[str, Embedder] | None) -> None:
+        self._name = collection.collection
+        self._verified: dict[str, Version] = {}
+        self._lock = threading.Lock()
+        if embedders is None:
+            self._embedders: dict[str, Embedder] = {}
+        elif isinstance(embedders, Mapping):
+            self._embedders = dict(embedders)
+        else:
+            self._embedders = {_label_of(collection, embedders): embedders}
+        self.verify(collection)
+
+    def verify(self, collection: Collection) -> None:
+        """Compares every embedder whose version is registered. Raises: EmbedderMismatch."""
+        for version in collection.versions:
+            embedder = self._embedders.get(version.model_version)
+            if embedder is not None and version.model_version not in self._verified:
+                require_same(
+                    version.embedder,
+                    embedder.identity,
+                    collection=self._name,
+                    model_version=version.model_version,
+                )
+                self._verified[version.model_version] = version
+
+    @property
+    def labels(self) -> list[str]:
+        """The versions that can be embedded for."""
+        return list(self._verified)
+
+    def has(self, label: str) -> bool:
+        """Whether there is a checked embedder for that version."""
+        return label in self._verified
+
+    def _of(self, label: str) -> tuple[Embedder, Version]:
+        if label not in self._verified:
+            have = ", ".join(self._verified) or "none"
+            raise EmbedderMissing(
+                f"version {label} of {self._name} needs its embedder, and it is not at hand (there is: {have}).",
+                hint=f"Give its embedder for {label!r}, in code or in pgvec.toml; or name another live version.",
+                detail={"collection": self._name, "model_version": label, "embedders": self.labels},
+            )
+        return self._embedders[label], self._verified[label]
+
+    def documents(self, label: str, texts: Sequence[str]) -> Vectors:
+        """The vectors of texts to store. Shape: (n, dimensions). Raises: EmbedderError."""
+        return self._run(label, texts, queries=False)
+
+    def query(self, label: str, text: str) -> QueryVector:
+        """The vector of a text to search for, with its version. Raises: EmbedderError."""
+        return QueryVector(self._run(label, [text], queries=True)[0], label)
+
+    def _run(self, label: str, texts: Sequence[str], *, queries: bool) -> Vectors:
+        embedder, version = self._of(label)
+        try:
+            with self._lock:
+                made = embedder.embed_queries(texts) if queries else embedder.embed_documents(texts)
+        except EmbedderError:
+            raise
+        except Exception as exc:
+            raise EmbedderFailed(
+                f"the embedder of {label} failed: {type(exc).__name__}: {_first_line(exc)}",
+                detail={"collection": self._name, "model_version": label},
+            ) from exc
+        return checked(made, count=len(texts), dimensions=version.dimensions, what=f"the embedder of {label}")
+
+
+def _label_of(collection: Collection, embedder: Embedder) -> str:
+    identity = embedder.identity
+    matching = [v for v in collection.versions if v.embedder and not differences(v.embedder, identity)]
+    live = [v for v in matching if v.live]
+    if live or matching:
+        return (live or matching)[0].model_version
+    nearest = collection.active or next(iter(collection.live), None)
+    if nearest is None:
+        raise EmbedderMismatch(
+            f"no version of {collection.collection} was registered with the embedder {identity.model}.",
+            hint="Register one: pgvec upgrade, or Transition(…).begin().",
+            detail={"collection": collection.collection, "given": identity.to_json()},
+        )
+    require_same(
+        nearest.embedder,
+        identity,
+        collection=collection.collection,
+        model_version=nearest.model_version,
+    )
+    return nearest.model_version
+
+
+def write_version(collection: Collection, embedders: BoundEmbedders) -> Version:
+    """The version to write with: the active one, else the newest live one there is an embedder for.
+
+    Raises: EmbedderMissing, also when no version was registered yet.
+    """
+    order = [State.ACTIVE, State.DRAINING, State.READY, State.BUILDING]
+    candidates = sorted(collection.live, key=lambda v: order.index(v.state))
+    for version in candidates:
+        if embedders.has(version.model_version):
+            return version
+    live = ", ".join(v.model_version for v in candidates) or "none"
+    raise EmbedderMissing(
+        f"{collection.collection} has no live version that this program has the embedder of (live: {live}).",
+        hint="Register a version first (pgvec upgrade), or give the embedder of a live one.",
+        detail={"collection": collection.collection, "live": [v.model_version for v in candidates]},
+    )
+
+
+def _first_line(exc: BaseException) -> str:
+    return (str(exc).splitlines() or [""])[0][:300]

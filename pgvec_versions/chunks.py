@@ -1,0 +1,91 @@
+"""What goes in and what comes out: chunks, hits and query vectors. Pure."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from pgvec_versions.errors import InvalidArgument
+
+__all__ = ["Chunk", "ChunkId", "Hit", "QueryVector", "chunk_identity"]
+
+ChunkId: TypeAlias = uuid.UUID | int | str
+
+_NAMESPACE = uuid.UUID("6f1c1e0e-3b0a-5c1d-9e59-0b6c9d1c2a11")
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A text to store. ``chunk_id`` is its identity across versions; see ``chunk_identity``."""
+
+    content: str
+    document_id: str | None = None
+    position: int | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    chunk_id: ChunkId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A chunk that a search found, with the version that it was found in.
+
+    Units: ``distance`` is pgvector's for the collection: smaller is nearer.
+    """
+
+    chunk_id: str
+    document_id: str | None
+    content: str
+    metadata: dict[str, Any]
+    model_version: str
+    distance: float
+
+
+@dataclass(frozen=True, slots=True)
+class QueryVector:
+    """A query's vector together with the version whose embedder made it.
+
+    Shape: ``vector`` is (dimensions,).
+    """
+
+    vector: npt.NDArray[np.float32]
+    model_version: str
+
+
+def chunk_identity(chunk: Chunk, id_type: str) -> ChunkId:
+    """The chunk's id: its own, or one that the same place in the same document always gets.
+
+    With a document: from document and position, so that a changed text replaces its chunk. Without:
+    from the text itself. Raises: InvalidArgument when the id does not fit the collection's type, or
+    when a collection with bigint ids gets a chunk without one.
+    """
+    given = chunk.chunk_id
+    if given is None:
+        if id_type == "bigint":
+            raise InvalidArgument(
+                "a chunk without chunk_id, in a collection with bigint ids.",
+                hint="Give each chunk its chunk_id; only uuid and text ids are made from the text.",
+            )
+        if chunk.document_id is not None and chunk.position is not None:
+            key = f"d\0{chunk.document_id}\0{chunk.position}"
+        else:
+            key = f"t\0{chunk.document_id or ''}\0{chunk.content}"
+        made = uuid.uuid5(_NAMESPACE, key)
+        return made if id_type == "uuid" else str(made)
+    try:
+        if id_type == "uuid":
+            return given if isinstance(given, uuid.UUID) else uuid.UUID(str(given))
+        if id_type == "bigint":
+            number = int(given)
+            if not -(2**63) <= number < 2**63:
+                raise ValueError
+            return number
+    except ValueError:
+        raise InvalidArgument(
+            f"chunk_id {given!r} is not a {id_type}.", hint="The collection was created with that id type."
+        ) from None
+    return str(given)

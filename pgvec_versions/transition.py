@@ -1,0 +1,435 @@
+"""Transition: from one model version to the next, one verb after another, resumable at each.
+
+::
+
+    begin → backfill → build_index → catch_up → make_ready → cut_over → (roll_back) → retire
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from psycopg import sql
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
+from sqlalchemy import Engine
+from sqlalchemy.engine import URL
+
+from pgvec_versions import sqlfiles
+from pgvec_versions.catalog import Version, read_collection
+from pgvec_versions.database import PgConnection, autocommitted, engine_for, transaction
+from pgvec_versions.embedders import Embedder, require_same
+from pgvec_versions.errors import EmbedderMissing, LockTimeout, NotReady, WrongState
+from pgvec_versions.install import require_catalog
+from pgvec_versions.states import State
+from pgvec_versions.worker import Worker, WorkerReport
+
+__all__ = ["Progress", "Retirement", "Transition", "abandon", "retire_due", "roll_back"]
+
+#: Memory for an index build is sized to the graph, between these bounds. Units: MB.
+_LEAST_MEMORY, _MOST_MEMORY = 64, 2048
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a step is. Units: chunks; ``seconds`` since the step began."""
+
+    step: str
+    done: int
+    total: int
+    seconds: float
+    report: WorkerReport | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Retirement:
+    """What became of a version that was due: ``retired``, or the reason why not. Units: bytes."""
+
+    collection: str
+    model_version: str
+    outcome: str
+    bytes: int
+
+
+OnProgress = Callable[[Progress], None]
+
+
+class Transition:
+    """The way of ``model_version`` to being active in ``collection``.
+
+    ``embedder`` makes that version's vectors; its identity is stored with the version, and compared from then
+    on. Every verb may be called again, by any process: it goes on where the work stands.
+    Raises: UnknownCollection, CatalogNotInstalled, EmbedderMismatch.
+    """
+
+    def __init__(
+        self,
+        target: str | URL | Engine,
+        collection: str,
+        model_version: str,
+        embedder: Embedder,
+        *,
+        m: int = 16,
+        ef_construction: int = 64,
+        chunks_per_item: int = 512,
+        max_attempts: int = 3,
+        retry_in: timedelta = timedelta(seconds=5),
+        lease: timedelta = timedelta(minutes=2),
+    ) -> None:
+        self.engine = engine_for(target)
+        self.collection = collection
+        self.model_version = model_version
+        self.embedder = embedder
+        self.m = m
+        self.ef_construction = ef_construction
+        self.chunks_per_item = chunks_per_item
+        self._worker_options: dict[str, Any] = {
+            "max_attempts": max_attempts,
+            "retry_in": retry_in,
+            "lease": lease,
+        }
+        with autocommitted(self.engine) as raw:
+            require_catalog(raw)
+            self._check(self._find(raw))
+
+    def _find(self, raw: PgConnection) -> Version | None:
+        versions = read_collection(raw, self.collection).versions
+        return next((v for v in versions if v.model_version == self.model_version), None)
+
+    def _check(self, version: Version | None) -> None:
+        if version is not None:
+            require_same(
+                version.embedder,
+                self.embedder.identity,
+                collection=self.collection,
+                model_version=self.model_version,
+            )
+
+    @property
+    def state(self) -> State | None:
+        """Where the version stands, or None before ``begin``."""
+        with autocommitted(self.engine) as raw:
+            version = self._find(raw)
+        return version.state if version else None
+
+    def _one(self, name: str, **parameters: Any) -> Any:
+        with transaction(self.engine) as raw:
+            row = raw.execute(
+                sqlfiles.query(name),
+                {"collection": self.collection, "model_version": self.model_version, **parameters},
+            ).fetchone()
+        return row[0] if row else None
+
+    def begin(self) -> int:
+        """Registers the version, unless it is there, and plans what must be embedded for it.
+
+        Effects: from now on every write is carried to it. Returns the number of open work items.
+        Raises: AlreadyExists (a label used before), InvalidName, InvalidArgument, WrongState, LockTimeout.
+        """
+        with autocommitted(self.engine) as raw:
+            found = self._find(raw)
+        self._check(found)
+        if found is not None and found.state in (State.RETIRED, State.ABANDONED):
+            raise WrongState(
+                f"begin: version {self.model_version} of {self.collection} is {found.state}.",
+                hint="Its label names that version for ever; choose a new one.",
+                detail={"collection": self.collection, "model_version": self.model_version, "state": found.state},
+            )
+        if found is None:
+            dimensions = self.embedder.dimensions
+            _patiently(
+                lambda: self._one(
+                    "register_version",
+                    dimensions=dimensions,
+                    embedder=Jsonb(self.embedder.identity.to_json()),
+                    m=self.m,
+                    ef_construction=self.ef_construction,
+                ),
+                self.engine,
+            )
+        return int(self._one("plan_backfill", chunks_per_item=self.chunks_per_item))
+
+    def worker(self) -> Worker:
+        """A worker for this version alone."""
+        return Worker(self.engine, self.collection, {self.model_version: self.embedder}, **self._worker_options)
+
+    def missing(self) -> int:
+        """How many chunks the version lacks or holds in an older text, counted from the rows."""
+        return int(self._one("count_missing"))
+
+    def backfill(self, on_progress: OnProgress | None = None, stop: threading.Event | None = None) -> WorkerReport:
+        """Embeds what is missing, until nothing is open. Resumable; several processes may share the work.
+
+        Raises: EmbedderError when the embedder is down; NotReady when chunks had to be set aside.
+        """
+        total = self.missing()
+        began = time.monotonic()
+
+        def show(report: WorkerReport) -> None:
+            if on_progress is not None:
+                on_progress(Progress("backfill", report.written, max(total, report.written), time.monotonic() - began, report))
+
+        report = self.worker().drain(stop=stop, progress=show)
+        if not (stop and stop.is_set()):
+            self._refuse_set_aside(report)
+        return report
+
+    def _refuse_set_aside(self, report: WorkerReport) -> None:
+        with autocommitted(self.engine) as raw:
+            row = raw.execute(
+                sqlfiles.query("open_work"),
+                {"collection": self.collection, "versions": [self.model_version]},
+            ).fetchone()
+        if row and row[1]:
+            reason = f" The last error: {report.last_error.message}" if report.last_error else ""
+            raise NotReady(
+                f"{row[1]} work items of {self.model_version} in {self.collection} were set aside.{reason}",
+                hint="See pgvec status; mend the cause, then: pgvec worker --drain --retry-failed.",
+                detail={"collection": self.collection, "model_version": self.model_version, "set_aside": row[1]},
+            )
+
+    def build_index(self, memory_mb: int | None = None, parallel_workers: int | None = None) -> bool:
+        """Builds the HNSW index, after the load. True when it built, False when a valid one was there.
+
+        Effects: ``memory_mb`` (by default sized to the graph, 64 to 2,048) and ``parallel_workers`` hold for the
+        build only. Writers do not wait for it. Raises: Busy when another process builds it, WrongState.
+        """
+        if memory_mb is None:
+            memory_mb = self._graph_memory()
+        return bool(self._one("build_index", memory=f"{memory_mb}MB", workers=parallel_workers))
+
+    def _graph_memory(self) -> int:
+        with autocommitted(self.engine) as raw:
+            known = read_collection(raw, self.collection)
+            version = known.version(self.model_version)
+            count = sqlfiles.query("count_chunks").format(leaf=sql.Identifier("pgvec_leaves", version.leaf))
+            row = raw.execute(count).fetchone() if version.live else None
+        # An element holds its vector and 2·m neighbours on the ground layer, in memory about 12 bytes each.
+        size = version.dimensions * (4 if known.storage == "vector" else 2) + 2 * version.m * 12 + 200
+        needed = int((row[0] if row else 0) * size * 1.2 / 1024**2) + 1
+        return min(max(needed, _LEAST_MEMORY), _MOST_MEMORY)
+
+    def catch_up(self, on_progress: OnProgress | None = None, stop: threading.Event | None = None) -> WorkerReport:
+        """Works off what was written meanwhile, such as during the index build."""
+        return self.backfill(on_progress, stop)
+
+    def make_ready(self) -> None:
+        """Checks the version by its rows and makes it ready: it has a pinned view from then on.
+
+        Raises: NotReady with the numbers in ``detail``, EmbedderMismatch, WrongState.
+        """
+        with autocommitted(self.engine) as raw:
+            self._check(self._find(raw))
+        if self._one("make_ready") != State.READY:
+            raise NotReady(
+                f"version {self.model_version} of {self.collection} fails its checks and is building again.",
+                hint="Call run() or pgvec upgrade again: it finds what is missing.",
+                detail={"collection": self.collection, "model_version": self.model_version},
+            )
+
+    def prepare(self, on_progress: OnProgress | None = None, stop: threading.Event | None = None) -> State:
+        """``begin`` to ``make_ready`` in one call, going on where the work stands."""
+        stop = stop or threading.Event()
+        self.begin()
+        for step in (self.backfill, self._indexed, self.catch_up):
+            if stop.is_set():
+                break
+            step(on_progress, stop)
+        for _ in range(20):
+            if stop.is_set() or self.state not in (State.BUILDING, State.READY):
+                break
+            try:
+                self.make_ready()
+                break
+            except NotReady as exc:
+                # Writers never pause: what came between the last item and the check is worked off again.
+                problems = set(exc.detail.get("problems", {"open_items": 1}))
+                if not problems <= {"open_items", "missing"}:
+                    raise
+                self.catch_up(on_progress, stop)
+        else:
+            self.make_ready()
+        state = self.state
+        assert state is not None
+        return state
+
+    def _indexed(self, on_progress: OnProgress | None, stop: threading.Event | None) -> None:
+        began = time.monotonic()
+        if on_progress is not None:
+            on_progress(Progress("build index", 0, 1, 0.0))
+        self.build_index()
+        if on_progress is not None:
+            on_progress(Progress("build index", 1, 1, time.monotonic() - began))
+
+    def cut_over(
+        self,
+        *,
+        lock_timeout: timedelta = timedelta(milliseconds=200),
+        attempts: int = 20,
+        longest_pause: timedelta = timedelta(seconds=5),
+    ) -> str | None:
+        """Makes the version active, in one transaction. Returns the label that was active before.
+
+        Work that is still open is drained first. If writers never pause, the last of it is drained while they
+        wait, for ``longest_pause`` at most. No reader waits longer than ``lock_timeout`` a try.
+        Raises: NotReady, WrongState, LockTimeout; nothing was changed then.
+        """
+        options: dict[str, Any] = {"lock_timeout": lock_timeout, "attempts": attempts}
+        for last_one in (False, False, True):
+            try:
+                return self._one("cut_over", **options)
+            except NotReady as exc:
+                if last_one or set(exc.detail.get("problems", {})) != {"open_items"}:
+                    raise
+            self._refuse_set_aside(self.worker().drain())
+            try:
+                return self._one("cut_over", **options)
+            except NotReady as exc:
+                if set(exc.detail.get("problems", {})) != {"open_items"}:
+                    raise
+            done, previous = self._cut_over_while_writers_wait(lock_timeout, longest_pause)
+            if done:
+                return previous
+        return self._one("cut_over", **options)
+
+    def _cut_over_while_writers_wait(self, lock_timeout: timedelta, longest_pause: timedelta) -> tuple[bool, str | None]:
+        worker = self.worker()
+        options: dict[str, Any] = {
+            "collection": self.collection,
+            "model_version": self.model_version,
+            "lock_timeout": lock_timeout,
+            "attempts": 1,
+        }
+        try:
+            with transaction(self.engine) as raw:
+                milliseconds = str(int(lock_timeout.total_seconds() * 1000))
+                raw.execute(sqlfiles.query("lock_timeout"), {"value": milliseconds})
+                raw.execute(sqlfiles.query("lock_chunk_table"), {"collection": self.collection})
+                worker.drain(deadline=time.monotonic() + longest_pause.total_seconds())
+                row = raw.execute(sqlfiles.query("cut_over"), options).fetchone()
+            return True, row[0] if row else None
+        except (LockTimeout, NotReady):
+            return False, None
+
+    def run(
+        self,
+        *,
+        cut_over: bool = False,
+        on_progress: OnProgress | None = None,
+        stop: threading.Event | None = None,
+    ) -> State:
+        """The whole way to ready, and with ``cut_over`` through it. Returns the state reached."""
+        state = self.prepare(on_progress, stop)
+        if cut_over and state == State.READY and not (stop and stop.is_set()):
+            self.cut_over()
+            state = State.ACTIVE
+        return state
+
+    def abandon(self) -> None:
+        """Gives the version up, before it was ever active. Its leaf goes with the next retirement."""
+        abandon(self.engine, self.collection, self.model_version)
+
+
+def _patiently(call: Callable[[], Any], engine: Engine, attempts: int = 20) -> Any:
+    """Repeats a call that did not get its lock, with growing pauses. Raises: LockTimeout at last."""
+    for attempt in range(attempts):
+        try:
+            return call()
+        except LockTimeout:
+            if attempt == attempts - 1:
+                raise
+            time.sleep(min(0.05 * 2**attempt, 1.0))
+    return None
+
+
+def roll_back(
+    target: str | URL | Engine,
+    collection: str,
+    embedders: Mapping[str, Embedder] | None = None,
+    *,
+    lock_timeout: timedelta = timedelta(milliseconds=200),
+    attempts: int = 20,
+    allow_missing: bool = False,
+) -> str:
+    """Makes the version active again that was active last; the present one drains. Returns its label.
+
+    No row is rewritten: it followed every write. What is still open for it is drained first, and a version
+    that had stopped following catches up first; both need its embedder in ``embedders``.
+    Raises: WrongState (nothing to go back to), NotReady, EmbedderMissing, LockTimeout.
+    """
+    engine = engine_for(target)
+    parameters: dict[str, Any] = {
+        "collection": collection,
+        "lock_timeout": lock_timeout,
+        "attempts": attempts,
+        "allow_missing": allow_missing,
+    }
+
+    def once() -> str:
+        with transaction(engine) as raw:
+            row = raw.execute(sqlfiles.query("roll_back"), parameters).fetchone()
+        assert row is not None
+        return str(row[0])
+
+    for last_one in (False, False, True):
+        try:
+            return once()
+        except NotReady as exc:
+            label = str(exc.detail.get("model_version", ""))
+            if last_one or not set(exc.detail.get("problems", {})) <= {"open_items", "stopped_following"}:
+                raise
+            embedder = (embedders or {}).get(label)
+            if embedder is None:
+                raise EmbedderMissing(
+                    f"{label} must catch up before {collection} can go back to it, and its embedder is not at hand.",
+                    hint=f"Give the embedder of {label}, or let a worker that has it drain; or roll back with "
+                    "allow_missing and catch up after.",
+                    detail=exc.detail,
+                ) from exc
+            back = Transition(engine, collection, label, embedder)
+            back.begin()
+            back.worker().drain()
+    return once()
+
+
+def abandon(target: str | URL | Engine, collection: str, model_version: str) -> None:
+    """Gives up a version that was never active. Raises: WrongState, UnknownVersion, LockTimeout."""
+    engine = engine_for(target)
+    with transaction(engine) as raw:
+        raw.execute(
+            sqlfiles.query("abandon"), {"collection": collection, "model_version": model_version}
+        )
+
+
+def retire_due(target: str | URL | Engine) -> list[Retirement]:
+    """Retires every version that is due, in all collections: ``CALL pgvec.retire_due()``.
+
+    Returns one entry a version that was due. Units: bytes freed, or held.
+    """
+    with autocommitted(engine_for(target)) as raw:
+        require_catalog(raw)
+        with raw.cursor(row_factory=dict_row) as cursor:
+            due = cursor.execute(sqlfiles.query("due_versions")).fetchall()
+            if not due:
+                return []
+            cursor.execute(sqlfiles.query("retire_due"))
+            left = {(r["collection"], r["model_version"]) for r in cursor.execute(sqlfiles.query("due_versions"))}
+        found: list[Retirement] = []
+        for row in due:
+            key = (row["collection"], row["model_version"])
+            outcome = "retired"
+            if key in left:
+                reason = raw.execute(
+                    sqlfiles.query("last_refusal"),
+                    {"collection": key[0], "model_version": key[1]},
+                ).fetchone()
+                outcome = reason[0] if reason else "another session is retiring"
+            found.append(Retirement(*key, outcome, int(row["bytes"] or 0)))
+        return found
+
+

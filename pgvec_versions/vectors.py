@@ -1,0 +1,61 @@
+"""pgvector's binary format, straight from numpy. Pure but for the psycopg adapter at the end.
+
+Source: ``vector_send`` and ``halfvec_send`` of pgvector: a 16-bit dimension, 16 unused bits, then
+the elements, all big-endian.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from psycopg import Connection
+from psycopg.adapt import Dumper
+from psycopg.pq import Format
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["BinaryVector", "pack", "register", "unpack"]
+
+_ELEMENT = {"vector": ">f4", "halfvec": ">f2"}
+
+
+class BinaryVector:
+    """A vector in wire format, ready for a parameter or a COPY."""
+
+    __slots__ = ("data",)
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+
+class _VectorDumper(Dumper):
+    # No oid: the server takes the type from the column or the argument, wherever pgvector was put.
+    format = Format.BINARY
+
+    def dump(self, obj: BinaryVector) -> bytes:
+        return obj.data
+
+
+def register(connection: Connection[Any]) -> None:
+    """Teaches a connection to send ``BinaryVector``. Needs no query; may be called again."""
+    connection.adapters.register_dumper(BinaryVector, _VectorDumper)
+
+
+def pack(vectors: npt.NDArray[np.float32], storage: str = "vector") -> list[BinaryVector]:
+    """The rows of a matrix in wire format. Shape: (n, dimensions) gives n vectors."""
+    count, dimensions = vectors.shape
+    header = np.frombuffer(struct.pack(">HH", dimensions, 0), dtype=np.uint8)
+    elements = np.ascontiguousarray(vectors, dtype=_ELEMENT[storage]).view(np.uint8)
+    rows = np.empty((count, header.size + elements.shape[1]), dtype=np.uint8)
+    rows[:, : header.size] = header
+    rows[:, header.size :] = elements
+    return [BinaryVector(row.tobytes()) for row in rows]
+
+
+def unpack(data: Sequence[bytes], storage: str = "vector") -> npt.NDArray[np.float32]:
+    """Vectors in wire format as a matrix. Shape: (n, dimensions)."""
+    return np.stack([np.frombuffer(item, _ELEMENT[storage], offset=4) for item in data]).astype(np.float32)

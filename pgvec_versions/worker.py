@@ -1,0 +1,419 @@
+"""Worker: claim → embed → write, overlapped. What a crash leaves behind, the next worker takes up.
+
+While one claim is embedded, the next is read and the last one written, each on a connection of its own. No
+transaction is open while the model runs. A claim is a lease: it is prolonged while the work goes on, and a worker
+that comes back after its lease has run out changes nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from psycopg import errors as pg_errors
+from psycopg import sql
+from sqlalchemy import Engine
+from sqlalchemy.engine import URL
+
+from pgvec_versions import sqlfiles, vectors
+from pgvec_versions.bound import BoundEmbedders
+from pgvec_versions.catalog import read_collection
+from pgvec_versions.database import PgConnection, autocommitted, engine_for, transaction
+from pgvec_versions.embedders import Embedder
+from pgvec_versions.errors import (
+    Busy,
+    EmbedderError,
+    EmbedderUnavailable,
+    LeaseLost,
+    LockTimeout,
+    PgvecError,
+    VersionNotWritable,
+)
+from pgvec_versions.install import require_catalog
+from pgvec_versions.vectors import BinaryVector
+
+__all__ = ["Worker", "WorkerReport"]
+
+log = logging.getLogger("pgvec_versions.worker")
+
+#: Texts in one call of the embedder, to begin with; grows while calls are quick.
+_FIRST_CALL = 128
+#: Chunks that one claim aims at, at most.
+_CLAIM_CHUNKS = 4096
+#: A claim grows while it takes less than this. Units: seconds.
+_QUICK_CLAIM = 1.0
+#: How long a write waits for a lock, below deadlock_timeout, so that the worker gives way. Units: ms.
+_WRITE_LOCK_TIMEOUT = "800"
+_WRITE_TRIES = 10
+
+
+@dataclass(slots=True)
+class WorkerReport:
+    """What was done. Units: chunks for embedded, written and deleted, work items for the rest."""
+
+    embedded: int = 0
+    written: int = 0
+    deleted: int = 0
+    completed: int = 0
+    fenced: int = 0
+    failed: int = 0
+    set_aside: int = 0
+    last_error: PgvecError | None = field(default=None, repr=False)
+
+
+@dataclass(slots=True)
+class _Claim:
+    source: str
+    target: str
+    lease: uuid.UUID
+    items: list[int]
+    revisions: list[int]
+    attempts: int
+    began: float
+    rows: list[tuple[list[int], str, str, bytes]]
+    vectors: dict[str, BinaryVector] = field(default_factory=dict[str, BinaryVector])
+
+
+class Worker:
+    """Drains the work items of a collection, for the versions it has embedders of.
+
+    ``lease`` is how long a claim lasts without a sign of life; ``max_attempts`` how often an item may fail
+    before it is split or set aside; ``retry_in`` how long it rests after a failure.
+    Raises: EmbedderMismatch, UnknownCollection, CatalogNotInstalled.
+    """
+
+    def __init__(
+        self,
+        target: str | URL | Engine,
+        collection: str,
+        embedders: Embedder | Mapping[str, Embedder],
+        *,
+        lease: timedelta = timedelta(minutes=2),
+        max_attempts: int = 3,
+        retry_in: timedelta = timedelta(seconds=5),
+        patience: int = 8,
+    ) -> None:
+        self.engine = engine_for(target)
+        self.collection = collection
+        self.lease = lease
+        self.max_attempts = max_attempts
+        self.retry_in = retry_in
+        self.patience = patience
+        with autocommitted(self.engine) as connection:
+            require_catalog(connection)
+            known = read_collection(connection, collection)
+        self._storage = known.storage
+        self._id_type = known.id_type
+        self._embedders = BoundEmbedders(known, embedders)
+        self._claim_items = 1
+        self._call_size = _FIRST_CALL
+
+    @property
+    def versions(self) -> list[str]:
+        """The versions this worker fills."""
+        return self._embedders.labels
+
+    def refresh(self) -> None:
+        """Looks for versions that were registered since. Raises: EmbedderMismatch."""
+        with autocommitted(self.engine) as connection:
+            self._embedders.verify(read_collection(connection, self.collection))
+
+    # --------------------------------------------------------------- loops
+
+    def run_once(self) -> WorkerReport:
+        """Claims once, embeds, writes. A report of zeros means that nothing could be claimed."""
+        report = WorkerReport()
+        claim = self._claim()
+        if claim is not None:
+            self._embed(claim, report, threading.Event()) and self._write(claim, report)
+        return report
+
+    def drain(
+        self,
+        *,
+        stop: threading.Event | None = None,
+        progress: Callable[[WorkerReport], None] | None = None,
+        deadline: float | None = None,
+    ) -> WorkerReport:
+        """Works until nothing is open for its versions, waiting for items that other workers hold.
+
+        ``stop`` ends it early; what was claimed is given back. ``deadline`` is in ``time.monotonic()`` seconds.
+        Raises: the embedder's error once ``patience`` claims in a row have failed: it is down, not one text bad.
+        """
+        stop = stop or threading.Event()
+        report = WorkerReport()
+        while not stop.is_set() and (deadline is None or time.monotonic() < deadline):
+            self._pipeline(stop, report, progress, deadline)
+            waiting, next_in = self._open()
+            if waiting == 0 or stop.is_set():
+                break
+            stop.wait(min(max(next_in, 0.02), 1.0))
+        return report
+
+    def run(
+        self,
+        stop: threading.Event,
+        *,
+        poll: timedelta = timedelta(seconds=1),
+        progress: Callable[[WorkerReport], None] | None = None,
+    ) -> WorkerReport:
+        """Works until ``stop``, looking every ``poll`` for new items and newly registered versions.
+
+        A database or an embedder that is away is waited for, with growing pauses.
+        """
+        report = WorkerReport()
+        failures = 0
+        while not stop.is_set():
+            try:
+                self.refresh()
+                self._pipeline(stop, report, progress, None)
+                failures = 0
+            except PgvecError as exc:
+                failures += 1
+                report.last_error = exc
+                log.warning("%s", exc)
+                if progress is not None:
+                    progress(report)
+            stop.wait(min(poll.total_seconds() * 2 ** min(failures, 6), 60.0))
+        return report
+
+    def retry_failed(self, version: str | None = None) -> int:
+        """Opens the items again that were set aside. Returns how many."""
+        with transaction(self.engine) as raw:
+            row = raw.execute(
+                sqlfiles.query("retry_set_aside"),
+                {"collection": self.collection, "model_version": version},
+            ).fetchone()
+        return int(row[0]) if row else 0
+
+    def _open(self) -> tuple[int, float]:
+        with autocommitted(self.engine) as raw:
+            row = raw.execute(
+                sqlfiles.query("open_work"),
+                {"collection": self.collection, "versions": self.versions},
+            ).fetchone()
+        assert row is not None
+        return int(row[0]), float(row[2] or 0.0)
+
+    def _pipeline(
+        self,
+        stop: threading.Event,
+        report: WorkerReport,
+        progress: Callable[[WorkerReport], None] | None,
+        deadline: float | None,
+    ) -> None:
+        """Reads ahead, embeds, writes behind, until nothing can be claimed."""
+        failures = 0
+        reading: Future[_Claim | None] | None = None
+        writing: Future[None] | None = None
+        with (
+            ThreadPoolExecutor(1, thread_name_prefix="pgvec-read") as reader,
+            ThreadPoolExecutor(1, thread_name_prefix="pgvec-write") as writer,
+        ):
+            try:
+                reading = reader.submit(self._claim)
+                while True:
+                    claim = reading.result()
+                    reading = None
+                    over = stop.is_set() or (deadline is not None and time.monotonic() >= deadline)
+                    if claim is None or over:
+                        if claim is not None:
+                            self._release(claim)
+                        break
+                    reading = reader.submit(self._claim)
+                    if self._embed(claim, report, stop):
+                        if writing is not None:
+                            writing.result()
+                        writing = writer.submit(self._write, claim, report)
+                        failures = 0
+                    elif report.last_error is not None and not stop.is_set():
+                        failures += 1
+                        if failures >= self.patience:
+                            raise report.last_error
+                    if progress is not None:
+                        progress(report)
+            finally:
+                ahead = reading.result() if reading is not None else None
+                if ahead is not None:
+                    self._release(ahead)
+                if writing is not None:
+                    writing.result()
+                if progress is not None:
+                    progress(report)
+
+    # --------------------------------------------------------------- steps
+
+    def _claim(self) -> _Claim | None:
+        with autocommitted(self.engine) as raw:
+            items = raw.execute(
+                sqlfiles.query("claim_work"),
+                {
+                    "collection": self.collection,
+                    "versions": self.versions,
+                    "max_items": self._claim_items,
+                    "lease": self.lease,
+                },
+            ).fetchall()
+            if not items:
+                return None
+            claim = _Claim(
+                source=items[0][1],
+                target=items[0][2],
+                lease=items[0][7],
+                items=[i[0] for i in items],
+                revisions=[i[5] for i in items],
+                attempts=max(i[6] for i in items),
+                began=time.monotonic(),
+                rows=[],
+            )
+            with raw.cursor(binary=True) as cursor:
+                claim.rows = cursor.execute(
+                    sqlfiles.query("read_work"),
+                    {
+                        "collection": self.collection,
+                        "source": claim.source,
+                        "target": claim.target,
+                        "items": claim.items,
+                        "lease": claim.lease,
+                    },
+                ).fetchall()
+        return claim
+
+    def _embed(self, claim: _Claim, report: WorkerReport, stop: threading.Event) -> bool:
+        """Makes the claim's vectors. False when it failed or was given back."""
+        if claim.attempts > self.max_attempts:
+            # Claimed again and again and never heard of: it takes its workers down with it.
+            self._fail(claim, EmbedderError(f"claimed {claim.attempts - 1} times and never completed."), report)
+            return False
+        texts = sorted({row[2] for row in claim.rows}, key=len, reverse=True)
+        prolong_at = time.monotonic() + self.lease.total_seconds() / 3
+        done = 0
+        try:
+            while done < len(texts):
+                if stop.is_set():
+                    self._release(claim)
+                    return False
+                part = texts[done : done + self._call_size]
+                began = time.monotonic()
+                made = self._embedders.documents(claim.target, part)
+                now = time.monotonic()
+                claim.vectors.update(zip(part, vectors.pack(made, self._storage), strict=True))
+                done += len(part)
+                self._call_size = self._next_size(now - began, len(part))
+                if now > prolong_at and done < len(texts):
+                    self._renew(claim)
+                    prolong_at = now + self.lease.total_seconds() / 3
+        except LeaseLost as exc:
+            report.fenced += len(claim.items)
+            log.warning("%s", exc)
+            return False
+        except EmbedderError as exc:
+            self._fail(claim, exc, report)
+            return False
+        report.embedded += len(texts)
+        return True
+
+    def _next_size(self, seconds: float, texts: int) -> int:
+        # A call should stay well inside the lease, and be as large as that allows: sorting by length
+        # pays within one call only.
+        if seconds > self.lease.total_seconds() / 6:
+            return max(texts // 2, 1)
+        if seconds < self.lease.total_seconds() / 30 and texts == self._call_size:
+            return min(self._call_size * 2, _CLAIM_CHUNKS)
+        return self._call_size
+
+    def _write(self, claim: _Claim, report: WorkerReport) -> None:
+        for attempt in range(_WRITE_TRIES):
+            try:
+                with transaction(self.engine) as raw:
+                    raw.execute(sqlfiles.query("lock_timeout"), {"value": _WRITE_LOCK_TIMEOUT})
+                    completed, fenced, written, deleted = self._complete(raw, claim)
+            except (LockTimeout, pg_errors.DeadlockDetected, pg_errors.SerializationFailure) as exc:
+                log.info("%s of %s waits: %s", claim.target, self.collection, exc)
+                time.sleep(min(0.05 * 2**attempt, 1.0))
+                continue
+            except Busy:
+                break
+            except VersionNotWritable as gone:
+                # Abandoned or retired while we worked: its items are gone with it.
+                log.info("%s", gone)
+                return
+            report.completed += completed
+            report.fenced += fenced
+            report.written += written
+            report.deleted += deleted
+            took = time.monotonic() - claim.began
+            if took < _QUICK_CLAIM and len(claim.rows) * 2 <= _CLAIM_CHUNKS:
+                self._claim_items = min(self._claim_items * 2, 1024)
+            elif took > 4 * _QUICK_CLAIM or len(claim.rows) > _CLAIM_CHUNKS:
+                self._claim_items = max(self._claim_items // 2, 1)
+            return
+        self._release(claim)
+
+    def _complete(self, raw: PgConnection, claim: _Claim) -> tuple[int, int, int, int]:
+        with raw.cursor() as cursor:
+            cursor.execute(
+                sqlfiles.query("made_table").format(
+                    id_type=sql.SQL(self._id_type),  # pyright: ignore[reportArgumentType]
+                    vector_type=self._vector_type(raw),
+                )
+            )
+            if claim.rows:
+                with cursor.copy(sqlfiles.query("copy_made")) as copy:
+                    copy.set_types(["int8[]", {"bigint": "int8"}.get(self._id_type, self._id_type), "bytea", "bytea"])
+                    as_id = {"uuid": uuid.UUID, "bigint": int}.get(self._id_type, str)
+                    for item_ids, chunk_id, content, content_hash in claim.rows:
+                        copy.write_row((item_ids, as_id(chunk_id), content_hash, claim.vectors[content].data))
+            row = cursor.execute(
+                sqlfiles.query("complete_work"),
+                {
+                    "collection": self.collection,
+                    "source": claim.source,
+                    "target": claim.target,
+                    "items": claim.items,
+                    "revisions": claim.revisions,
+                    "lease": claim.lease,
+                },
+            ).fetchone()
+        assert row is not None
+        return row[0], row[1], row[2], row[3]
+
+    def _vector_type(self, raw: PgConnection) -> sql.Composable:
+        row = raw.execute(sqlfiles.query("vector_schema")).fetchone()
+        assert row is not None
+        return sql.Identifier(row[0], self._storage)
+
+    def _renew(self, claim: _Claim) -> None:
+        with autocommitted(self.engine) as raw:
+            row = raw.execute(
+                sqlfiles.query("renew_work"), {"lease": claim.lease, "prolong": self.lease}
+            ).fetchone()
+        if not row or not row[0]:
+            raise LeaseLost(f"the lease on {len(claim.items)} work items of {self.collection} has run out.")
+
+    def _release(self, claim: _Claim) -> None:
+        with transaction(self.engine) as raw:
+            raw.execute(sqlfiles.query("release_work"), {"lease": claim.lease})
+
+    def _fail(self, claim: _Claim, exc: EmbedderError, report: WorkerReport) -> None:
+        parameters: dict[str, Any] = {
+            "lease": claim.lease,
+            "error": f"{type(exc).__name__}: {exc}",
+            "max_attempts": self.max_attempts,
+            "retry_in": self.retry_in,
+            # An endpoint that is away is no reason to take intervals apart.
+            "split": not isinstance(exc, EmbedderUnavailable),
+        }
+        with transaction(self.engine) as raw:
+            row = raw.execute(sqlfiles.query("fail_work"), parameters).fetchone()
+        report.failed += len(claim.items)
+        report.set_aside += int(row[2]) if row else 0
+        report.last_error = exc
+        self._claim_items = 1
