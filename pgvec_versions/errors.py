@@ -49,9 +49,11 @@ Every error carries data: ``sqlstate``, ``detail`` (the JSON that the database s
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar, cast
+
+import psycopg
 
 __all__ = [
     "AlreadyExists",
@@ -337,13 +339,21 @@ class LockTimeout(ServerError):
     code = "55P03"
 
 
-def _leaves(cls: type[PgvecError]) -> Iterator[type[PgvecError]]:
+def _descendants(cls: type[PgvecError]) -> Iterator[type[PgvecError]]:
     for child in cls.__subclasses__():
         yield child
-        yield from _leaves(child)
+        yield from _descendants(child)
 
 
-_BY_CODE: dict[str, type[PgvecError]] = {c.code: c for c in _leaves(PgvecError) if c.code}
+_BY_CODE: dict[str, type[PgvecError]] = {c.code: c for c in _descendants(PgvecError) if c.code}
+
+#: What the CHECKs of a leaf stand for.
+_VECTOR_CHECKS = {
+    "pgvec_dimensions": "a vector has another number of dimensions than its version.",
+    "pgvec_not_zero": "a vector is all zeros: it has no direction to compare.",
+}
+#: NUL, half a surrogate pair: text that PostgreSQL does not store.
+_UNSTORABLE_TEXT = ("22021", "22P05")
 
 
 def _json_detail(text: str | None) -> dict[str, Any]:
@@ -369,10 +379,16 @@ def error_for(exc: BaseException) -> PgvecError | None:
     if diag is None:
         return None
     message = diag.message_primary or str(origin).strip()
+    if state in _UNSTORABLE_TEXT or (state is None and isinstance(origin, psycopg.DataError)):
+        return InvalidArgument(
+            f"a value cannot be stored: {message}.", hint="Is it binary data?", sqlstate=state
+        )
+    if state is None and not isinstance(origin, psycopg.OperationalError | psycopg.InterfaceError):
+        return None
     if state is None or state.startswith(("08", "57P", "3D", "28")):
         first = (message.splitlines() or ["no connection"])[0]
         return DatabaseUnavailable(
-            f"cannot use the database: {first}",
+            f"cannot use the database: {first.rstrip('.')}.",
             hint="Check that it runs and that --database-url or PGVEC_DATABASE_URL is right.",
             sqlstate=state,
         )
@@ -383,8 +399,15 @@ def error_for(exc: BaseException) -> PgvecError | None:
             hint = hint or "Ask the owner of the collection for the privilege."
         if cls is LockTimeout:
             hint = hint or "Nothing was changed; try again, or find who holds the lock."
-        return cls(
-            message, hint=hint, detail=_json_detail(diag.message_detail), sqlstate=state
+        return cls(message, hint=hint, detail=_json_detail(diag.message_detail), sqlstate=state)
+    if state == "40P01":
+        return LockTimeout(f"{message}.", hint="Nothing was changed; try again.", sqlstate=state)
+    if state == "23514" and diag.constraint_name in _VECTOR_CHECKS:
+        return InvalidVector(
+            _VECTOR_CHECKS[diag.constraint_name],
+            hint="Nothing was written. Was it made by another model?",
+            detail={"constraint": diag.constraint_name, "leaf": diag.table_name},
+            sqlstate=state,
         )
     if state == "23514" and diag.constraint_name is None:
         return VersionNotWritable(
@@ -404,7 +427,7 @@ def error_for(exc: BaseException) -> PgvecError | None:
 
 
 @contextmanager
-def translated() -> Iterator[None]:
+def translated() -> Generator[None]:
     """Raise this tree's errors for the database's; let foreign ones through unchanged."""
     try:
         yield

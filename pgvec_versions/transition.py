@@ -24,7 +24,7 @@ from pgvec_versions import sqlfiles
 from pgvec_versions.catalog import Version, read_collection
 from pgvec_versions.database import PgConnection, autocommitted, engine_for, transaction
 from pgvec_versions.embedders import Embedder, require_same
-from pgvec_versions.errors import EmbedderMissing, LockTimeout, NotReady, WrongState
+from pgvec_versions.errors import AlreadyExists, EmbedderMissing, LockTimeout, NotReady, WrongState
 from pgvec_versions.install import require_catalog
 from pgvec_versions.states import State
 from pgvec_versions.worker import Worker, WorkerReport
@@ -33,6 +33,8 @@ __all__ = ["Progress", "Retirement", "Transition", "abandon", "retire_due", "rol
 
 #: Memory for an index build is sized to the graph, between these bounds. Units: MB.
 _LEAST_MEMORY, _MOST_MEMORY = 64, 2048
+#: How long a verb waits for the writers' lock in one try: new writers wait behind it.
+_LOCK_WAIT = timedelta(milliseconds=200)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,12 @@ class Transition:
         return version.state if version else None
 
     def _one(self, name: str, **parameters: Any) -> Any:
+        return self._with_locks(name, None, **parameters)
+
+    def _with_locks(self, name: str, wait: timedelta | None, **parameters: Any) -> Any:
         with transaction(self.engine) as raw:
+            if wait is not None:
+                _set_lock_timeout(raw, wait)
             row = raw.execute(
                 sqlfiles.query(name),
                 {"collection": self.collection, "model_version": self.model_version, **parameters},
@@ -138,31 +145,57 @@ class Transition:
             raise WrongState(
                 f"begin: version {self.model_version} of {self.collection} is {found.state}.",
                 hint="Its label names that version for ever; choose a new one.",
-                detail={"collection": self.collection, "model_version": self.model_version, "state": found.state},
+                detail={
+                    "collection": self.collection,
+                    "model_version": self.model_version,
+                    "state": found.state,
+                },
             )
         if found is None:
-            dimensions = self.embedder.dimensions
-            _patiently(
-                lambda: self._one(
-                    "register_version",
-                    dimensions=dimensions,
-                    embedder=Jsonb(self.embedder.identity.to_json()),
-                    m=self.m,
-                    ef_construction=self.ef_construction,
-                ),
-                self.engine,
+            try:
+                self._register(self.embedder.dimensions)
+            except AlreadyExists:
+                # Another process was faster: then it is the same version, or none of ours.
+                with autocommitted(self.engine) as raw:
+                    found = self._find(raw)
+                self._check(found)
+                if found is None or not found.live:
+                    raise
+        planned = _patiently(
+            lambda wait: self._with_locks(
+                "plan_backfill", wait, chunks_per_item=self.chunks_per_item
             )
-        return int(self._one("plan_backfill", chunks_per_item=self.chunks_per_item))
+        )
+        return int(planned)
+
+    def _register(self, dimensions: int) -> None:
+        _patiently(
+            lambda wait: self._with_locks(
+                "register_version",
+                wait,
+                dimensions=dimensions,
+                embedder=Jsonb(self.embedder.identity.to_json()),
+                m=self.m,
+                ef_construction=self.ef_construction,
+            )
+        )
 
     def worker(self) -> Worker:
         """A worker for this version alone."""
-        return Worker(self.engine, self.collection, {self.model_version: self.embedder}, **self._worker_options)
+        return Worker(
+            self.engine,
+            self.collection,
+            {self.model_version: self.embedder},
+            **self._worker_options,
+        )
 
     def missing(self) -> int:
         """How many chunks the version lacks or holds in an older text, counted from the rows."""
         return int(self._one("count_missing"))
 
-    def backfill(self, on_progress: OnProgress | None = None, stop: threading.Event | None = None) -> WorkerReport:
+    def backfill(
+        self, on_progress: OnProgress | None = None, stop: threading.Event | None = None
+    ) -> WorkerReport:
         """Embeds what is missing, until nothing is open. Resumable; several processes may share the work.
 
         Raises: EmbedderError when the embedder is down; NotReady when chunks had to be set aside.
@@ -172,7 +205,15 @@ class Transition:
 
         def show(report: WorkerReport) -> None:
             if on_progress is not None:
-                on_progress(Progress("backfill", report.written, max(total, report.written), time.monotonic() - began, report))
+                on_progress(
+                    Progress(
+                        "backfill",
+                        report.written,
+                        max(total, report.written),
+                        time.monotonic() - began,
+                        report,
+                    )
+                )
 
         report = self.worker().drain(stop=stop, progress=show)
         if not (stop and stop.is_set()):
@@ -190,10 +231,16 @@ class Transition:
             raise NotReady(
                 f"{row[1]} work items of {self.model_version} in {self.collection} were set aside.{reason}",
                 hint="See pgvec status; mend the cause, then: pgvec worker --drain --retry-failed.",
-                detail={"collection": self.collection, "model_version": self.model_version, "set_aside": row[1]},
+                detail={
+                    "collection": self.collection,
+                    "model_version": self.model_version,
+                    "set_aside": row[1],
+                },
             )
 
-    def build_index(self, memory_mb: int | None = None, parallel_workers: int | None = None) -> bool:
+    def build_index(
+        self, memory_mb: int | None = None, parallel_workers: int | None = None
+    ) -> bool:
         """Builds the HNSW index, after the load. True when it built, False when a valid one was there.
 
         Effects: ``memory_mb`` (by default sized to the graph, 64 to 2,048) and ``parallel_workers`` hold for the
@@ -207,14 +254,20 @@ class Transition:
         with autocommitted(self.engine) as raw:
             known = read_collection(raw, self.collection)
             version = known.version(self.model_version)
-            count = sqlfiles.query("count_chunks").format(leaf=sql.Identifier("pgvec_leaves", version.leaf))
+            count = sqlfiles.query("count_chunks").format(
+                leaf=sql.Identifier("pgvec_leaves", version.leaf)
+            )
             row = raw.execute(count).fetchone() if version.live else None
         # An element holds its vector and 2·m neighbours on the ground layer, in memory about 12 bytes each.
-        size = version.dimensions * (4 if known.storage == "vector" else 2) + 2 * version.m * 12 + 200
+        size = (
+            version.dimensions * (4 if known.storage == "vector" else 2) + 2 * version.m * 12 + 200
+        )
         needed = int((row[0] if row else 0) * size * 1.2 / 1024**2) + 1
         return min(max(needed, _LEAST_MEMORY), _MOST_MEMORY)
 
-    def catch_up(self, on_progress: OnProgress | None = None, stop: threading.Event | None = None) -> WorkerReport:
+    def catch_up(
+        self, on_progress: OnProgress | None = None, stop: threading.Event | None = None
+    ) -> WorkerReport:
         """Works off what was written meanwhile, such as during the index build."""
         return self.backfill(on_progress, stop)
 
@@ -232,7 +285,9 @@ class Transition:
                 detail={"collection": self.collection, "model_version": self.model_version},
             )
 
-    def prepare(self, on_progress: OnProgress | None = None, stop: threading.Event | None = None) -> State:
+    def prepare(
+        self, on_progress: OnProgress | None = None, stop: threading.Event | None = None
+    ) -> State:
         """``begin`` to ``make_ready`` in one call, going on where the work stands."""
         stop = stop or threading.Event()
         self.begin()
@@ -251,6 +306,8 @@ class Transition:
                 problems = set(exc.detail.get("problems", {"open_items": 1}))
                 if not problems <= {"open_items", "missing"}:
                     raise
+                if "open_items" not in problems:
+                    self.begin()
                 self.catch_up(on_progress, stop)
         else:
             self.make_ready()
@@ -297,7 +354,9 @@ class Transition:
                 return previous
         return self._one("cut_over", **options)
 
-    def _cut_over_while_writers_wait(self, lock_timeout: timedelta, longest_pause: timedelta) -> tuple[bool, str | None]:
+    def _cut_over_while_writers_wait(
+        self, lock_timeout: timedelta, longest_pause: timedelta
+    ) -> tuple[bool, str | None]:
         worker = self.worker()
         options: dict[str, Any] = {
             "collection": self.collection,
@@ -307,8 +366,7 @@ class Transition:
         }
         try:
             with transaction(self.engine) as raw:
-                milliseconds = str(int(lock_timeout.total_seconds() * 1000))
-                raw.execute(sqlfiles.query("lock_timeout"), {"value": milliseconds})
+                _set_lock_timeout(raw, lock_timeout)
                 raw.execute(sqlfiles.query("lock_chunk_table"), {"collection": self.collection})
                 worker.drain(deadline=time.monotonic() + longest_pause.total_seconds())
                 row = raw.execute(sqlfiles.query("cut_over"), options).fetchone()
@@ -335,16 +393,23 @@ class Transition:
         abandon(self.engine, self.collection, self.model_version)
 
 
-def _patiently(call: Callable[[], Any], engine: Engine, attempts: int = 20) -> Any:
-    """Repeats a call that did not get its lock, with growing pauses. Raises: LockTimeout at last."""
-    for attempt in range(attempts):
+def _set_lock_timeout(raw: PgConnection, wait: timedelta) -> None:
+    milliseconds = max(int(wait.total_seconds() * 1000), 1)
+    raw.execute(sqlfiles.query("lock_timeout"), {"value": str(milliseconds)})
+
+
+def _patiently(call: Callable[[timedelta], Any], attempts: int = 20) -> Any:
+    """Repeats a call that did not get its lock, with growing pauses.
+
+    The call is told how long it may wait: writers queue behind a lock that is waited for.
+    Raises: LockTimeout at last.
+    """
+    for attempt in range(attempts - 1):
         try:
-            return call()
+            return call(_LOCK_WAIT)
         except LockTimeout:
-            if attempt == attempts - 1:
-                raise
             time.sleep(min(0.05 * 2**attempt, 1.0))
-    return None
+    return call(_LOCK_WAIT)
 
 
 def roll_back(
@@ -381,7 +446,10 @@ def roll_back(
             return once()
         except NotReady as exc:
             label = str(exc.detail.get("model_version", ""))
-            if last_one or not set(exc.detail.get("problems", {})) <= {"open_items", "stopped_following"}:
+            if last_one or not set(exc.detail.get("problems", {})) <= {
+                "open_items",
+                "stopped_following",
+            }:
                 raise
             embedder = (embedders or {}).get(label)
             if embedder is None:
@@ -400,10 +468,16 @@ def roll_back(
 def abandon(target: str | URL | Engine, collection: str, model_version: str) -> None:
     """Gives up a version that was never active. Raises: WrongState, UnknownVersion, LockTimeout."""
     engine = engine_for(target)
-    with transaction(engine) as raw:
-        raw.execute(
-            sqlfiles.query("abandon"), {"collection": collection, "model_version": model_version}
-        )
+
+    def once(wait: timedelta) -> None:
+        with transaction(engine) as raw:
+            _set_lock_timeout(raw, wait)
+            raw.execute(
+                sqlfiles.query("abandon"),
+                {"collection": collection, "model_version": model_version},
+            )
+
+    _patiently(once)
 
 
 def retire_due(target: str | URL | Engine) -> list[Retirement]:
@@ -418,7 +492,10 @@ def retire_due(target: str | URL | Engine) -> list[Retirement]:
             if not due:
                 return []
             cursor.execute(sqlfiles.query("retire_due"))
-            left = {(r["collection"], r["model_version"]) for r in cursor.execute(sqlfiles.query("due_versions"))}
+            left = {
+                (r["collection"], r["model_version"])
+                for r in cursor.execute(sqlfiles.query("due_versions"))
+            }
         found: list[Retirement] = []
         for row in due:
             key = (row["collection"], row["model_version"])
@@ -431,5 +508,3 @@ def retire_due(target: str | URL | Engine) -> list[Retirement]:
                 outcome = reason[0] if reason else "another session is retiring"
             found.append(Retirement(*key, outcome, int(row["bytes"] or 0)))
         return found
-
-

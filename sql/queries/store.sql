@@ -1,6 +1,9 @@
 -- name: stored_chunks
--- The chunks of one version among the given ids, without their vectors.
-SELECT t.chunk_id, t.document_id, t.position, t.content, t.metadata
+-- The chunks of one version among the given ids, without their vectors. Overtaken: another version holds a later text
+-- that has not been carried yet.
+SELECT t.chunk_id, t.document_id, t.position, t.content, t.metadata,
+       EXISTS (SELECT FROM {chunk_table} o WHERE o.chunk_id = t.chunk_id AND o.model_version <> {model_version}
+                  AND o.content <> t.content AND (o.written_at, o.content) > (t.written_at, t.content)) AS overtaken
   FROM {chunk_table} t
  WHERE t.model_version = {model_version} AND t.chunk_id = ANY (%(ids)s)
 
@@ -21,7 +24,7 @@ UPDATE {chunk_table} t
 -- name: touch_chunk
 UPDATE {chunk_table} t
    SET document_id = %(document_id)s, position = %(position)s, metadata = %(metadata)s
- WHERE t.model_version = {model_version} AND t.chunk_id = %(chunk_id)s
+ WHERE t.model_version = {model_version} AND t.chunk_id = %(chunk_id)s AND t.content = %(content)s
 
 -- name: delete_vanished
 -- Chunks of documents that were put again, which the new text no longer has: through every version, because one of

@@ -44,7 +44,7 @@ SELECT pgvec.abandon(%(collection)s, %(model_version)s)
 CALL pgvec.retire_due()
 
 -- name: due_versions
-SELECT v.collection, v.model_version, v.state, v.retire_at, pg_total_relation_size(to_regclass(format('pgvec_leaves.%%I', v.leaf))) AS bytes
+SELECT v.collection, v.model_version, v.state, v.retire_at, pg_total_relation_size(to_regclass('pgvec_leaves.' || quote_ident(v.leaf))) AS bytes
   FROM pgvec.model_version v
  WHERE v.state IN ('draining', 'abandoned') AND v.dropped_at IS NULL AND v.retire_at <= clock_timestamp()
  ORDER BY v.retire_at

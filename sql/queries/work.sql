@@ -21,6 +21,12 @@ SELECT pgvec.renew_work(%(lease)s, %(prolong)s)
 -- name: release_work
 SELECT pgvec.release_work(%(lease)s)
 
+-- name: postpone_work
+-- Gives claimed items back untried, to be taken again after a rest: the embedder is away, no text is to blame.
+UPDATE pgvec.work_item w
+   SET lease = NULL, leased_until = clock_timestamp() + %(retry_in)s, attempts = greatest(w.attempts - 1, 0), last_error = left(%(error)s, 2000)
+ WHERE w.lease = %(lease)s
+
 -- name: fail_work
 SELECT retried, halves, set_aside FROM pgvec.fail_work(%(lease)s, %(error)s, %(max_attempts)s, %(retry_in)s, %(split)s)
 

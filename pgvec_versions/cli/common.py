@@ -1,0 +1,228 @@
+"""What every verb shares: its options, the database, errors, output and Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, is_dataclass
+from datetime import timedelta
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from sqlalchemy import Engine
+
+from pgvec_versions.catalog import collection_names
+from pgvec_versions.config import Config, load_config
+from pgvec_versions.database import autocommitted, engine_for
+from pgvec_versions.embedders import Embedder, build_embedder
+from pgvec_versions.errors import ConfigError, InvalidArgument, UnknownCollection
+from pgvec_versions.install import require_catalog
+from pgvec_versions.transition import Progress as Step
+
+__all__ = [
+    "CollectionOption",
+    "ConfigOption",
+    "JsonOption",
+    "Stopper",
+    "UrlOption",
+    "Workplace",
+    "console",
+    "emit",
+    "progress_bar",
+    "workplace",
+]
+
+#: Output that goes to a file or a pipe is not cut to the 80 columns that rich takes then.
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 150)
+messages = Console(stderr=True, highlight=False)
+
+UrlOption = Annotated[
+    str | None,
+    typer.Option("--database-url", envvar="PGVEC_DATABASE_URL", help="The database; without one, the embedded server."),
+]
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", help="The configuration file; by default pgvec.toml in this folder.")
+]
+CollectionOption = Annotated[
+    str | None, typer.Option("--collection", "-c", help="The collection; may be left out where there is only one.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+
+class Workplace:
+    """An open database with its configuration."""
+
+    def __init__(self, engine: Engine, config: Config, collection: str | None) -> None:
+        self.engine = engine
+        self.config = config
+        self._collection = collection
+        self._known = False
+        self._built: dict[str, Embedder] = {}
+
+    @property
+    def collection(self) -> str:
+        """The collection that is meant. Raises: UnknownCollection when that is not clear."""
+        if not self._known:
+            with autocommitted(self.engine) as raw:
+                require_catalog(raw)
+                names = collection_names(raw)
+            if self._collection is not None and self._collection not in names:
+                raise UnknownCollection(
+                    f"there is no collection {self._collection!r}.",
+                    hint=f"There is: {', '.join(names)}." if names else f"Create it: pgvec init {self._collection}.",
+                )
+            configured = [name for name in self.config.collections if name in names] or names
+            if self._collection is None and len(configured) != 1:
+                raise UnknownCollection(
+                    "there is no collection yet." if not names else f"which collection? There are {', '.join(names)}.",
+                    hint="Create one: pgvec init NAME." if not names else "Name it with --collection.",
+                )
+            self._collection = self._collection or configured[0]
+            self._known = True
+        assert self._collection is not None
+        return self._collection
+
+    def embedder(self, label: str) -> Embedder:
+        """The embedder that pgvec.toml has for a label. Raises: ConfigError."""
+        if label not in self._built:
+            tables = self.config.collection(self.collection).embedders
+            if label not in tables:
+                raise ConfigError(
+                    f"{self.config.path} has no embedder for version {label!r} of {self.collection}.",
+                    hint=f"Add it under [collections.{self.collection}.previous].",
+                )
+            self._built[label] = build_embedder(tables[label])
+        return self._built[label]
+
+    def embedders(self) -> dict[str, Embedder]:
+        """All embedders that pgvec.toml has for the collection, by label. Loads no model."""
+        return {label: self.embedder(label) for label in self.config.collection(self.collection).embedders}
+
+
+@contextmanager
+def workplace(url: str | None, config: Path | None = None, collection: str | None = None) -> Iterator[Workplace]:
+    """Opens the database that was named, the one of pgvec.toml, or the embedded server."""
+    settings = load_config(config)
+    url = url or settings.database_url
+    if url:
+        engine = engine_for(url)
+        try:
+            yield Workplace(engine, settings, collection)
+        finally:
+            engine.dispose()
+        return
+    from pgvec_versions.embedded import embedded_server
+
+    with embedded_server() as server:
+        engine = engine_for(server.url())
+        try:
+            yield Workplace(engine, settings, collection)
+        finally:
+            engine.dispose()
+
+
+def _plain(value: object) -> object:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if hasattr(value, "isoformat"):
+        return value.isoformat()  # pyright: ignore[reportAttributeAccessIssue]
+    return float(value) if type(value).__name__ == "Decimal" else str(value)  # pyright: ignore[reportArgumentType]
+
+
+def emit(data: Mapping[str, Any] | list[Any], as_json: bool, text: str = "") -> None:
+    """Prints JSON, or the text for people."""
+    if as_json:
+        typer.echo(json.dumps(data, default=_plain, ensure_ascii=False, indent=2))
+    elif text:
+        console.print(text, soft_wrap=True, markup=False)
+
+
+class Stopper:
+    """Ctrl-C and SIGTERM: the first asks the step to end in order, the second ends at once.
+
+    Effects: takes both signals while it is entered.
+    """
+
+    def __init__(self) -> None:
+        self.event = threading.Event()
+        self.orderly = True
+        self._before: dict[int, Any] = {}
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        if self.event.is_set() or not self.orderly:
+            raise KeyboardInterrupt
+        self.event.set()
+        messages.print("stopping: what is under way is finished first; Ctrl-C again ends at once.")
+
+    def __enter__(self) -> Stopper:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._on_signal)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def check(self, resume: str) -> None:
+        """Ends the program with exit code 130 if it was asked to stop; says how to go on."""
+        if self.event.is_set():
+            messages.print(f"stopped; nothing is lost. Go on with: {resume}", markup=False)
+            raise typer.Exit(130)
+
+
+@contextmanager
+def progress_bar(quiet: bool = False) -> Iterator[Any]:
+    """A bar with rate and time left; gives a callback for ``Transition``'s progress.
+
+    The bar goes to stderr, so that stdout stays clean for what is printed.
+    """
+    bar = Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=messages,
+        disable=quiet,
+    )
+    tasks: dict[str, Any] = {}
+
+    def show(step: Step) -> None:
+        if step.total == 0:
+            return
+        if step.step not in tasks:
+            tasks[step.step] = bar.add_task(step.step, total=step.total, rate="")
+        rate = f"{step.done / step.seconds:,.0f}/s" if step.seconds > 0.5 and step.total > 1 else ""
+        bar.update(tasks[step.step], completed=step.done, total=step.total, rate=rate)
+
+    with bar:
+        yield show
+
+
+def need_positive(value: int, name: str) -> int:
+    """The value, if it is 1 or more. Raises: InvalidArgument."""
+    if value < 1:
+        raise InvalidArgument(f"{name} must be 1 or more, not {value}.")
+    return value

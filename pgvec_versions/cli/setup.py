@@ -1,0 +1,64 @@
+"""``pgvec init``: installs or upgrades the catalog and, with a name, creates the collection."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from pgvec_versions import sqlfiles
+from pgvec_versions.catalog import collection_names
+from pgvec_versions.cli.common import ConfigOption, JsonOption, UrlOption, emit, workplace
+from pgvec_versions.database import transaction
+from pgvec_versions.install import install
+
+__all__ = ["register"]
+
+
+def init(
+    collection: Annotated[str | None, typer.Argument(help="The collection to create.")] = None,
+    distance: Annotated[str, typer.Option(help="cosine, l2 or inner_product.")] = "cosine",
+    storage: Annotated[str, typer.Option(help="vector, or halfvec for half the size and up to 4,000 dimensions.")] = "vector",
+    id_type: Annotated[str, typer.Option(help="The type of chunk_id: uuid, bigint or text.")] = "uuid",
+    retire_after: Annotated[
+        str | None, typer.Option(help="How long a previous version stays; by default as in pgvec.toml, or 7 days.")
+    ] = None,
+    require_query_version: Annotated[
+        bool, typer.Option(help="Whether a query must declare the version that made its vector.")
+    ] = True,
+    follow_while_draining: Annotated[
+        bool, typer.Option(help="Whether a previous version goes on following writes, for a roll-back without delay.")
+    ] = True,
+    database_url: UrlOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Install or upgrade the catalog; with a name, create the collection too."""
+    with workplace(database_url, config) as here:
+        with transaction(here.engine) as raw:
+            before, after = install(raw)
+        created = False
+        if collection is not None:
+            configured = here.config.collections.get(collection)
+            parameters: dict[str, Any] = {
+                "collection": collection,
+                "distance": distance,
+                "storage": storage,
+                "id_type": id_type,
+                "retire_after": retire_after or (configured.retire_after if configured else "7 days"),
+                "require_query_version": require_query_version,
+                "follow_while_draining": follow_while_draining,
+            }
+            with transaction(here.engine) as raw:
+                created = collection not in collection_names(raw)
+                if created:
+                    raw.execute(sqlfiles.query("create_collection"), parameters)
+    lines = [f"catalog version {after}: " + ("installed." if before == 0 else "up to date." if before == after else f"upgraded from {before}.")]
+    if collection is not None:
+        lines.append(f"collection {collection}: " + ("created; next: pgvec upgrade --cut-over." if created else "was there already, unchanged."))
+    emit({"catalog_version": after, "before": before, "collection": collection, "created": created}, as_json, "\n".join(lines))
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the verbs of this file."""
+    app.command()(init)

@@ -1,0 +1,120 @@
+"""``pgvec add`` and ``pgvec worker``: chunks in, and work items done."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pgvec_versions.chunks import Chunk
+from pgvec_versions.cli.common import (
+    CollectionOption,
+    ConfigOption,
+    JsonOption,
+    Stopper,
+    UrlOption,
+    emit,
+    need_positive,
+    progress_bar,
+    workplace,
+)
+from pgvec_versions.documents import Document, find_documents
+from pgvec_versions.errors import NotReady
+from pgvec_versions.store import ChunkStore
+from pgvec_versions.transition import Progress as Step
+from pgvec_versions.worker import Worker, WorkerReport
+
+__all__ = ["register"]
+
+
+def add(
+    paths: Annotated[list[Path], typer.Argument(help="Text and Markdown files, or folders of them.")],
+    chunk_chars: Annotated[int, typer.Option(help="Characters in a chunk, at most.")] = 800,
+    collection: CollectionOption = None,
+    database_url: UrlOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Split text and Markdown files into chunks and store them with the active version's vectors."""
+    need_positive(chunk_chars, "--chunk-chars")
+    documents = find_documents(paths)
+    empty: list[str] = []
+    with workplace(database_url, config, collection) as here, progress_bar(as_json) as show:
+        store = ChunkStore(here.engine, here.collection, here.embedders())
+        began = time.monotonic()
+        done = 0
+
+        def chunks(documents: list[Document]) -> Iterator[Chunk]:
+            for number, document in enumerate(documents):
+                show(Step("documents", number, len(documents), time.monotonic() - began))
+                first = True
+                for chunk in document.chunks(chunk_chars):
+                    first = False
+                    yield chunk
+                if first:
+                    empty.append(document.document_id)
+
+        def stored(count: int) -> None:
+            nonlocal done
+            done += count
+            show(Step("chunks", done, done, time.monotonic() - began))
+
+        result = store.add(chunks(documents), progress=stored)
+        show(Step("documents", len(documents), len(documents), time.monotonic() - began))
+        if empty:
+            # An emptied file has no chunks left to put; what it had goes.
+            result = result.plus(type(result)(deleted=store.delete(document_ids=empty)))
+    text = (
+        f"{len(documents)} documents, version {result.model_version or '–'}: {result.added} chunks added, {result.replaced} replaced, "
+        f"{result.touched} moved, {result.unchanged} unchanged, {result.deleted} deleted; {result.embedded} texts embedded."
+    )
+    if empty:
+        text += f" Without text: {', '.join(empty)}."
+    emit(
+        {"documents": len(documents), "empty": empty, **{f: getattr(result, f) for f in type(result).__slots__}}, as_json, text
+    )
+
+
+def worker(
+    drain: Annotated[bool, typer.Option("--drain", help="End when nothing is open, instead of waiting for more.")] = False,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="First open again what was set aside.")] = False,
+    max_attempts: Annotated[int, typer.Option(help="Failures of a work item before it is set aside.")] = 3,
+    collection: CollectionOption = None,
+    database_url: UrlOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Embed what is open for every live version in pgvec.toml: new, changed and missing chunks."""
+    need_positive(max_attempts, "--max-attempts")
+    with workplace(database_url, config, collection) as here, Stopper() as stopper, progress_bar(as_json) as show:
+        made = Worker(here.engine, here.collection, here.embedders(), max_attempts=max_attempts)
+        reopened = made.retry_failed() if retry_failed else 0
+        began = time.monotonic()
+
+        def on_progress(report: WorkerReport) -> None:
+            show(Step("embedded", report.written, report.written, time.monotonic() - began))
+
+        if drain:
+            report = made.drain(stop=stopper.event, progress=on_progress)
+        else:
+            report = made.run(stopper.event, progress=on_progress)
+        if drain:
+            stopper.check("pgvec worker --drain")
+    figures = {
+        "versions": made.versions, "reopened": reopened, "written": report.written, "deleted": report.deleted,
+        "embedded": report.embedded, "failed": report.failed, "set_aside": report.set_aside,
+    }
+    emit(figures, as_json, f"versions {', '.join(made.versions) or '–'}: {report.written} chunks written, {report.deleted} deleted, "
+         f"{report.embedded} texts embedded, {report.set_aside} work items set aside.")
+    if drain and report.set_aside:
+        reason = f" The last error: {report.last_error.message}" if report.last_error else ""
+        raise NotReady(f"{report.set_aside} work items were set aside.{reason}", hint="See pgvec status; then pgvec worker --drain --retry-failed.")
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the verbs of this file."""
+    app.command()(add)
+    app.command()(worker)

@@ -1,0 +1,132 @@
+"""The three fields a collection, from ``pgvec.toml`` and the environment. No I/O but reading the file.
+
+::
+
+    [collections.docs]
+    model_version = "minilm-1"
+    retire_after = "7 days"
+    embedder = { provider = "sentence-transformers", model = "…", revision = "…" }
+
+    [collections.docs.previous]      # embedders of other versions that are still live
+    static-1 = { provider = "static-tokens", model = "…", revision = "…" }
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+from pgvec_versions.errors import ConfigError
+
+__all__ = ["CollectionConfig", "Config", "config_path", "load_config"]
+
+DEFAULT_FILE = "pgvec.toml"
+FIELDS = ("model_version", "embedder", "retire_after", "previous")
+_INTERVAL = re.compile(r"^\d+ (second|minute|hour|day|week|month)s?$")
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionConfig:
+    """What ``pgvec.toml`` says about one collection."""
+
+    collection: str
+    model_version: str
+    embedder: dict[str, Any]
+    retire_after: str = "7 days"
+    previous: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
+
+    @property
+    def embedders(self) -> dict[str, dict[str, Any]]:
+        """Embedder tables by label, those of previous versions too."""
+        return {**self.previous, self.model_version: self.embedder}
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The whole file. ``path`` is None when there is none."""
+
+    path: Path | None = None
+    database_url: str | None = None
+    collections: dict[str, CollectionConfig] = field(default_factory=dict[str, CollectionConfig])
+
+    def collection(self, name: str) -> CollectionConfig:
+        """The fields of a collection. Raises: ConfigError when the file does not have it."""
+        if name in self.collections:
+            return self.collections[name]
+        where = self.path or DEFAULT_FILE
+        have = ", ".join(self.collections) or "none"
+        raise ConfigError(
+            f"{where} has no collection {name!r} (there is: {have})." if self.path else f"there is no {where} here.",
+            hint=f"Add [collections.{name}] with model_version, embedder and retire_after; see the README.",
+        )
+
+
+def config_path(given: Path | None = None) -> Path | None:
+    """The file to read: the one given, ``PGVEC_CONFIG``, or ``pgvec.toml`` in this folder if there is one.
+
+    Raises: ConfigError when a file that was named is not there.
+    """
+    named = given or (Path(os.environ["PGVEC_CONFIG"]) if os.environ.get("PGVEC_CONFIG") else None)
+    if named is None:
+        here = Path(DEFAULT_FILE)
+        return here if here.is_file() else None
+    if not named.is_file():
+        raise ConfigError(f"there is no file {named}.", hint="Check --config or PGVEC_CONFIG.")
+    return named
+
+
+def load_config(given: Path | None = None) -> Config:
+    """Reads the file; an empty Config without one. Raises: ConfigError with the place that is wrong."""
+    path = config_path(given)
+    if path is None:
+        return Config()
+    try:
+        data = tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        raise ConfigError(f"{path} is not TOML: {exc}.") from exc
+    except OSError as exc:
+        raise ConfigError(f"{path} cannot be read: {exc.strerror}.") from exc
+    _only(data, ("database_url", "collections"), str(path))
+    url = data.get("database_url")
+    if url is not None and not isinstance(url, str):
+        raise ConfigError(f"{path}: database_url must be a text.")
+    tables = _table(data.get("collections", {}), f"{path}: collections")
+    return Config(
+        path, url, {name: _collection(name, _table(t, f"{path}: [collections.{name}]"), path) for name, t in tables.items()}
+    )
+
+
+def _collection(name: str, table: dict[str, Any], path: Path) -> CollectionConfig:
+    where = f"{path}: [collections.{name}]"
+    _only(table, FIELDS, where)
+    label = table.get("model_version")
+    if not isinstance(label, str) or not label:
+        raise ConfigError(f"{where} needs model_version, a text.", hint='Such as: model_version = "minilm-1"')
+    retire_after = table.get("retire_after", "7 days")
+    if not isinstance(retire_after, str) or not _INTERVAL.match(retire_after):
+        raise ConfigError(f"{where}: retire_after {retire_after!r} is no interval.", hint='Such as: retire_after = "7 days"')
+    previous = {
+        old: _table(spec, f"{where} previous.{old}") for old, spec in _table(table.get("previous", {}), f"{where} previous").items()
+    }
+    if label in previous:
+        raise ConfigError(f"{where}: {label!r} is both model_version and in previous.", hint="Take it out of previous.")
+    if "embedder" not in table:
+        raise ConfigError(f"{where} needs embedder, a table.", hint="With provider, model and revision; see the README.")
+    return CollectionConfig(name, label, _table(table["embedder"], f"{where} embedder"), retire_after, previous)
+
+
+def _table(value: object, where: str) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"{where} must be a table.")
+    return dict(cast("Mapping[str, Any]", value))
+
+
+def _only(table: Mapping[str, Any], allowed: tuple[str, ...], where: str) -> None:
+    for key in table:
+        if key not in allowed:
+            raise ConfigError(f"{where}: unknown field {key!r}.", hint=f"Allowed: {', '.join(allowed)}.")

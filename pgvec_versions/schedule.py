@@ -1,0 +1,58 @@
+"""The retirement job on a schedule: pg_cron where it is, and the lines for another scheduler where not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg.rows import dict_row
+from sqlalchemy import Engine
+from sqlalchemy.engine import URL
+
+from pgvec_versions import sqlfiles
+from pgvec_versions.database import autocommitted, engine_for, transaction
+from pgvec_versions.install import require_catalog
+
+__all__ = ["Job", "retirement_job", "schedule_retirement", "unschedule_retirement"]
+
+DEFAULT_SCHEDULE = "17 * * * *"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """The pg_cron job that retires what is due."""
+
+    jobid: int
+    schedule: str
+    active: bool
+    username: str
+
+
+def schedule_retirement(target: str | URL | Engine, schedule: str = DEFAULT_SCHEDULE) -> str:
+    """Puts ``CALL pgvec.retire_due()`` on a schedule. Returns what was done, or what to do without pg_cron.
+
+    Raises: InvalidArgument for a schedule that pg_cron does not take.
+    """
+    with transaction(engine_for(target)) as raw:
+        require_catalog(raw)
+        row = raw.execute(sqlfiles.query("schedule_retirement"), {"schedule": schedule}).fetchone()
+    return str(row[0]) if row else ""
+
+
+def unschedule_retirement(target: str | URL | Engine) -> bool:
+    """Takes the job away. Returns whether there was one."""
+    with transaction(engine_for(target)) as raw:
+        require_catalog(raw)
+        row = raw.execute(sqlfiles.query("unschedule_retirement")).fetchone()
+    return bool(row and row[0])
+
+
+def retirement_job(target: str | URL | Engine) -> Job | None:
+    """The job in this database, or None when there is none or pg_cron is not here."""
+    with autocommitted(engine_for(target)) as raw:
+        has_cron: Any = raw.execute(sqlfiles.query("has_pg_cron")).fetchone()
+        if not has_cron or not has_cron[0]:
+            return None
+        with raw.cursor(row_factory=dict_row) as cursor:
+            row = cursor.execute(sqlfiles.query("retirement_job")).fetchone()
+    return Job(**row) if row else None
