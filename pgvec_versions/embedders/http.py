@@ -38,6 +38,7 @@ MAX_WAIT = 60.0
 
 _EXTRA = "http"
 _FIRST_WAIT = 0.5
+_SHOWN = 200  # characters of an answer that an error repeats
 
 
 class HttpEmbedder:
@@ -48,8 +49,8 @@ class HttpEmbedder:
     for as well. The key is read from the environment variable ``api_key_env`` at each request.
     Where the model is served (``base_url``) and the key are not part of the identity.
 
-    Units: ``timeout`` in seconds, for connecting and between two pieces of an answer;
-    at the worst a batch takes max_attempts x timeout + (max_attempts - 1) x MAX_WAIT.
+    Units: ``timeout`` in seconds, for connecting and between two pieces of an answer. A silent
+    endpoint is given up after max_attempts x timeout and at most (max_attempts - 1) x MAX_WAIT.
     Effects: keeps connections open until ``close`` or the end of a ``with``.
     Raises: ConfigError.
     Source: https://platform.openai.com/docs/api-reference/embeddings/create
@@ -254,8 +255,8 @@ class HttpEmbedder:
             answer = None
         if response.status_code != HTTPStatus.OK or _holds_error(answer):
             line = _first_line(answer, response.text)
-            if key:
-                line = line.replace(key, "***")
+            # Before the cut, which would leave the head of a key that lies across it.
+            line = (line.replace(key, "***") if key else line)[:_SHOWN]
             raise EmbedderFailed(
                 f"{self._identity} refused the request: {_status_words(response)}: {line}",
                 detail={"status": response.status_code, "body": line},
@@ -363,4 +364,4 @@ def _first_line(answer: Any, text: str) -> str:
             found = cast("dict[str, Any]", found).get(name, cast("object", found))
     words = found if isinstance(found, str) else json.dumps(found) if found else text
     lines = [line.strip() for line in words.splitlines() if line.strip()]
-    return (lines or ["(no text)"])[0][:200]
+    return (lines or ["(no text)"])[0]

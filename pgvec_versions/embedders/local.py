@@ -15,8 +15,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from pgvec_versions.embedders.identity import EmbedderIdentity, Scalar
 from pgvec_versions.embedders.model_files import ModelSource
 from pgvec_versions.embedders.options import missing_extra, positive
@@ -126,7 +124,7 @@ class LocalEmbedder(ABC):
 
     def _encode(self, model: SentenceTransformer, texts: list[str]) -> object:
         try:
-            raw = model.encode(  # pyright: ignore[reportUnknownMemberType]
+            return model.encode(  # pyright: ignore[reportUnknownMemberType]
                 texts,
                 # Not None, which would bring in the default prompt of the model's config.
                 prompt="",
@@ -137,8 +135,6 @@ class LocalEmbedder(ABC):
             )
         except Exception as exc:
             raise _failed(f"{self._identity} could not embed {len(texts)} texts", exc) from exc
-        # A bfloat16 model gives numbers that numpy has no name for; float32 holds them all.
-        return np.asarray(raw, dtype=np.float32)
 
     def _ready(self) -> SentenceTransformer:
         if self._model is not None:

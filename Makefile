@@ -1,0 +1,64 @@
+# One virtual environment, .venv, made when a target needs it. `make help` lists the targets.
+# pip takes its index settings from your own environment and configuration.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip
+ARGS   ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint format cron-server cron-server-stop clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "  ARGS='…' goes to pgvec demo or to pytest; PYTHON=python3.12 picks another Python."
+
+install: $(VENV)/.installed-dev ## everything a developer needs, into .venv
+
+demo: $(VENV)/.installed-demo ## an upgrade of the embedding model, start to end, on an embedded server
+	$(BIN)/pgvec demo $(ARGS)
+
+test: $(VENV)/.installed-dev ## all tests; tests that need pg_cron are skipped without its server
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.installed-dev ## ruff, pyright, import-linter, squawk, pre-commit; no network
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/lint-imports
+	$(BIN)/squawk sql/catalog/*.up.sql
+	@if git rev-parse --is-inside-work-tree >/dev/null 2>&1; then \
+	  PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pre-commit run --all-files; \
+	else \
+	  echo "not a git checkout: pre-commit left out"; \
+	fi
+
+format: $(VENV)/.installed-dev ## let ruff repair and format what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+cron-server: ## start PostgreSQL 17 with pg_cron in .cron-server (root; Debian or a relative of it)
+	@tools/cron_server.sh start
+
+cron-server-stop: ## stop it
+	@tools/cron_server.sh stop
+
+clean: ## remove .venv and what tools left behind
+	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+
+# --- The environment ---
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 …" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed-demo: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[demo]'
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@ $(VENV)/.installed-demo

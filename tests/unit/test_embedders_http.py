@@ -1,0 +1,499 @@
+"""An OpenAI-compatible endpoint: a real server on the loopback, with scripted answers."""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pgvec_versions.embedders import Embedder, HttpEmbedder
+from pgvec_versions.embedders.http import MAX_WAIT, retry_after_seconds
+from pgvec_versions.errors import (
+    BadEmbedding,
+    ConfigError,
+    EmbedderFailed,
+    EmbedderUnavailable,
+    InvalidArgument,
+)
+
+KEY = "sk-very-secret-key"
+NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
+
+
+@dataclass
+class Answer:
+    """What the server says to one request; without a body, the right vectors."""
+
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict[str, str])
+    body: str | None = None
+    hang: bool = False
+    cut: bool = False
+
+
+class Endpoint:
+    """A server that plays its script, then answers rightly for ever."""
+
+    def __init__(self) -> None:
+        self.script: list[Answer] = []
+        self.requests: list[dict[str, Any]] = []
+        self.headers: list[dict[str, str]] = []
+        self.paths: list[str] = []
+        self.let_go = threading.Event()
+        endpoint = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                endpoint.reply(self)
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,))
+        self.thread.start()
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/v1"
+
+    def reply(self, handler: BaseHTTPRequestHandler) -> None:
+        body = json.loads(handler.rfile.read(int(handler.headers["Content-Length"])))
+        self.paths.append(handler.path)
+        self.requests.append(body)
+        self.headers.append(dict(handler.headers.items()))
+        answer = self.script.pop(0) if self.script else Answer()
+        # A client that is more patient than it was told to be gets its answer after a second.
+        if answer.hang and self.let_go.wait(1):
+            handler.close_connection = True
+            return
+        text = answer.body if answer.body is not None else right(body["input"])
+        data = text.encode()
+        handler.send_response(answer.status)
+        for name, value in answer.headers.items():
+            handler.send_header(name, value)
+        handler.send_header("Content-Length", str(len(data) + (10 if answer.cut else 0)))
+        handler.end_headers()
+        handler.wfile.write(data)
+        if answer.cut:
+            handler.close_connection = True
+
+    def close(self) -> None:
+        self.let_go.set()
+        self.server.shutdown()
+        self.thread.join()
+        self.server.server_close()
+
+
+def vector(text: str) -> list[float]:
+    """What this endpoint's model makes of a text: told apart by length and first letter."""
+    return [float(len(text)), float(ord(text[0])), 1.0]
+
+
+def listing(vectors: list[Any]) -> str:
+    data = [{"index": i, "embedding": v, "object": "embedding"} for i, v in enumerate(vectors)]
+    return json.dumps({"object": "list", "data": data, "model": "m"})
+
+
+def right(texts: list[str]) -> str:
+    return listing([vector(text) for text in texts])
+
+
+@pytest.fixture
+def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    made = Endpoint()
+    yield made
+    made.close()
+
+
+class Embedding:
+    """An embedder for the endpoint whose waits are written down instead of waited."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        self.waits: list[float] = []
+        self.made: list[HttpEmbedder] = []
+
+    def __call__(self, **options: Any) -> HttpEmbedder:
+        base_url = options.pop("base_url", self.endpoint.url)
+        settings: dict[str, Any] = {
+            "revision": "2024-01",
+            "dimensions": 3,
+            "sleep": self.waits.append,
+            **options,
+        }
+        embedder = HttpEmbedder(base_url, "m", **settings)
+        self.made.append(embedder)
+        return embedder
+
+
+@pytest.fixture
+def embedding(endpoint: Endpoint) -> Iterator[Embedding]:
+    made = Embedding(endpoint)
+    yield made
+    for embedder in made.made:
+        embedder.close()
+
+
+# What is asked and what is made of the answer
+
+
+def test_texts_come_back_as_the_vectors_of_the_endpoint(
+    endpoint: Endpoint, embedding: Embedding
+) -> None:
+    embedder = embedding()
+    assert isinstance(embedder, Embedder)
+    rows = embedder.embed_documents(["hello", "you"])
+    assert rows.dtype == np.float32
+    assert rows.tolist() == [vector("hello"), vector("you")]
+    assert endpoint.paths == ["/v1/embeddings"]
+    assert endpoint.requests == [
+        {"model": "m", "input": ["hello", "you"], "encoding_format": "float"}
+    ]
+    assert "Authorization" not in endpoint.headers[0]
+    assert embedding.waits == []
+
+
+def test_the_key_and_the_dimensions_are_sent_when_they_are_asked_for(
+    endpoint: Endpoint, embedding: Embedding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ACME_KEY", KEY + "\n")
+    embedding(api_key_env="ACME_KEY", send_dimensions=True).embed_queries(["hello"])
+    assert endpoint.headers[0]["Authorization"] == f"Bearer {KEY}"
+    assert endpoint.requests[0]["dimensions"] == 3
+
+
+def test_many_texts_travel_in_batches_and_stay_in_order(
+    endpoint: Endpoint, embedding: Embedding
+) -> None:
+    texts = [chr(97 + n) * (n + 1) for n in range(7)]
+    rows = embedding(batch_size=3).embed_documents(texts)
+    assert [len(request["input"]) for request in endpoint.requests] == [3, 3, 1]
+    assert rows.tolist() == [vector(text) for text in texts]
+
+
+def test_no_texts_need_no_request(endpoint: Endpoint, embedding: Embedding) -> None:
+    assert embedding().embed_documents([]).shape == (0, 3)
+    assert endpoint.requests == []
+
+
+def test_a_shuffled_answer_is_put_in_order_by_its_index(
+    endpoint: Endpoint, embedding: Embedding
+) -> None:
+    answer = json.loads(right(["a", "bb", "ccc"]))
+    answer["data"] = [answer["data"][i] for i in (2, 0, 1)]
+    endpoint.script = [Answer(body=json.dumps(answer))]
+    rows = embedding().embed_documents(["a", "bb", "ccc"])
+    assert rows.tolist() == [vector("a"), vector("bb"), vector("ccc")]
+
+
+def test_each_side_has_its_own_prefix(endpoint: Endpoint, embedding: Embedding) -> None:
+    embedder = embedding(query_prefix="q: ", document_prefix="d: ")
+    embedder.embed_queries(["x"])
+    embedder.embed_documents(["x"])
+    assert [request["input"] for request in endpoint.requests] == [["q: x"], ["d: x"]]
+
+
+def test_normalize_gives_unit_length(embedding: Embedding) -> None:
+    rows = embedding(normalize=True).embed_documents(["hello", "you"])
+    np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-6)
+    np.testing.assert_allclose(
+        rows[0] * np.linalg.norm(vector("hello")), vector("hello"), rtol=1e-5
+    )
+
+
+def test_one_string_in_place_of_a_list_is_refused(embedding: Embedding) -> None:
+    with pytest.raises(InvalidArgument):
+        embedding().embed_queries("hello")
+
+
+def test_a_closed_embedder_opens_again(endpoint: Endpoint, embedding: Embedding) -> None:
+    with embedding() as embedder:
+        embedder.embed_queries(["a"])
+    embedder.embed_queries(["a"])
+    assert len(endpoint.requests) == 2
+
+
+# Waiting
+
+
+def test_too_many_requests_is_waited_out_as_long_as_asked(
+    endpoint: Endpoint, embedding: Embedding
+) -> None:
+    endpoint.script = [Answer(429, {"Retry-After": "7"}, "slow down")]
+    assert embedding().embed_documents(["a"]).tolist() == [vector("a")]
+    assert embedding.waits == [7.0]
+    assert len(endpoint.requests) == 2
+
+
+def test_a_date_to_retry_after_is_honoured(endpoint: Endpoint, embedding: Embedding) -> None:
+    date = format_datetime(datetime.now(UTC) + timedelta(seconds=40), usegmt=True)
+    endpoint.script = [Answer(503, {"Retry-After": date}, "")]
+    embedding().embed_documents(["a"])
+    (waited,) = embedding.waits
+    assert 20 < waited <= 40
+
+
+def test_no_single_wait_is_longer_than_the_cap(endpoint: Endpoint, embedding: Embedding) -> None:
+    date = format_datetime(datetime.now(UTC) + timedelta(days=1), usegmt=True)
+    endpoint.script = [
+        Answer(429, {"Retry-After": "86400"}, ""),
+        Answer(429, {"Retry-After": date}, ""),
+        *[Answer(500, {}, "")] * 17,
+    ]
+    embedding(max_attempts=20).embed_documents(["a"])
+    assert embedding.waits[:2] == [MAX_WAIT, MAX_WAIT]
+    assert len(embedding.waits) == 19
+    assert max(embedding.waits) <= MAX_WAIT
+    assert embedding.waits[-1] >= MAX_WAIT / 2
+
+
+def test_without_a_word_from_the_server_waits_grow_and_vary(
+    endpoint: Endpoint, embedding: Embedding
+) -> None:
+    def waits() -> list[float]:
+        embedding.waits.clear()
+        endpoint.script = [Answer(500, {}, "")] * 4
+        embedding().embed_documents(["a"])
+        return list(embedding.waits)
+
+    one, other = waits(), waits()
+    assert one != other
+    for found in (one, other):
+        for wait, step in zip(found, (1, 2, 4, 8), strict=True):
+            assert step / 2 <= wait <= step
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 529])
+def test_an_endpoint_that_stays_down_is_given_up_with_status_and_attempts(
+    endpoint: Endpoint, embedding: Embedding, status: int
+) -> None:
+    endpoint.script = [Answer(status, {"Retry-After": "3"}, "")] * 10
+    with pytest.raises(EmbedderUnavailable, match=f"after 4 attempts.* {status}") as caught:
+        embedding(max_attempts=4).embed_documents(["a"])
+    assert len(endpoint.requests) == 4
+    assert embedding.waits == [3.0] * 3
+    assert caught.value.detail == {"status": status, "attempts": 4, "retry_after": 3.0}
+
+
+def test_a_timeout_is_tried_again(endpoint: Endpoint, embedding: Embedding) -> None:
+    endpoint.script = [Answer(hang=True)]
+    rows = embedding(timeout=0.3).embed_documents(["a"])
+    assert rows.tolist() == [vector("a")]
+    assert len(endpoint.requests) == 2
+
+
+def test_an_endpoint_that_only_times_out_is_given_up(
+    endpoint: Endpoint, embedding: Embedding
+) -> None:
+    endpoint.script = [Answer(hang=True)] * 2
+    with pytest.raises(EmbedderUnavailable, match=r"after 2 attempts.*ReadTimeout") as caught:
+        embedding(timeout=0.05, max_attempts=2).embed_documents(["a"])
+    assert caught.value.detail["status"] is None
+
+
+def test_a_connection_cut_in_the_middle_is_tried_again(
+    endpoint: Endpoint, embedding: Embedding
+) -> None:
+    endpoint.script = [Answer(cut=True)]
+    assert embedding().embed_documents(["a"]).tolist() == [vector("a")]
+    assert len(endpoint.requests) == 2
+
+
+def test_nobody_listening_is_tried_again_and_then_given_up(embedding: Embedding) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(EmbedderUnavailable, match=r"after 3 attempts.*ConnectError"):
+            embedding(base_url=url, max_attempts=3).embed_documents(["a"])
+    assert len(embedding.waits) == 2
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("0", 0.0),
+        (" 120 ", 120.0),
+        ("Sun, 01 Mar 2026 12:00:30 GMT", 30.0),
+        ("Sun, 01 Mar 2026 12:00:30 -0000", 30.0),
+        ("Sunday, 01-Mar-26 12:00:30 GMT", 30.0),
+        ("Sun Mar  1 12:00:30 2026", 30.0),
+        ("Sun, 01 Mar 2026 11:00:00 GMT", 0.0),
+        ("-5", None),
+        ("1.5", None),
+        ("soon", None),
+        ("", None),
+        (None, None),
+        ("\u0663", None),
+        ("Sun, 99 Mar 2026 12:00:30 GMT", None),
+    ],
+)
+def test_retry_after_is_read_as_seconds_or_as_a_date(
+    header: str | None, seconds: float | None
+) -> None:
+    assert retry_after_seconds(header, now=NOW) == seconds
+
+
+# Refusals
+
+
+@pytest.mark.parametrize("status", [301, 400, 401, 404, 413, 422])
+def test_a_refusal_is_not_tried_again_and_shows_status_and_first_line(
+    endpoint: Endpoint, embedding: Embedding, status: int
+) -> None:
+    body = "\nno such thing\nsecond line"
+    endpoint.script = [Answer(status, {"Location": "http://127.0.0.1:1/"}, body)] * 2
+    with pytest.raises(EmbedderFailed, match=f"{status} .*: no such thing$") as caught:
+        embedding().embed_documents(["a"])
+    assert len(endpoint.requests) == 1
+    assert caught.value.detail == {"status": status, "body": "no such thing"}
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (401, json.dumps({"error": {"message": f"bad key {KEY}\nsee help"}}, indent=2)),
+        (401, f"bad key {KEY}"),
+        (200, json.dumps({"error": f"bad key {KEY}"})),
+    ],
+)
+def test_the_key_is_never_shown(
+    endpoint: Endpoint,
+    embedding: Embedding,
+    monkeypatch: pytest.MonkeyPatch,
+    status: int,
+    body: str,
+) -> None:
+    monkeypatch.setenv("ACME_KEY", KEY)
+    endpoint.script = [Answer(status, {}, body)]
+    embedder = embedding(api_key_env="ACME_KEY")
+    with pytest.raises(EmbedderFailed, match=r"bad key \*\*\*$") as caught:
+        embedder.embed_documents(["a"])
+    assert KEY not in f"{caught.value} {caught.value.detail}"
+    assert KEY not in repr(embedder.identity)
+
+
+def test_a_key_across_the_end_of_a_long_line_is_not_shown_in_part(
+    endpoint: Endpoint, embedding: Embedding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ACME_KEY", KEY)
+    endpoint.script = [Answer(400, {}, "x" * 190 + KEY + "y" * 500)]
+    with pytest.raises(EmbedderFailed) as caught:
+        embedding(api_key_env="ACME_KEY").embed_documents(["a"])
+    assert KEY[:4] not in str(caught.value)
+    assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize("value", ["", "  ", "sk-\u00e9", "sk-a\nInjected: header"])
+def test_a_key_that_cannot_be_one_is_refused_unseen(
+    endpoint: Endpoint, embedding: Embedding, monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("ACME_KEY", value)
+    with pytest.raises(ConfigError, match="environment variable ACME_KEY") as caught:
+        embedding(api_key_env="ACME_KEY").embed_documents(["a"])
+    assert "sk-" not in str(caught.value)
+    assert endpoint.requests == []
+
+
+@pytest.mark.parametrize(
+    ("body", "complaint"),
+    [
+        (listing([[1, 2, 3]]), "expected 2 vectors, one for each index from 0 to 1, got 1"),
+        (listing([[1, 2, 3]] * 3), "got 3 with 3 different indexes"),
+        (listing([[1, 2, 3]] * 2).replace('"index": 1', '"index": 0'), "got 2 with 1 different"),
+        (listing([[1, 2, 3]] * 3).replace('"index": 2', '"index": 0'), "got 3 with 2 different"),
+        (listing([[1, 2, 3]] * 2).replace('"index"', '"place"'), "each with its index"),
+        (listing([[1, 2], [3, 4]]), "expected 2 vectors of 3 dimensions, got 2 of 2"),
+        (listing([[1, 2, 3], [1, 2]]), "vector 1 has 2 dimensions"),
+        (listing([[1, 2, 3], [1, float("nan"), 3]]), "vector 1 is not finite"),
+        (listing([[0, 0, 0], [1, 2, 3]]), "vector 0 is all zeros"),
+        (listing(["AACAPw==", "AACAPw=="]), "not numbers"),
+        ("<html>welcome</html>", "not a list of embeddings"),
+        ("[]", "not a list of embeddings"),
+        ('{"data": 3}', "not a list of embeddings"),
+        ('{"data": [1, 2]}', "not a list of embeddings"),
+    ],
+)
+def test_a_wrong_answer_is_refused_and_not_tried_again(
+    endpoint: Endpoint, embedding: Embedding, body: str, complaint: str
+) -> None:
+    endpoint.script = [Answer(body=body)]
+    with pytest.raises(BadEmbedding, match=complaint):
+        embedding().embed_documents(["a", "b"])
+    assert len(endpoint.requests) == 1
+
+
+def test_a_bad_vector_is_named_by_its_place_among_all_texts(
+    endpoint: Endpoint, embedding: Embedding
+) -> None:
+    endpoint.script = [Answer(), Answer(body=listing([[1, 2, 3], [0, 0, 0]]))]
+    with pytest.raises(BadEmbedding, match="vector 3 is all zeros"):
+        embedding(batch_size=2).embed_documents(["a", "b", "c", "d"])
+
+
+def test_a_text_that_is_no_utf8_is_refused(embedding: Embedding) -> None:
+    with pytest.raises(EmbedderFailed, match="no UTF-8"):
+        embedding().embed_documents(["\ud800"])
+
+
+# Settings
+
+
+def test_where_it_is_served_is_not_part_of_the_identity(embedding: Embedding) -> None:
+    here = embedding(api_key_env="A")
+    there = embedding(base_url="https://example.org/v1", api_key_env="B", timeout=1, batch_size=1)
+    assert here.identity == there.identity
+    assert "127.0.0.1" not in json.dumps(here.identity.to_json())
+    changes: list[dict[str, Any]] = [
+        {"revision": "2025"},
+        {"dimensions": 4},
+        {"normalize": True},
+        {"query_prefix": "q"},
+        {"document_prefix": "d"},
+    ]
+    for option in changes:
+        assert embedding(**option).identity != here.identity
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "api.openai.com/v1",
+        "ftp://host/v1",
+        "https://",
+        f"https://me:{KEY}@host/v1",
+        f"https://host/v1?key={KEY}",
+        "http://host:port/v1",
+        "http://ho st/v1",
+        "http://[::1/v1",
+    ],
+)
+def test_an_address_that_is_none_or_holds_a_secret_is_refused_unseen(url: str) -> None:
+    with pytest.raises(ConfigError, match="base_url") as caught:
+        HttpEmbedder(url, "m", revision="1", dimensions=3)
+    assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize("revision", [None, ""])
+def test_an_endpoint_without_a_stated_revision_is_refused(revision: str | None) -> None:
+    with pytest.raises(ConfigError, match="no revision is given"):
+        HttpEmbedder("http://127.0.0.1:1", "m", revision=revision, dimensions=3)
+
+
+@pytest.mark.parametrize("library", ["httpx", "tenacity"])
+def test_a_missing_library_names_the_extra_to_install(
+    embedding: Embedding, monkeypatch: pytest.MonkeyPatch, library: str
+) -> None:
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(ConfigError, match=r"pip install 'pgvec-versions\[http\]'"):
+        embedding().embed_documents(["a"])
