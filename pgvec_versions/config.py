@@ -1,4 +1,6 @@
-"""The three fields a collection, from ``pgvec.toml`` and the environment. No I/O but reading the file.
+"""The three fields a collection, from ``pgvec.toml`` and the environment.
+
+No I/O but reading the file.
 
 ::
 
@@ -61,13 +63,16 @@ class Config:
         where = self.path or DEFAULT_FILE
         have = ", ".join(self.collections) or "none"
         raise ConfigError(
-            f"{where} has no collection {name!r} (there is: {have})." if self.path else f"there is no {where} here.",
-            hint=f"Add [collections.{name}] with model_version, embedder and retire_after; see the README.",
+            f"{where} has no collection {name!r} (there is: {have})."
+            if self.path
+            else f"there is no {where} here.",
+            hint=f"Add [collections.{name}] with model_version, embedder and retire_after; "
+            "see the README.",
         )
 
 
 def config_path(given: Path | None = None) -> Path | None:
-    """The file to read: the one given, ``PGVEC_CONFIG``, or ``pgvec.toml`` in this folder if there is one.
+    """The file to read, or None: the one given, ``PGVEC_CONFIG``, or ``pgvec.toml`` in this folder.
 
     Raises: ConfigError when a file that was named is not there.
     """
@@ -81,7 +86,10 @@ def config_path(given: Path | None = None) -> Path | None:
 
 
 def load_config(given: Path | None = None) -> Config:
-    """Reads the file; an empty Config without one. Raises: ConfigError with the place that is wrong."""
+    """Reads the file; an empty Config without one.
+
+    Raises: ConfigError with the place that is wrong.
+    """
     path = config_path(given)
     if path is None:
         return Config()
@@ -97,7 +105,12 @@ def load_config(given: Path | None = None) -> Config:
         raise ConfigError(f"{path}: database_url must be a text.")
     tables = _table(data.get("collections", {}), f"{path}: collections")
     return Config(
-        path, url, {name: _collection(name, _table(t, f"{path}: [collections.{name}]"), path) for name, t in tables.items()}
+        path,
+        url,
+        {
+            name: _collection(name, _table(t, f"{path}: [collections.{name}]"), path)
+            for name, t in tables.items()
+        },
     )
 
 
@@ -106,18 +119,32 @@ def _collection(name: str, table: dict[str, Any], path: Path) -> CollectionConfi
     _only(table, FIELDS, where)
     label = table.get("model_version")
     if not isinstance(label, str) or not label:
-        raise ConfigError(f"{where} needs model_version, a text.", hint='Such as: model_version = "minilm-1"')
+        raise ConfigError(
+            f"{where} needs model_version, a text.", hint='Such as: model_version = "minilm-1"'
+        )
     retire_after = table.get("retire_after", "7 days")
     if not isinstance(retire_after, str) or not _INTERVAL.match(retire_after):
-        raise ConfigError(f"{where}: retire_after {retire_after!r} is no interval.", hint='Such as: retire_after = "7 days"')
+        raise ConfigError(
+            f"{where}: retire_after {retire_after!r} is no interval.",
+            hint='Such as: retire_after = "7 days"',
+        )
     previous = {
-        old: _table(spec, f"{where} previous.{old}") for old, spec in _table(table.get("previous", {}), f"{where} previous").items()
+        old: _table(spec, f"{where} previous.{old}")
+        for old, spec in _table(table.get("previous", {}), f"{where} previous").items()
     }
     if label in previous:
-        raise ConfigError(f"{where}: {label!r} is both model_version and in previous.", hint="Take it out of previous.")
+        raise ConfigError(
+            f"{where}: {label!r} is both model_version and in previous.",
+            hint="Take it out of previous.",
+        )
     if "embedder" not in table:
-        raise ConfigError(f"{where} needs embedder, a table.", hint="With provider, model and revision; see the README.")
-    return CollectionConfig(name, label, _table(table["embedder"], f"{where} embedder"), retire_after, previous)
+        raise ConfigError(
+            f"{where} needs embedder, a table.",
+            hint="With provider, model and revision; see the README.",
+        )
+    return CollectionConfig(
+        name, label, _table(table["embedder"], f"{where} embedder"), retire_after, previous
+    )
 
 
 def _table(value: object, where: str) -> dict[str, Any]:
@@ -129,4 +156,6 @@ def _table(value: object, where: str) -> dict[str, Any]:
 def _only(table: Mapping[str, Any], allowed: tuple[str, ...], where: str) -> None:
     for key in table:
         if key not in allowed:
-            raise ConfigError(f"{where}: unknown field {key!r}.", hint=f"Allowed: {', '.join(allowed)}.")
+            raise ConfigError(
+                f"{where}: unknown field {key!r}.", hint=f"Allowed: {', '.join(allowed)}."
+            )

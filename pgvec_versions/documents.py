@@ -1,4 +1,4 @@
-"""Files in, chunks out: reads text and Markdown files and splits them with semantic-text-splitter."""
+"""Files in, chunks out: reads text and Markdown files and splits them."""
 
 from __future__ import annotations
 
@@ -33,9 +33,14 @@ class Document:
                 hint="Nothing was added; leave it out, or convert it to UTF-8.",
             ) from None
         except OSError as exc:
-            raise UnreadableFile(f"{self.path} cannot be read: {exc.strerror}.", hint="Nothing was added.") from None
+            raise UnreadableFile(
+                f"{self.path} cannot be read: {exc.strerror}.", hint="Nothing was added."
+            ) from None
         if "\0" in text:
-            raise UnreadableFile(f"{self.path} is not a text file: it contains NUL.", hint="Nothing was added; leave it out.")
+            raise UnreadableFile(
+                f"{self.path} is not a text file: it contains NUL.",
+                hint="Nothing was added; leave it out.",
+            )
         return text
 
     def chunks(self, chunk_chars: int) -> Iterator[Chunk]:
@@ -60,23 +65,30 @@ def split_text(text: str, chunk_chars: int = 800, *, markdown: bool = False) -> 
         from semantic_text_splitter import MarkdownSplitter, TextSplitter
     except ImportError:
         raise ConfigError(
-            "splitting files needs an extra that is not installed.", hint="Run: pip install 'pgvec-versions[split]'"
+            "splitting files needs an extra that is not installed.",
+            hint="Run: pip install 'pgvec-versions[split]'",
         ) from None
     splitter: _Splitter = MarkdownSplitter(chunk_chars) if markdown else TextSplitter(chunk_chars)
     return [piece for piece in splitter.chunks(text) if piece.strip()]
 
 
 def find_documents(paths: Sequence[Path]) -> list[Document]:
-    """The files named, and those with a text suffix in the folders named; each is checked to be text.
+    """The files named, and those with a text suffix in the folders named.
 
-    Raises: UnreadableFile for a path that is not there, is not text, or a folder without text files.
+    Effects: reads each, to know that it is text.
+    Raises: UnreadableFile for a path that is not there or not text, and for a folder without text
+    files.
     """
     found: dict[str, Document] = {}
     for path in paths:
         if path.is_dir():
-            files = sorted(p for p in path.rglob("*") if p.is_file() and p.suffix.lower() in SUFFIXES)
+            files = sorted(
+                p for p in path.rglob("*") if p.is_file() and p.suffix.lower() in SUFFIXES
+            )
             if not files:
-                raise UnreadableFile(f"{path} has no text files ({', '.join(SUFFIXES)}).", hint="Nothing was added.")
+                raise UnreadableFile(
+                    f"{path} has no text files ({', '.join(SUFFIXES)}).", hint="Nothing was added."
+                )
         elif path.is_file():
             files = [path]
         else:

@@ -415,11 +415,8 @@ def error_for(exc: BaseException) -> PgvecError | None:
             hint="Its model_version has no partition: unknown, or retired. Register it first.",
             sqlstate=state,
         )
-    if state in ("3F000", "42883", "42P01") and "pgvec." in message:
-        return CatalogNotInstalled(
-            "the pgvec catalog is not in this database.", hint="Run: pgvec init", sqlstate=state
-        )
-    if state == "3F000" and '"pgvec"' in message:
+    no_schema = state == "3F000" and '"pgvec"' in message
+    if no_schema or (state in ("3F000", "42883", "42P01") and "pgvec." in message):
         return CatalogNotInstalled(
             "the pgvec catalog is not in this database.", hint="Run: pgvec init", sqlstate=state
         )

@@ -1,4 +1,4 @@
-"""The retirement job on a schedule: pg_cron where it is, and the lines for another scheduler where not."""
+"""The retirement job on a schedule: by pg_cron, or by the lines for another scheduler."""
 
 from __future__ import annotations
 
@@ -29,8 +29,9 @@ class Job:
 
 
 def schedule_retirement(target: str | URL | Engine, schedule: str = DEFAULT_SCHEDULE) -> str:
-    """Puts ``CALL pgvec.retire_due()`` on a schedule. Returns what was done, or what to do without pg_cron.
+    """Puts ``CALL pgvec.retire_due()`` on a schedule.
 
+    Returns what was done, or what to do without pg_cron.
     Raises: InvalidArgument for a schedule that pg_cron does not take.
     """
     with transaction(engine_for(target)) as raw:

@@ -55,7 +55,10 @@ def catalog_down(version: int) -> str:
 def objects() -> str:
     """Functions and views, one object a file, to run between ``begin`` and ``end``."""
     folder = sql_folder()
-    paths = [*sorted((folder / "functions").glob("*.sql")), *sorted((folder / "views").glob("*.sql"))]
+    paths = [
+        *sorted((folder / "functions").glob("*.sql")),
+        *sorted((folder / "views").glob("*.sql")),
+    ]
     return "\n".join(path.read_text("utf-8") for path in paths)
 
 
@@ -68,7 +71,8 @@ def checksums() -> dict[str, str]:
     """SHA-256 of every catalog file, by file name."""
     folder = sql_folder() / "catalog"
     return {
-        path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.glob("*.sql"))
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.glob("*.sql"))
     }
 
 
@@ -83,6 +87,6 @@ def _queries() -> dict[str, str]:
 
 @cache
 def query(name: str) -> sql.SQL:
-    """The named statement of ``sql/queries``, with ``{…}`` for identifiers and ``%(…)s`` for values."""
+    """The named statement of ``sql/queries``: ``{…}`` for identifiers, ``%(…)s`` for values."""
     text = re.sub(r"^\s*--.*\n?", "", _queries()[name], flags=re.MULTILINE)
     return sql.SQL(cast("LiteralString", text))

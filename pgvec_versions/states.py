@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-__all__ = ["LIVE", "QUERYABLE", "TRANSITIONS", "State", "allowed"]
+__all__ = ["LIVE", "TRANSITIONS", "State"]
 
 
 class State(StrEnum):
@@ -36,9 +36,6 @@ class State(StrEnum):
 #: The leaf exists and follows writes.
 LIVE = frozenset({State.BUILDING, State.READY, State.ACTIVE, State.DRAINING})
 
-#: Complete: has a pinned view and answers ``nearest``.
-QUERYABLE = frozenset({State.READY, State.ACTIVE, State.DRAINING})
-
 #: Every allowed change, as (from, to).
 TRANSITIONS = frozenset(
     {
@@ -52,8 +49,3 @@ TRANSITIONS = frozenset(
         (State.READY, State.ABANDONED),
     }
 )
-
-
-def allowed(before: State, after: State) -> bool:
-    """Whether a version may go from ``before`` to ``after``."""
-    return (before, after) in TRANSITIONS

@@ -8,46 +8,53 @@ import sys
 
 import typer
 
+from pgvec_versions.cli import demo, doctor, read, retire, setup, transition, write
 from pgvec_versions.errors import PgvecError, error_for
 
 __all__ = ["app", "main"]
 
 app = typer.Typer(
     name="pgvec",
-    help="Embedding-model upgrades in Postgres as a routine: tag every chunk, build beside, cut over, retire.",
+    help="Embedding-model upgrades in Postgres as a routine: "
+    "tag every chunk, build beside, cut over, retire.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    epilog="Exit codes: 0 done; 1 a defect of pgvec; 2 wrong input; 3 refused by the present state; 4 unknown name; "
-    "5 the database; 6 the guard; 7 the embedder; 130 stopped.",
+    epilog="Exit codes: 0 done; 1 a defect of pgvec; 2 wrong input; "
+    "3 refused by the present state; 4 unknown name; 5 the database; 6 the guard; "
+    "7 the embedder; 130 stopped.",
 )
 
-
-def _register() -> None:
-    from pgvec_versions.cli import demo, doctor, read, retire, setup, transition, write
-
-    for module in (setup, write, read, transition, retire, doctor, demo):
-        module.register(app)
-
-
-_register()
+for _verbs in (setup, write, read, transition, retire, doctor, demo):
+    _verbs.register(app)
 
 
 def _complain(error: PgvecError) -> int:
     text = " ".join(str(error).split())
     print(f"pgvec: {text}", file=sys.stderr)
     if "--json" in sys.argv:
-        data = {"error": type(error).__name__, "message": error.message, "hint": error.hint, "sqlstate": error.sqlstate}
-        print(json.dumps({**data, "detail": error.detail}, default=str))
+        data = {
+            "error": type(error).__name__,
+            "message": error.message,
+            "hint": error.hint,
+            "sqlstate": error.sqlstate,
+            "detail": error.detail,
+        }
+        print(json.dumps(data, default=str))
     return error.exit_code
 
 
 def main() -> None:
-    """Runs the command line. One line on stderr and a documented exit code for everything that goes wrong."""
+    """Runs the command line.
+
+    Whatever goes wrong ends in one line on stderr and a documented exit code.
+    """
     try:
         app()
     except KeyboardInterrupt:
-        print("pgvec: stopped; nothing is lost, run the same command again to go on.", file=sys.stderr)
+        print(
+            "pgvec: stopped; nothing is lost, run the same command again to go on.", file=sys.stderr
+        )
         sys.exit(130)
     except Exception as exc:
         if os.environ.get("PGVEC_DEBUG"):
@@ -57,7 +64,8 @@ def main() -> None:
             sys.exit(_complain(known))
         first = (str(exc).splitlines() or [""])[0]
         print(
-            f"pgvec: unexpected {type(exc).__name__}: {first} (PGVEC_DEBUG=1 shows where; please report it)",
+            f"pgvec: unexpected {type(exc).__name__}: {first} "
+            "(PGVEC_DEBUG=1 shows where; please report it)",
             file=sys.stderr,
         )
         sys.exit(1)

@@ -6,10 +6,12 @@ import json
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, is_dataclass
-from datetime import timedelta
+from datetime import date, timedelta
+from decimal import Decimal
+from functools import cached_property
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any
@@ -54,13 +56,21 @@ messages = Console(stderr=True, highlight=False)
 
 UrlOption = Annotated[
     str | None,
-    typer.Option("--database-url", envvar="PGVEC_DATABASE_URL", help="The database; without one, the embedded server."),
+    typer.Option(
+        "--database-url",
+        envvar="PGVEC_DATABASE_URL",
+        help="The database; without one, the embedded server.",
+    ),
 ]
 ConfigOption = Annotated[
-    Path | None, typer.Option("--config", help="The configuration file; by default pgvec.toml in this folder.")
+    Path | None,
+    typer.Option("--config", help="The configuration file; by default pgvec.toml in this folder."),
 ]
 CollectionOption = Annotated[
-    str | None, typer.Option("--collection", "-c", help="The collection; may be left out where there is only one.")
+    str | None,
+    typer.Option(
+        "--collection", "-c", help="The collection; may be left out where there is only one."
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
@@ -71,32 +81,34 @@ class Workplace:
     def __init__(self, engine: Engine, config: Config, collection: str | None) -> None:
         self.engine = engine
         self.config = config
-        self._collection = collection
-        self._known = False
+        self._named = collection
         self._built: dict[str, Embedder] = {}
 
-    @property
+    @cached_property
     def collection(self) -> str:
         """The collection that is meant. Raises: UnknownCollection when that is not clear."""
-        if not self._known:
-            with autocommitted(self.engine) as raw:
-                require_catalog(raw)
-                names = collection_names(raw)
-            if self._collection is not None and self._collection not in names:
-                raise UnknownCollection(
-                    f"there is no collection {self._collection!r}.",
-                    hint=f"There is: {', '.join(names)}." if names else f"Create it: pgvec init {self._collection}.",
-                )
-            configured = [name for name in self.config.collections if name in names] or names
-            if self._collection is None and len(configured) != 1:
-                raise UnknownCollection(
-                    "there is no collection yet." if not names else f"which collection? There are {', '.join(names)}.",
-                    hint="Create one: pgvec init NAME." if not names else "Name it with --collection.",
-                )
-            self._collection = self._collection or configured[0]
-            self._known = True
-        assert self._collection is not None
-        return self._collection
+        with autocommitted(self.engine) as raw:
+            require_catalog(raw)
+            names = collection_names(raw)
+        if self._named in names:
+            return self._named
+        if self._named is not None:
+            raise UnknownCollection(
+                f"there is no collection {self._named!r}.",
+                hint=f"There is: {', '.join(names)}."
+                if names
+                else f"Create it: pgvec init {self._named}.",
+            )
+        candidates = [name for name in self.config.collections if name in names] or names
+        if len(candidates) == 1:
+            return candidates[0]
+        if not names:
+            raise UnknownCollection(
+                "there is no collection yet.", hint="Create one: pgvec init NAME."
+            )
+        raise UnknownCollection(
+            f"which collection? There are {', '.join(names)}.", hint="Name it with --collection."
+        )
 
     def embedder(self, label: str) -> Embedder:
         """The embedder that pgvec.toml has for a label. Raises: ConfigError."""
@@ -104,7 +116,8 @@ class Workplace:
             tables = self.config.collection(self.collection).embedders
             if label not in tables:
                 raise ConfigError(
-                    f"{self.config.path} has no embedder for version {label!r} of {self.collection}.",
+                    f"{self.config.path} has no embedder for version {label!r} "
+                    f"of {self.collection}.",
                     hint=f"Add it under [collections.{self.collection}.previous].",
                 )
             self._built[label] = build_embedder(tables[label])
@@ -112,29 +125,27 @@ class Workplace:
 
     def embedders(self) -> dict[str, Embedder]:
         """All embedders that pgvec.toml has for the collection, by label. Loads no model."""
-        return {label: self.embedder(label) for label in self.config.collection(self.collection).embedders}
+        return {
+            label: self.embedder(label)
+            for label in self.config.collection(self.collection).embedders
+        }
 
 
 @contextmanager
-def workplace(url: str | None, config: Path | None = None, collection: str | None = None) -> Iterator[Workplace]:
+def workplace(
+    url: str | None, config: Path | None = None, collection: str | None = None
+) -> Generator[Workplace]:
     """Opens the database that was named, the one of pgvec.toml, or the embedded server."""
     settings = load_config(config)
     url = url or settings.database_url
-    if url:
-        engine = engine_for(url)
-        try:
-            yield Workplace(engine, settings, collection)
-        finally:
-            engine.dispose()
-        return
-    from pgvec_versions.embedded import embedded_server
+    with ExitStack() as opened:
+        if not url:
+            from pgvec_versions.embedded import embedded_server
 
-    with embedded_server() as server:
-        engine = engine_for(server.url())
-        try:
-            yield Workplace(engine, settings, collection)
-        finally:
-            engine.dispose()
+            url = opened.enter_context(embedded_server()).url()
+        engine = engine_for(url)
+        opened.callback(engine.dispose)
+        yield Workplace(engine, settings, collection)
 
 
 def _plain(value: object) -> object:
@@ -142,9 +153,9 @@ def _plain(value: object) -> object:
         return asdict(value)
     if isinstance(value, timedelta):
         return value.total_seconds()
-    if hasattr(value, "isoformat"):
-        return value.isoformat()  # pyright: ignore[reportAttributeAccessIssue]
-    return float(value) if type(value).__name__ == "Decimal" else str(value)  # pyright: ignore[reportArgumentType]
+    if isinstance(value, date):
+        return value.isoformat()
+    return float(value) if isinstance(value, Decimal) else str(value)
 
 
 def emit(data: Mapping[str, Any] | list[Any], as_json: bool, text: str = "") -> None:
@@ -190,7 +201,7 @@ class Stopper:
 
 
 @contextmanager
-def progress_bar(quiet: bool = False) -> Iterator[Any]:
+def progress_bar(quiet: bool = False) -> Generator[Callable[[Step], None]]:
     """A bar with rate and time left; gives a callback for ``Transition``'s progress.
 
     The bar goes to stderr, so that stdout stays clean for what is printed.

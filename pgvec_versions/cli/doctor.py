@@ -35,18 +35,46 @@ def _number(version: str) -> tuple[int, ...]:
 
 
 def _server(row: dict[str, Any]) -> list[Finding]:
-    found = [Finding("ok" if row["server_version_num"] >= 150000 else "problem", "PostgreSQL", row["server_version"])]
+    found = [
+        Finding(
+            "ok" if row["server_version_num"] >= 150000 else "problem",
+            "PostgreSQL",
+            row["server_version"],
+        )
+    ]
     vector = row["vector_version"]
     if vector is None:
-        return [*found, Finding("problem", "pgvector", "not in this database", "CREATE EXTENSION vector;")]
+        return [
+            *found,
+            Finding("problem", "pgvector", "not in this database", "CREATE EXTENSION vector;"),
+        ]
     if _number(vector) < (0, 8, 0):
-        found.append(Finding("problem", "pgvector", vector, "Install 0.8.0 or later, then ALTER EXTENSION vector UPDATE;"))
+        found.append(
+            Finding(
+                "problem",
+                "pgvector",
+                vector,
+                "Install 0.8.0 or later, then ALTER EXTENSION vector UPDATE;",
+            )
+        )
     elif _number(vector) < (0, 8, 2):
         found.append(
-            Finding("warning", "pgvector", f"{vector}: CVE-2026-3172, so indexes are built without parallel workers", "Install 0.8.4 or later.")
+            Finding(
+                "warning",
+                "pgvector",
+                f"{vector}: CVE-2026-3172, so indexes are built without parallel workers",
+                "Install 0.8.4 or later.",
+            )
         )
     elif _number(vector) < (0, 8, 4):
-        found.append(Finding("warning", "pgvector", f"{vector}: vacuum and insert races are mended in 0.8.4", "Install 0.8.4 or later."))
+        found.append(
+            Finding(
+                "warning",
+                "pgvector",
+                f"{vector}: vacuum and insert races are mended in 0.8.4",
+                "Install 0.8.4 or later.",
+            )
+        )
     else:
         found.append(Finding("ok", "pgvector", vector))
     return found
@@ -59,26 +87,56 @@ def _version(row: dict[str, Any], memory: int) -> list[Finding]:
     found: list[Finding] = []
     if row["state"] in ("ready", "active", "draining") and not row["index_valid"]:
         found.append(
-            Finding("problem", name, "its HNSW index is missing or invalid",
-                    f"SELECT pgvec.build_index('{row['collection']}', '{row['model_version']}');")
+            Finding(
+                "problem",
+                name,
+                "its HNSW index is missing or invalid",
+                f"SELECT pgvec.build_index('{row['collection']}', '{row['model_version']}');",
+            )
         )
     if row["items_set_aside"]:
         found.append(
-            Finding("problem", name, f"{row['items_set_aside']} work items set aside: {row['last_error']}", "Mend the cause; pgvec worker --retry-failed.")
+            Finding(
+                "problem",
+                name,
+                f"{row['items_set_aside']} work items set aside: {row['last_error']}",
+                "Mend the cause; pgvec worker --retry-failed.",
+            )
         )
     if row["state"] == "active" and row["missing"]:
-        found.append(Finding("warning", name, f"{row['missing']} chunks are missing or stale", "Let a worker run: pgvec worker."))
+        found.append(
+            Finding(
+                "warning",
+                name,
+                f"{row['missing']} chunks are missing or stale",
+                "Let a worker run: pgvec worker.",
+            )
+        )
     if row["state"] == "draining" and row["retire_at"] < datetime.now(UTC):
-        found.append(Finding("warning", name, f"due since {row['retire_at']:%Y-%m-%d %H:%M}", "Is the job running? pgvec retire."))
+        found.append(
+            Finding(
+                "warning",
+                name,
+                f"due since {row['retire_at']:%Y-%m-%d %H:%M}",
+                "Is the job running? pgvec retire.",
+            )
+        )
     if row["index_bytes"] and row["index_bytes"] > memory:
         found.append(
-            Finding("warning", name, f"its index ({row['index_bytes'] // 1024**2} MB) is larger than maintenance_work_mem ({memory // 1024**2} MB)",
-                    "A plain REINDEX would be slow: set maintenance_work_mem for it.")
+            Finding(
+                "warning",
+                name,
+                f"its index ({row['index_bytes'] // 1024**2} MB) is larger than "
+                f"maintenance_work_mem ({memory // 1024**2} MB)",
+                "A plain REINDEX would be slow: set maintenance_work_mem for it.",
+            )
         )
     return found or [Finding("ok", name, f"{row['state']}, {row['chunks']} chunks")]
 
 
-def doctor(database_url: UrlOption = None, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+def doctor(
+    database_url: UrlOption = None, config: ConfigOption = None, as_json: JsonOption = False
+) -> None:
     """Look for what is wrong or will be. Changes nothing. Exit code 3 when there is a problem."""
     with workplace(database_url, config) as here:
         with autocommitted(here.engine) as raw:
@@ -93,22 +151,39 @@ def doctor(database_url: UrlOption = None, config: ConfigOption = None, as_json:
                 require_catalog(raw)
                 findings.append(Finding("ok", "catalog", f"version {installed_version(raw)}"))
                 rows = status_rows(raw)
-                findings += [f for row in rows for f in _version(row, server["maintenance_work_mem"])]
+                findings += [
+                    f for row in rows for f in _version(row, server["maintenance_work_mem"])
+                ]
         if rows:
             job = retirement_job(here.engine)
             if job is None:
-                findings.append(Finding("warning", "retirement", "no pg_cron job in this database", "pgvec schedule, or pgvec retire from another scheduler."))
+                findings.append(
+                    Finding(
+                        "warning",
+                        "retirement",
+                        "no pg_cron job in this database",
+                        "pgvec schedule, or pgvec retire from another scheduler.",
+                    )
+                )
             elif not job.active:
-                findings.append(Finding("problem", "retirement", f"job {job.jobid} is inactive", "pgvec schedule"))
+                findings.append(
+                    Finding(
+                        "problem", "retirement", f"job {job.jobid} is inactive", "pgvec schedule"
+                    )
+                )
             else:
                 findings.append(Finding("ok", "retirement", f"job {job.jobid}: {job.schedule}"))
     if as_json:
-        emit([{f: getattr(x, f) for f in Finding.__slots__} for x in findings], True)
+        emit(findings, True)
     else:
         table = Table()
         for column in ("", "what", "evidence", "what to do"):
             table.add_column(column, overflow="fold")
-        marks = {"ok": "[green]ok[/]", "warning": "[yellow]warning[/]", "problem": "[red]problem[/]"}
+        marks = {
+            "ok": "[green]ok[/]",
+            "warning": "[yellow]warning[/]",
+            "problem": "[red]problem[/]",
+        }
         for f in findings:
             table.add_row(marks[f.level], f.what, f.evidence, f.to_do)
         console.print(table)

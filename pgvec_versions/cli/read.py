@@ -11,7 +11,15 @@ from rich import box
 from rich.table import Table
 
 from pgvec_versions.catalog import status_rows
-from pgvec_versions.cli.common import CollectionOption, ConfigOption, JsonOption, UrlOption, console, emit, workplace
+from pgvec_versions.cli.common import (
+    CollectionOption,
+    ConfigOption,
+    JsonOption,
+    UrlOption,
+    console,
+    emit,
+    workplace,
+)
 from pgvec_versions.database import autocommitted
 from pgvec_versions.errors import InvalidArgument
 from pgvec_versions.install import require_catalog
@@ -23,10 +31,17 @@ __all__ = ["register", "status_table"]
 def search(
     query: Annotated[str, typer.Argument(help="What to look for.")],
     k: Annotated[int, typer.Option("-k", help="How many hits.")] = 5,
-    where: Annotated[str | None, typer.Option("--where", help='Metadata that a hit must contain, as JSON: {"lang": "en"}.')] = None,
-    ef_search: Annotated[int | None, typer.Option(help="Candidates that the index looks at, 1 to 1000.")] = None,
+    where: Annotated[
+        str | None,
+        typer.Option("--where", help='Metadata that a hit must contain, as JSON: {"lang": "en"}.'),
+    ] = None,
+    ef_search: Annotated[
+        int | None, typer.Option(help="Candidates that the index looks at, 1 to 1000.")
+    ] = None,
     exact: Annotated[bool, typer.Option("--exact", help="Without the index, for checks.")] = False,
-    version: Annotated[str | None, typer.Option(help="Ask this live version, whatever is active.")] = None,
+    version: Annotated[
+        str | None, typer.Option(help="Ask this live version, whatever is active.")
+    ] = None,
     collection: CollectionOption = None,
     database_url: UrlOption = None,
     config: ConfigOption = None,
@@ -38,24 +53,35 @@ def search(
         try:
             contains = json.loads(where)
         except ValueError as exc:
-            raise InvalidArgument(f"--where is not JSON: {exc}.", hint='Write it as \'{"lang": "en"}\'.') from None
+            raise InvalidArgument(
+                f"--where is not JSON: {exc}.", hint='Write it as \'{"lang": "en"}\'.'
+            ) from None
         if not isinstance(contains, dict):
-            raise InvalidArgument("--where must be a JSON object.", hint='Write it as \'{"lang": "en"}\'.')
+            raise InvalidArgument(
+                "--where must be a JSON object.", hint='Write it as \'{"lang": "en"}\'.'
+            )
     with workplace(database_url, config, collection) as here:
         store = ChunkStore(here.engine, here.collection, here.embedders())
-        hits = store.search(query, k, filter=contains, ef_search=ef_search, exact=exact, version=version)
+        hits = store.search(
+            query, k, filter=contains, ef_search=ef_search, exact=exact, version=version
+        )
     if as_json:
-        emit([{f: getattr(h, f) for f in type(h).__slots__} for h in hits], True)
+        emit(hits, True)
         return
     if not hits:
         console.print("nothing found.")
         return
     table = Table(title=f"{here.collection}, version {hits[0].model_version}", title_justify="left")
-    for column, options in (("distance", {"justify": "right"}), ("document", {}), ("text", {"overflow": "fold"})):
-        table.add_column(column, **options)  # pyright: ignore[reportArgumentType]
+    table.add_column("distance", justify="right")
+    table.add_column("document")
+    table.add_column("text", overflow="fold")
     for hit in hits:
         text = " ".join(hit.content.split())
-        table.add_row(f"{hit.distance:.4f}", hit.document_id or hit.chunk_id, text[:160] + ("…" if len(text) > 160 else ""))
+        table.add_row(
+            f"{hit.distance:.4f}",
+            hit.document_id or hit.chunk_id,
+            text[:160] + ("…" if len(text) > 160 else ""),
+        )
     console.print(table)
 
 
@@ -63,11 +89,11 @@ def _size(count: int | None) -> str:
     if count is None:
         return "–"
     amount = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if amount < 1024 or unit == "GB":
-            return f"{amount:.0f} {unit}" if unit in ("B", "kB") else f"{amount:.1f} {unit}"
+    for unit in ("B", "kB"):
+        if amount < 1024:
+            return f"{amount:.0f} {unit}"
         amount /= 1024
-    return "–"
+    return f"{amount:.1f} MB" if amount < 1024 else f"{amount / 1024:.1f} GB"
 
 
 def _when(moment: datetime | None) -> str:
@@ -80,7 +106,9 @@ def _meaning(row: dict[str, Any]) -> str:
     if row["items_set_aside"]:
         return f"{row['items_set_aside']} work items failed: {row['last_error'] or ''}"[:120]
     if state == "active":
-        return "answers queries" + (f", {row['items_open']} chunks to follow" if row["items_open"] else "")
+        return "answers queries" + (
+            f", {row['items_open']} chunks to follow" if row["items_open"] else ""
+        )
     if state == "building":
         if row["missing"]:
             return f"being filled: {row['missing']} chunks missing"
@@ -92,15 +120,21 @@ def _meaning(row: dict[str, Any]) -> str:
         return f"retires {_when(row['retire_at'])}; pgvec roll-back goes back to it{follows}"
     if state == "retired":
         return f"gone since {_when(row['retired_at'])}"
-    return "given up" + ("; its leaf goes with the next pgvec retire" if row["chunks"] is not None else "")
+    return "given up" + (
+        "; its leaf goes with the next pgvec retire" if row["chunks"] is not None else ""
+    )
 
 
 def status_table(rows: list[dict[str, Any]]) -> Table:
     """A line a version, as people read it."""
     table = Table(box=box.SIMPLE_HEAD)
-    for column, justify in (("collection", "left"), ("version", "left"), ("state", "left"), ("chunks", "right"), ("complete", "right"),
-                            ("index", "left"), ("size", "right"), ("what it means", "left")):
-        table.add_column(column, justify=justify)  # pyright: ignore[reportArgumentType]
+    for column in ("collection", "version", "state"):
+        table.add_column(column)
+    table.add_column("chunks", justify="right")
+    table.add_column("complete", justify="right")
+    table.add_column("index")
+    table.add_column("size", justify="right")
+    table.add_column("what it means")
     colours = {"active": "bold green", "ready": "cyan", "building": "yellow", "draining": "magenta"}
     for row in rows:
         gone = row["chunks"] is None

@@ -22,7 +22,9 @@ _REASONS = {
 }
 
 
-def retire(database_url: UrlOption = None, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+def retire(
+    database_url: UrlOption = None, config: ConfigOption = None, as_json: JsonOption = False
+) -> None:
     """Drop every version whose grace period has passed. The same as CALL pgvec.retire_due()."""
     with workplace(database_url, config) as here:
         done = retire_due(here.engine)
@@ -32,17 +34,19 @@ def retire(database_url: UrlOption = None, config: ConfigOption = None, as_json:
         else f"{r.model_version} of {r.collection}: stays, {_REASONS.get(r.outcome, r.outcome)}."
         for r in done
     ]
-    emit([{f: getattr(r, f) for f in type(r).__slots__} for r in done], as_json, "\n".join(lines) or "nothing is due.")
+    emit(done, as_json, "\n".join(lines) or "nothing is due.")
 
 
 def schedule(
-    when: Annotated[str, typer.Argument(metavar="SCHEDULE", help="Five fields as in cron, or N seconds.")] = DEFAULT_SCHEDULE,
+    when: Annotated[
+        str, typer.Argument(metavar="SCHEDULE", help="Five fields as in cron, or N seconds.")
+    ] = DEFAULT_SCHEDULE,
     off: Annotated[bool, typer.Option("--off", help="Take the job away.")] = False,
     database_url: UrlOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Put the retirement job on a schedule with pg_cron, or print the line for another scheduler."""
+    """Put the retirement job on a schedule."""
     with workplace(database_url, config) as here:
         if off:
             text = "the job is gone." if unschedule_retirement(here.engine) else "there was no job."
@@ -54,4 +58,7 @@ def schedule(
 def register(app: typer.Typer) -> None:
     """Adds the verbs of this file."""
     app.command()(retire)
-    app.command()(schedule)
+    app.command(
+        help="Put the retirement job on a schedule with pg_cron, "
+        "or print the line for another scheduler."
+    )(schedule)

@@ -18,16 +18,27 @@ __all__ = ["register"]
 def init(
     collection: Annotated[str | None, typer.Argument(help="The collection to create.")] = None,
     distance: Annotated[str, typer.Option(help="cosine, l2 or inner_product.")] = "cosine",
-    storage: Annotated[str, typer.Option(help="vector, or halfvec for half the size and up to 4,000 dimensions.")] = "vector",
-    id_type: Annotated[str, typer.Option(help="The type of chunk_id: uuid, bigint or text.")] = "uuid",
+    storage: Annotated[
+        str, typer.Option(help="vector, or halfvec for half the size and up to 4,000 dimensions.")
+    ] = "vector",
+    id_type: Annotated[
+        str, typer.Option(help="The type of chunk_id: uuid, bigint or text.")
+    ] = "uuid",
     retire_after: Annotated[
-        str | None, typer.Option(help="How long a previous version stays; by default as in pgvec.toml, or 7 days.")
+        str | None,
+        typer.Option(
+            help="How long a previous version stays; by default as in pgvec.toml, or 7 days."
+        ),
     ] = None,
     require_query_version: Annotated[
         bool, typer.Option(help="Whether a query must declare the version that made its vector.")
     ] = True,
     follow_while_draining: Annotated[
-        bool, typer.Option(help="Whether a previous version goes on following writes, for a roll-back without delay.")
+        bool,
+        typer.Option(
+            help="Whether a previous version goes on following writes, "
+            "for a roll-back without delay."
+        ),
     ] = True,
     database_url: UrlOption = None,
     config: ConfigOption = None,
@@ -45,7 +56,8 @@ def init(
                 "distance": distance,
                 "storage": storage,
                 "id_type": id_type,
-                "retire_after": retire_after or (configured.retire_after if configured else "7 days"),
+                "retire_after": retire_after
+                or (configured.retire_after if configured else "7 days"),
                 "require_query_version": require_query_version,
                 "follow_while_draining": follow_while_draining,
             }
@@ -53,10 +65,30 @@ def init(
                 created = collection not in collection_names(raw)
                 if created:
                     raw.execute(sqlfiles.query("create_collection"), parameters)
-    lines = [f"catalog version {after}: " + ("installed." if before == 0 else "up to date." if before == after else f"upgraded from {before}.")]
+    lines = [
+        f"catalog version {after}: "
+        + (
+            "installed."
+            if before == 0
+            else "up to date."
+            if before == after
+            else f"upgraded from {before}."
+        )
+    ]
     if collection is not None:
-        lines.append(f"collection {collection}: " + ("created; next: pgvec upgrade --cut-over." if created else "was there already, unchanged."))
-    emit({"catalog_version": after, "before": before, "collection": collection, "created": created}, as_json, "\n".join(lines))
+        lines.append(
+            f"collection {collection}: "
+            + (
+                "created; next: pgvec upgrade --cut-over."
+                if created
+                else "was there already, unchanged."
+            )
+        )
+    emit(
+        {"catalog_version": after, "before": before, "collection": collection, "created": created},
+        as_json,
+        "\n".join(lines),
+    )
 
 
 def register(app: typer.Typer) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -31,14 +32,16 @@ __all__ = ["register"]
 
 
 def add(
-    paths: Annotated[list[Path], typer.Argument(help="Text and Markdown files, or folders of them.")],
+    paths: Annotated[
+        list[Path], typer.Argument(help="Text and Markdown files, or folders of them.")
+    ],
     chunk_chars: Annotated[int, typer.Option(help="Characters in a chunk, at most.")] = 800,
     collection: CollectionOption = None,
     database_url: UrlOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Split text and Markdown files into chunks and store them with the active version's vectors."""
+    """Split text and Markdown files into chunks and store them."""
     need_positive(chunk_chars, "--chunk-chars")
     documents = find_documents(paths)
     empty: list[str] = []
@@ -68,20 +71,26 @@ def add(
             # An emptied file has no chunks left to put; what it had goes.
             result = result.plus(type(result)(deleted=store.delete(document_ids=empty)))
     text = (
-        f"{len(documents)} documents, version {result.model_version or '–'}: {result.added} chunks added, {result.replaced} replaced, "
-        f"{result.touched} moved, {result.unchanged} unchanged, {result.deleted} deleted; {result.embedded} texts embedded."
+        f"{len(documents)} documents, version {result.model_version or '–'}: "
+        f"{result.added} chunks added, {result.replaced} replaced, {result.touched} moved, "
+        f"{result.unchanged} unchanged, {result.deleted} deleted; "
+        f"{result.embedded} texts embedded."
     )
     if empty:
         text += f" Without text: {', '.join(empty)}."
-    emit(
-        {"documents": len(documents), "empty": empty, **{f: getattr(result, f) for f in type(result).__slots__}}, as_json, text
-    )
+    emit({"documents": len(documents), "empty": empty, **asdict(result)}, as_json, text)
 
 
 def worker(
-    drain: Annotated[bool, typer.Option("--drain", help="End when nothing is open, instead of waiting for more.")] = False,
-    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="First open again what was set aside.")] = False,
-    max_attempts: Annotated[int, typer.Option(help="Failures of a work item before it is set aside.")] = 3,
+    drain: Annotated[
+        bool, typer.Option("--drain", help="End when nothing is open, instead of waiting for more.")
+    ] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="First open again what was set aside.")
+    ] = False,
+    max_attempts: Annotated[
+        int, typer.Option(help="Failures of a work item before it is set aside.")
+    ] = 3,
     collection: CollectionOption = None,
     database_url: UrlOption = None,
     config: ConfigOption = None,
@@ -89,7 +98,11 @@ def worker(
 ) -> None:
     """Embed what is open for every live version in pgvec.toml: new, changed and missing chunks."""
     need_positive(max_attempts, "--max-attempts")
-    with workplace(database_url, config, collection) as here, Stopper() as stopper, progress_bar(as_json) as show:
+    with (
+        workplace(database_url, config, collection) as here,
+        Stopper() as stopper,
+        progress_bar(as_json) as show,
+    ):
         made = Worker(here.engine, here.collection, here.embedders(), max_attempts=max_attempts)
         reopened = made.retry_failed() if retry_failed else 0
         began = time.monotonic()
@@ -99,22 +112,37 @@ def worker(
 
         if drain:
             report = made.drain(stop=stopper.event, progress=on_progress)
+            stopper.check("pgvec worker --drain")
         else:
             report = made.run(stopper.event, progress=on_progress)
-        if drain:
-            stopper.check("pgvec worker --drain")
     figures = {
-        "versions": made.versions, "reopened": reopened, "written": report.written, "deleted": report.deleted,
-        "embedded": report.embedded, "failed": report.failed, "set_aside": report.set_aside,
+        "versions": made.versions,
+        "reopened": reopened,
+        "written": report.written,
+        "deleted": report.deleted,
+        "embedded": report.embedded,
+        "failed": report.failed,
+        "set_aside": report.set_aside,
     }
-    emit(figures, as_json, f"versions {', '.join(made.versions) or '–'}: {report.written} chunks written, {report.deleted} deleted, "
-         f"{report.embedded} texts embedded, {report.set_aside} work items set aside.")
+    emit(
+        figures,
+        as_json,
+        f"versions {', '.join(made.versions) or '–'}: "
+        f"{report.written} chunks written, {report.deleted} deleted, "
+        f"{report.embedded} texts embedded, {report.set_aside} work items set aside.",
+    )
     if drain and report.set_aside:
         reason = f" The last error: {report.last_error.message}" if report.last_error else ""
-        raise NotReady(f"{report.set_aside} work items were set aside.{reason}", hint="See pgvec status; then pgvec worker --drain --retry-failed.")
+        raise NotReady(
+            f"{report.set_aside} work items were set aside.{reason}",
+            hint="See pgvec status; then pgvec worker --drain --retry-failed.",
+        )
 
 
 def register(app: typer.Typer) -> None:
     """Adds the verbs of this file."""
-    app.command()(add)
+    app.command(
+        help="Split text and Markdown files into chunks "
+        "and store them with the active version's vectors."
+    )(add)
     app.command()(worker)
