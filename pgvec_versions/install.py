@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any
 
 from psycopg import Connection
 from psycopg import errors as pg_errors
 
 from pgvec_versions import sqlfiles
-from pgvec_versions.errors import CatalogMismatch, CatalogNotInstalled, RequirementMissing, translated
+from pgvec_versions.errors import (
+    CatalogMismatch,
+    CatalogNotInstalled,
+    RequirementMissing,
+    translated,
+)
 
 __all__ = [
     "downgrade_script",
     "install",
     "installed_version",
+    "mismatch",
+    "needs_pgvector",
     "require_catalog",
     "uninstall",
     "upgrade_script",
@@ -45,18 +54,36 @@ def require_catalog(connection: Connection[Any]) -> None:
     """Raises ``CatalogNotInstalled`` or ``CatalogMismatch`` unless package and catalog fit."""
     found, wanted = installed_version(connection), sqlfiles.latest_catalog_version()
     if found == 0:
-        raise CatalogNotInstalled("the pgvec catalog is not in this database.", hint="Run: pgvec init")
+        raise CatalogNotInstalled(
+            "the pgvec catalog is not in this database.", hint="Run: pgvec init"
+        )
     if found != wanted:
-        raise _mismatch(found, wanted)
+        raise mismatch(found, wanted)
 
 
-def _mismatch(found: int, wanted: int) -> CatalogMismatch:
+def mismatch(found: int, wanted: int) -> CatalogMismatch:
+    """The error for a catalog of version ``found`` where the package brings ``wanted``."""
     newer = found > wanted
     return CatalogMismatch(
         f"the catalog in this database has version {found}, this package brings {wanted}.",
         hint="Upgrade the package: pip install -U pgvec-versions" if newer else "Run: pgvec init",
         detail={"installed": found, "package": wanted},
     )
+
+
+@contextmanager
+def needs_pgvector() -> Generator[None]:
+    """Around ``CREATE EXTENSION vector``. Raises: RequirementMissing when the server lacks it."""
+    try:
+        yield
+    except (pg_errors.FeatureNotSupported, pg_errors.UndefinedFile) as exc:
+        raise RequirementMissing(
+            "pgvector is not installed on this server.",
+            hint="Install the package (Debian: postgresql-NN-pgvector), 0.8.0 or later; "
+            "then run: pgvec init",
+            detail={"requirement": "vector"},
+            sqlstate=exc.sqlstate,
+        ) from exc
 
 
 def install(connection: Connection[Any], version: int | None = None) -> tuple[int, int]:
@@ -69,24 +96,17 @@ def install(connection: Connection[Any], version: int | None = None) -> tuple[in
     """
     wanted = sqlfiles.latest_catalog_version() if version is None else version
     with translated(), connection.transaction():
-        try:
+        with needs_pgvector():
             connection.execute(sqlfiles.step("extension").encode())
-        except (pg_errors.FeatureNotSupported, pg_errors.UndefinedFile) as exc:
-            raise RequirementMissing(
-                "pgvector is not installed on this server.",
-                hint="Install the package (Debian: postgresql-NN-pgvector), 0.8.0 or later; then run: pgvec init",
-                detail={"requirement": "vector"},
-                sqlstate=exc.sqlstate,
-            ) from exc
         found = installed_version(connection)
         if found > wanted:
-            raise _mismatch(found, wanted)
+            raise mismatch(found, wanted)
         connection.execute(upgrade_script(found, wanted).encode())
     return found, wanted
 
 
 def uninstall(connection: Connection[Any]) -> None:
-    """Takes the catalog away, if no collection is left. Raises CatalogMismatch (PV008) if one is."""
+    """Takes the catalog away. Raises: CatalogMismatch (PV008) while a collection is left."""
     with translated(), connection.transaction():
         found = installed_version(connection)
         if found:
