@@ -31,8 +31,9 @@ from pgvec_versions.vectors import pack, register
 DIMENSIONS = 384
 PLAIN = """
 CREATE TABLE plain (
-    chunk_id uuid, model_version text NOT NULL, document_id text, position int, content text NOT NULL,
-    metadata jsonb NOT NULL, embedding vector NOT NULL, PRIMARY KEY (chunk_id, model_version)
+    chunk_id uuid, model_version text NOT NULL, document_id text, position int,
+    content text NOT NULL, metadata jsonb NOT NULL, embedding vector NOT NULL,
+    PRIMARY KEY (chunk_id, model_version)
 );
 CREATE INDEX ON plain (document_id);
 """

@@ -16,6 +16,9 @@ BEGIN
         ELSIF g.privilege = 'write' THEN
             EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I.%I TO %I', c.host_schema, c.collection, g.grantee);
             EXECUTE format('GRANT SELECT ON pgvec.work_item TO %I', g.grantee);
+            IF c.id_type = 'bigint' THEN
+                EXECUTE format('GRANT USAGE ON SEQUENCE %I.%I TO %I', c.host_schema, c.collection || '_chunk_id_seq', g.grantee);
+            END IF;
         ELSE
             EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON pgvec.work_item TO %I', g.grantee);
             EXECUTE format('GRANT SELECT, INSERT ON pgvec.version_event TO %I', g.grantee);

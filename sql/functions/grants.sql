@@ -9,3 +9,14 @@ RETURNS void LANGUAGE sql AS $$ SELECT pgvec.record_grant($1, $2, 'write') $$;
 
 CREATE OR REPLACE FUNCTION pgvec.grant_worker(collection text, grantee regrole)
 RETURNS void LANGUAGE sql AS $$ SELECT pgvec.record_grant($1, $2, 'worker') $$;
+
+-- And back: the record goes, with what it alone gave. Nothing happens to what was never recorded.
+-- Raises PV001; 42704 for an unknown role.
+CREATE OR REPLACE FUNCTION pgvec.revoke_read(collection text, grantee regrole)
+RETURNS void LANGUAGE sql AS $$ SELECT pgvec.revoke_grant($1, $2, 'read') $$;
+
+CREATE OR REPLACE FUNCTION pgvec.revoke_write(collection text, grantee regrole)
+RETURNS void LANGUAGE sql AS $$ SELECT pgvec.revoke_grant($1, $2, 'write') $$;
+
+CREATE OR REPLACE FUNCTION pgvec.revoke_worker(collection text, grantee regrole)
+RETURNS void LANGUAGE sql AS $$ SELECT pgvec.revoke_grant($1, $2, 'worker') $$;

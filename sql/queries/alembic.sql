@@ -1,8 +1,9 @@
--- What Alembic operations need beyond the plain verbs. Migrations are run up, down and up again: each statement
--- here looks at where the version stands first. Values are bound online and written as literals for --sql.
+-- What Alembic operations need beyond the plain verbs. Migrations are run up, down and up again: each
+-- statement here looks at where the version stands first. Values are bound online, and written as literals
+-- for --sql.
 
 -- name: register_unless_there
--- A label that is live with the very same identity and index is left as it is; any other use of it raises PV004.
+-- A label that is live with the very same identity and index is left as it is; any other use raises PV004.
 SELECT pgvec.register_version(%(collection)s, %(model_version)s, %(dimensions)s, %(embedder)s, %(m)s, %(ef_construction)s)
  WHERE NOT EXISTS (SELECT FROM pgvec.model_version v
                     WHERE v.collection = %(collection)s AND v.model_version = %(model_version)s
@@ -26,7 +27,7 @@ SELECT pgvec.make_ready(v.collection, v.model_version)
  WHERE v.state = 'building'
 
 -- name: activate
--- A version that was rolled back from is draining: the way to it is roll_back, which goes to the one active last.
+-- A version that was rolled back from is draining: the way to it is roll_back, to the one active last.
 SELECT CASE WHEN v.state = 'active' THEN v.model_version
             WHEN v.model_version = (SELECT d.model_version FROM pgvec.model_version d
                                      WHERE d.collection = v.collection AND d.state = 'draining'
@@ -57,47 +58,12 @@ SELECT pgvec.grant_write(%(collection)s, quote_ident(%(grantee)s)::regrole)
 -- name: grant_worker
 SELECT pgvec.grant_worker(%(collection)s, quote_ident(%(grantee)s)::regrole)
 
--- name: revoke_arguments
--- DO takes no arguments; the setting lasts as long as the transaction.
-SELECT set_config('pgvec.revoke', jsonb_build_object('collection', %(collection)s::text, 'grantee', %(grantee)s::text,
-                                                     'privilege', %(privilege)s::text)::text, true)
+-- name: revoke_read
+-- A history goes down also when the role is gone: to_regrole is NULL then, only the record is left to take.
+SELECT pgvec.revoke_read(%(collection)s, to_regrole(quote_ident(%(grantee)s)))
 
--- name: revoke
--- Takes a recorded privilege away: the record, then everything it may have given, then what the records that are
--- left give. What a role holds as the owner is left alone. Raises PV001.
-DO $$
-DECLARE
-    asked CONSTANT jsonb := current_setting('pgvec.revoke')::jsonb;
-    c pgvec.collection := pgvec.get_collection(asked ->> 'collection');
-    role_oid oid := to_regrole(quote_ident(asked ->> 'grantee'));
-    role_name text := asked ->> 'grantee';
-    kind text := asked ->> 'privilege';
-    relation regclass;
-    kept text;
-BEGIN
-    DELETE FROM pgvec.collection_grant k
-     WHERE k.collection = c.collection AND k.grantee = role_name AND k.privilege = kind;
-    IF NOT FOUND OR role_oid IS NULL THEN
-        RETURN;
-    END IF;
-    FOR relation IN
-        SELECT r.oid
-          FROM pg_catalog.pg_class r JOIN pg_catalog.pg_namespace n ON n.oid = r.relnamespace
-         WHERE r.relowner <> role_oid
-           AND ((n.nspname = c.host_schema AND r.relname IN (c.collection, 'active_' || c.collection))
-                OR EXISTS (SELECT FROM pgvec.model_version v WHERE v.collection = c.collection
-                              AND ((n.nspname = 'pgvec_leaves' AND r.relname = v.leaf)
-                                   OR (n.nspname = c.host_schema AND r.relname = v.pinned_view))))
-    LOOP
-        EXECUTE format('REVOKE SELECT, INSERT, UPDATE, DELETE ON %s FROM %I', relation, role_name);
-    END LOOP;
-    IF NOT EXISTS (SELECT FROM pg_catalog.pg_namespace n WHERE n.nspname = 'pgvec' AND n.nspowner = role_oid) THEN
-        EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA pgvec FROM %I', role_name);
-        EXECUTE format('REVOKE ALL ON ALL ROUTINES IN SCHEMA pgvec FROM %I', role_name);
-        EXECUTE format('REVOKE ALL ON SCHEMA pgvec, pgvec_leaves FROM %I', role_name);
-    END IF;
-    FOR kept IN SELECT DISTINCT k.collection FROM pgvec.collection_grant k WHERE k.grantee = role_name LOOP
-        PERFORM pgvec.apply_grants(kept);
-    END LOOP;
-END
-$$
+-- name: revoke_write
+SELECT pgvec.revoke_write(%(collection)s, to_regrole(quote_ident(%(grantee)s)))
+
+-- name: revoke_worker
+SELECT pgvec.revoke_worker(%(collection)s, to_regrole(quote_ident(%(grantee)s)))

@@ -1,0 +1,98 @@
+"""The operations on privileges: grant and revoke, to read, to write, to work.
+
+A grant is recorded, and given again for every later version; a revoke takes the record and what it
+alone gave. Each is the reverse of the other. A role is named as it is, without quotes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from pgvec_versions.migrate_ops.execute import PgvecOp, Target
+
+__all__ = [
+    "GrantReadOp",
+    "GrantWorkerOp",
+    "GrantWriteOp",
+    "RevokeReadOp",
+    "RevokeWorkerOp",
+    "RevokeWriteOp",
+]
+
+
+@dataclass
+class _PrivilegeOp(PgvecOp):
+    """One privilege of one role on one collection. ``back`` makes the operation that undoes it."""
+
+    collection: str
+    grantee: str
+    back: ClassVar[Callable[[str, str], PgvecOp]]
+
+    def run(self, target: Target) -> None:
+        """See the class."""
+        target.one(self.verb, self.arguments())
+
+    def reverse(self) -> PgvecOp:
+        """Revokes what was granted, grants what was revoked."""
+        return type(self).back(self.collection, self.grantee)
+
+
+@dataclass
+class RevokeReadOp(_PrivilegeOp):
+    """Takes back what ``grant_read`` recorded and gave. Raises: UnknownCollection."""
+
+    verb: ClassVar[str] = "revoke_read"
+
+
+@dataclass
+class RevokeWriteOp(_PrivilegeOp):
+    """Takes back what ``grant_write`` recorded and gave. Raises: UnknownCollection."""
+
+    verb: ClassVar[str] = "revoke_write"
+
+
+@dataclass
+class RevokeWorkerOp(_PrivilegeOp):
+    """Takes back what ``grant_worker`` recorded and gave. Raises: UnknownCollection."""
+
+    verb: ClassVar[str] = "revoke_worker"
+
+
+@dataclass
+class GrantReadOp(_PrivilegeOp):
+    """Lets a role query: the views and ``pgvec.nearest``, now and for every later version.
+
+    Raises: UnknownCollection; a database error for an unknown role.
+    """
+
+    verb: ClassVar[str] = "grant_read"
+    back: ClassVar[Callable[[str, str], PgvecOp]] = RevokeReadOp
+
+
+@dataclass
+class GrantWriteOp(_PrivilegeOp):
+    """Lets a role change the rows of the chunk table.
+
+    Raises: UnknownCollection; a database error for an unknown role.
+    """
+
+    verb: ClassVar[str] = "grant_write"
+    back: ClassVar[Callable[[str, str], PgvecOp]] = RevokeWriteOp
+
+
+@dataclass
+class GrantWorkerOp(_PrivilegeOp):
+    """Lets a role do a worker's part: work items and leaves, no DDL.
+
+    Raises: UnknownCollection; a database error for an unknown role.
+    """
+
+    verb: ClassVar[str] = "grant_worker"
+    back: ClassVar[Callable[[str, str], PgvecOp]] = RevokeWorkerOp
+
+
+RevokeReadOp.back = GrantReadOp
+RevokeWriteOp.back = GrantWriteOp
+RevokeWorkerOp.back = GrantWorkerOp
