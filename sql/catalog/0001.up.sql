@@ -104,7 +104,7 @@ CREATE INDEX version_event_collection ON pgvec.version_event (collection, model_
 
 CREATE TABLE pgvec.work_item (
     item_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    collection text NOT NULL REFERENCES pgvec.collection ON DELETE CASCADE,
+    collection text NOT NULL,
     source_version text NOT NULL,
     model_version text NOT NULL,
     lo text NOT NULL,
@@ -116,10 +116,10 @@ CREATE TABLE pgvec.work_item (
     last_error text,
     set_aside_at timestamptz,
     written_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    UNIQUE (collection, model_version, source_version, lo, hi),
-    FOREIGN KEY (collection, source_version) REFERENCES pgvec.model_version,
-    FOREIGN KEY (collection, model_version) REFERENCES pgvec.model_version
+    UNIQUE (collection, model_version, source_version, lo, hi)
 );
+-- No foreign keys: they would cost three look-ups for every chunk written during a transition. Rows are made
+-- by our functions alone; abandon, retire_version and drop_collection take them away.
 COMMENT ON TABLE pgvec.work_item IS
     'chunk ids lo to hi of source_version that must still be made the same in model_version';
 COMMENT ON COLUMN pgvec.work_item.written_at IS 'when the change that asked for this was made';

@@ -16,7 +16,7 @@ BEGIN
     SELECT k.state, c.require_query_version INTO v
       FROM pgvec.model_version k JOIN pgvec.collection c ON c.collection = k.collection
      WHERE k.collection = assert_query_version.collection AND k.model_version = assert_query_version.model_version;
-    IF v.state IS DISTINCT FROM 'active' AND NOT (pinned AND v.state IN ('ready', 'draining')) THEN
+    IF v.state IS NULL OR (v.state <> 'active' AND NOT (pinned AND v.state IN ('ready', 'draining'))) THEN
         RAISE EXCEPTION USING ERRCODE = '40001',
             MESSAGE = format('this transaction began before %s of %s was %s: its snapshot does not show that version whole.', model_version, collection, CASE WHEN pinned THEN 'ready' ELSE 'active' END),
             DETAIL = jsonb_build_object('collection', collection, 'model_version', model_version)::text,
@@ -32,7 +32,7 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'PV012',
             MESSAGE = format('this session did not say which model version made its query vector; %s is on %s.', collection, model_version),
             DETAIL = jsonb_build_object('collection', collection, 'active', model_version, 'query_version', NULL)::text,
-            HINT = format('If %1$s made it: SET pgvec.query_version.%2$s = %3$L; (SET LOCAL in a transaction). If no vectors are compared: SET pgvec.query_version.%2$s = ''any'';', model_version, collection, model_version);
+            HINT = format('If %1$s made it: SET pgvec.query_version.%2$I = %3$L; (SET LOCAL in a transaction). If no vectors are compared: SET pgvec.query_version.%2$I = ''any'';', model_version, collection, model_version);
     END IF;
     RAISE EXCEPTION USING ERRCODE = 'PV011',
         MESSAGE = format('the query vector is of %s, the rows are of %s: they cannot be compared.', declared, model_version),

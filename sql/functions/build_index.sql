@@ -29,7 +29,9 @@ BEGIN
         RETURN false;
     END IF;
     PERFORM pg_advisory_xact_lock(pgvec.build_lock_class(), lock_key);
-    EXECUTE format('DROP INDEX IF EXISTS pgvec_leaves.%I', v.leaf || '_hnsw');
+    IF pgvec.index_state(v.leaf) = 'invalid' THEN
+        EXECUTE format('DROP INDEX pgvec_leaves.%I', v.leaf || '_hnsw');
+    END IF;
     IF maintenance_work_mem IS NOT NULL THEN
         PERFORM set_config('maintenance_work_mem', maintenance_work_mem, true);
     END IF;

@@ -16,6 +16,9 @@ BEGIN
         PERFORM pgvec.raise_error('PV003', format('%s cannot be the label of a version.', coalesce(quote_literal(left(model_version, 80)), 'NULL')), detail,
             'Use letters a-z, digits, ".", "_" and "-", beginning with a letter or digit.');
     END IF;
+    IF model_version = 'any' THEN
+        PERFORM pgvec.raise_error('PV003', 'a version cannot be called any: a session that declares any compares no vectors.', detail, 'Choose a label that says which model it is.');
+    END IF;
     IF length(collection) + length(model_version) > 50 THEN
         PERFORM pgvec.raise_error('PV003', format('the label %L is too long: %s characters for collection %s, at most %s.', left(model_version, 80), length(model_version), collection, 50 - length(collection)), detail,
             'Collection and label share one identifier of 63 bytes with what is derived from them.');

@@ -4,9 +4,10 @@
 -- run out, are written and deleted; a vector is written only beside the very text it was made from; a
 -- chunk that was deleted meanwhile does not come back (the source row is locked FOR SHARE, so that a delete or
 -- a change of its other columns waits and then finds the new row); the later written_at wins.
--- Shape: items completed, items fenced, rows written, rows deleted. Raises PV009 while the index is built.
+-- Shape: items completed, items fenced, rows written, rows deleted. Raises PV009 while the index is built,
+-- 42501 where row-level security would hide rows from the worker.
 CREATE OR REPLACE FUNCTION pgvec.complete_work(collection text, source_version text, model_version text, items bigint[], revisions integer[], lease uuid)
-RETURNS TABLE (completed bigint, fenced bigint, written bigint, deleted bigint) LANGUAGE plpgsql AS $$
+RETURNS TABLE (completed bigint, fenced bigint, written bigint, deleted bigint) LANGUAGE plpgsql SET row_security = off AS $$
 DECLARE
     c pgvec.collection := pgvec.get_collection(collection);
     s pgvec.model_version := pgvec.get_version(collection, source_version);
@@ -53,9 +54,7 @@ BEGIN
             UPDATE pgvec_leaves.%2$I t SET (written_at, %4$s) = ROW(s.written_at, %5$s)
               FROM pgvec.work_item w JOIN pgvec_leaves.%1$I s ON s.chunk_id = w.lo::%3$s
              WHERE w.item_id = ANY ($1) AND w.lo = w.hi AND t.chunk_id = s.chunk_id AND t.content = s.content AND s.written_at > t.written_at
-               AND ROW(%5$s)::record OPERATOR(pg_catalog.*<>) ROW(%6$s)::record
-        $q$, s.leaf, t.leaf, c.id_type, array_to_string(fields, ', '),
-             (SELECT string_agg('s.' || f, ', ') FROM unnest(fields) f), (SELECT string_agg('t.' || f, ', ') FROM unnest(fields) f)) USING held;
+        $q$, s.leaf, t.leaf, c.id_type, array_to_string(fields, ', '), (SELECT string_agg('s.' || f, ', ') FROM unnest(fields) f)) USING held;
         PERFORM set_config('pgvec.carrying', '', true);
         DELETE FROM pgvec.work_item w WHERE w.item_id = ANY (held);
     END IF;

@@ -30,9 +30,13 @@ BEGIN
     IF EXISTS (SELECT FROM pgvec.collection c WHERE c.collection = create_collection.collection) THEN
         PERFORM pgvec.raise_error('PV004', format('collection %s already exists.', collection), jsonb_build_object('collection', collection), 'Use it, or choose another name.');
     END IF;
-    SELECT r INTO taken FROM unnest(ARRAY[collection, 'active_' || collection]) r WHERE to_regclass(format('%I.%I', host_schema, r)) IS NOT NULL LIMIT 1;
+    SELECT r INTO taken FROM unnest(ARRAY[collection, 'active_' || collection] || CASE WHEN id_type = 'bigint' THEN ARRAY[collection || '_chunk_id_seq'] ELSE '{}' END) r
+     WHERE to_regclass(format('%I.%I', host_schema, r)) IS NOT NULL
+        -- A pinned view that is still to come has its name already; so has a leaf, whose name its policies borrow.
+        OR EXISTS (SELECT FROM pgvec.model_version v JOIN pgvec.collection c ON c.collection = v.collection
+                    WHERE v.dropped_at IS NULL AND ((c.host_schema = current_schema() AND v.pinned_view = r) OR v.leaf = create_collection.collection)) LIMIT 1;
     IF taken IS NOT NULL THEN
-        PERFORM pgvec.raise_error('PV004', format('a table or view %I.%I already exists.', host_schema, taken), jsonb_build_object('relation', taken, 'schema', host_schema),
+        PERFORM pgvec.raise_error('PV004', format('the name %I.%I is taken: a table, a view or a version of another collection has it.', host_schema, taken), jsonb_build_object('relation', taken, 'schema', host_schema),
             'Choose another name for the collection.');
     END IF;
 

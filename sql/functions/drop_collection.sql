@@ -4,11 +4,11 @@ CREATE OR REPLACE FUNCTION pgvec.drop_collection(collection text)
 RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     c pgvec.collection := pgvec.get_collection(collection);
-    pinned text;
+    label text;
 BEGIN
     PERFORM FROM pgvec.collection k WHERE k.collection = c.collection FOR UPDATE;
-    FOR pinned IN SELECT v.pinned_view FROM pgvec.model_version v WHERE v.collection = c.collection LOOP
-        EXECUTE format('DROP VIEW IF EXISTS %I.%I', c.host_schema, pinned);
+    FOR label IN SELECT v.model_version FROM pgvec.model_version v WHERE v.collection = c.collection LOOP
+        PERFORM pgvec.drop_pinned_view(c.collection, label);
     END LOOP;
     EXECUTE format('DROP VIEW IF EXISTS %I.%I', c.host_schema, 'active_' || c.collection);
     EXECUTE format('DROP TABLE IF EXISTS %I.%I', c.host_schema, c.collection);

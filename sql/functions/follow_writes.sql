@@ -9,7 +9,10 @@
 --
 -- SECURITY DEFINER: a writer needs no privilege on the catalog or on other versions' leaves, and
 -- row-level security of the writer must not hide counterparts from a delete.
--- Raises PV023 (a row of an abandoned version), 40001 (snapshot older than the set of live versions).
+-- A row of an abandoned version carries nothing: deleting what is left of it harms no other version.
+-- A fill by hand takes the other columns of a chunk that the active version holds with that content from there.
+-- Raises PV007 (a trigger on another table), PV023 (a row of an abandoned version), 40001 (snapshot older than
+-- the set of live versions).
 CREATE OR REPLACE FUNCTION pgvec.follow_writes()
 RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -18,12 +21,19 @@ DECLARE
     has_old CONSTANT boolean := TG_OP <> 'INSERT';
     stale_reader CONSTANT boolean := current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted');
     abandoned text;
+    silent text[];
+    fills text[] := '{}';
+    fill record;
     target record;
     fields text[];
     in_new text;
     touched text;
     put_item text;
 BEGIN
+    -- It runs with its owner's privileges: whoever may call it must not make it work for a table of his own.
+    IF TG_RELID <> pgvec.chunk_table(coll) THEN
+        PERFORM pgvec.raise_error('PV007', format('%s is not the chunk table of %s.', TG_RELID::regclass, coll), jsonb_build_object('collection', coll), 'Drop this trigger.');
+    END IF;
     IF stale_reader THEN
         -- Registration raises the epoch: an older snapshot would miss the new version, so it fails here.
         PERFORM FROM pgvec.collection c WHERE c.collection = coll FOR SHARE;
@@ -44,25 +54,57 @@ BEGIN
     in_new := CASE WHEN TG_OP = 'UPDATE'
                    THEN 'AND NOT EXISTS (SELECT FROM new_rows n WHERE n.chunk_id = o.chunk_id AND n.model_version = o.model_version)'
                    ELSE '' END;
+    silent := ARRAY(SELECT v.model_version FROM pgvec.model_version v WHERE v.collection = coll AND v.state = 'abandoned' AND v.dropped_at IS NULL);
+    IF has_old AND silent <> '{}' THEN
+        -- What was deleted there by hand is not carried any more; it is no delete to be carried either.
+        DELETE FROM pgvec.work_item w USING old_rows o
+         WHERE o.model_version = ANY (silent) AND w.collection = coll AND w.source_version = o.model_version AND w.lo = o.chunk_id::text AND w.hi = w.lo;
+    END IF;
+    IF TG_OP = 'INSERT' THEN
+        -- Rows filled by hand are copies, not news: they are as old as what they copy, so that an edit which commits
+        -- while they are filled is the later one.
+        FOR fill IN
+            SELECT b.model_version, b.leaf, a.leaf AS active_leaf FROM pgvec.model_version b JOIN pgvec.model_version a ON a.collection = b.collection AND a.state = 'active'
+             WHERE b.collection = coll AND b.state = 'building' AND EXISTS (SELECT FROM new_rows n WHERE n.model_version = b.model_version)
+        LOOP
+            fills := fills || fill.model_version;
+            PERFORM set_config('pgvec.carrying', 'on', true);
+            EXECUTE format('UPDATE pgvec_leaves.%1$I t SET (%3$s) = ROW(%4$s) FROM pgvec_leaves.%2$I s, new_rows n '
+                           'WHERE n.model_version = %6$L AND t.chunk_id = n.chunk_id AND s.chunk_id = n.chunk_id AND s.content = n.content AND ROW(%4$s)::record OPERATOR(pg_catalog.*<>) ROW(%5$s)::record',
+                           fill.leaf, fill.active_leaf, array_to_string(fields, ', '), (SELECT string_agg('s.' || f, ', ') FROM unnest(fields) f),
+                           (SELECT string_agg('n.' || f, ', ') FROM unnest(fields) f), fill.model_version);
+            PERFORM set_config('pgvec.carrying', '', true);
+        END LOOP;
+    END IF;
     put_item := ' ON CONFLICT (collection, model_version, source_version, lo, hi) DO UPDATE SET revision = w.revision + 1, '
                 'lease = NULL, leased_until = NULL, attempts = 0, last_error = NULL, set_aside_at = NULL, written_at = excluded.written_at';
 
     FOR target IN
-        SELECT v.model_version, v.leaf, format('pgvec_leaves.%I', v.leaf)::regclass::oid::integer AS lock_key
+        SELECT v.model_version, v.leaf, format('pgvec_leaves.%I', v.leaf)::regclass::oid::integer AS lock_key,
+               v.follows AND v.state IN ('building', 'ready', 'active', 'draining') AS carried_to
           FROM pgvec.model_version v
-         WHERE v.collection = coll AND v.follows AND v.state IN ('building', 'ready', 'active', 'draining')
+         WHERE v.collection = coll AND v.dropped_at IS NULL
     LOOP
+        -- A version that does not follow loses only what is deleted: it may still have it to carry, and it must not come back.
+        IF NOT target.carried_to THEN
+            IF has_old THEN
+                PERFORM set_config('pgvec.carrying', 'on', true);
+                EXECUTE format('DELETE FROM pgvec_leaves.%1$I t USING old_rows o WHERE o.model_version <> ALL (%2$L) AND t.chunk_id = o.chunk_id %3$s', target.leaf, silent || target.model_version, in_new);
+                PERFORM set_config('pgvec.carrying', '', true);
+            END IF;
+            CONTINUE;
+        END IF;
         IF stale_reader OR NOT pg_try_advisory_xact_lock_shared(pgvec.build_lock_class(), target.lock_key) THEN
             touched := concat_ws(' UNION ',
                 CASE WHEN has_new THEN format('SELECT n.chunk_id, n.model_version FROM new_rows n WHERE n.model_version <> %L', target.model_version) END,
-                CASE WHEN has_old THEN format('SELECT o.chunk_id, o.model_version FROM old_rows o WHERE o.model_version <> %L', target.model_version) END);
+                CASE WHEN has_old THEN format('SELECT o.chunk_id, o.model_version FROM old_rows o WHERE o.model_version <> ALL (%L)', silent || target.model_version) END);
             EXECUTE format('INSERT INTO pgvec.work_item AS w (collection, source_version, model_version, lo, hi) '
                            'SELECT %1$L, d.model_version, %2$L, d.chunk_id::text, d.chunk_id::text FROM (%3$s) d ORDER BY d.chunk_id', coll, target.model_version, touched) || put_item;
             CONTINUE;
         END IF;
         PERFORM set_config('pgvec.carrying', 'on', true);
         IF has_old THEN
-            EXECUTE format('DELETE FROM pgvec_leaves.%1$I t USING old_rows o WHERE o.model_version <> %2$L AND t.chunk_id = o.chunk_id %3$s', target.leaf, target.model_version, in_new);
+            EXECUTE format('DELETE FROM pgvec_leaves.%1$I t USING old_rows o WHERE o.model_version <> ALL (%2$L) AND t.chunk_id = o.chunk_id %3$s', target.leaf, silent || target.model_version, in_new);
         END IF;
         IF has_new THEN
             -- A counterpart that holds the content already is locked, so that it cannot be deleted unseen
@@ -83,11 +125,8 @@ BEGIN
             EXECUTE format($q$
                 UPDATE pgvec_leaves.%1$I t SET (%3$s) = ROW(%4$s)
                   FROM new_rows n
-                 WHERE n.model_version <> %2$L AND t.chunk_id = n.chunk_id AND t.content = n.content AND n.written_at > t.written_at
-                   AND ROW(%5$s)::record OPERATOR(pg_catalog.*<>) ROW(%6$s)::record
-            $q$, target.leaf, target.model_version,
-                (SELECT string_agg(f, ', ') FROM unnest(fields) f), (SELECT string_agg('n.' || f, ', ') FROM unnest(fields) f),
-                (SELECT string_agg('t.' || f, ', ') FROM unnest(fields) f WHERE f <> 'written_at'), (SELECT string_agg('n.' || f, ', ') FROM unnest(fields) f WHERE f <> 'written_at'));
+                 WHERE n.model_version <> ALL (%2$L) AND t.chunk_id = n.chunk_id AND t.content = n.content AND n.written_at > t.written_at
+            $q$, target.leaf, fills || target.model_version, array_to_string(fields, ', '), (SELECT string_agg('n.' || f, ', ') FROM unnest(fields) f));
         END IF;
         PERFORM set_config('pgvec.carrying', '', true);
     END LOOP;

@@ -6,9 +6,9 @@
 --   ef_search     1 to 1000; by default the session's, and never less than k
 --   exact         without the index: the truth, for checks
 --   expect_active PV011 unless query_version is the active version
--- With a filter that the index cannot fill with k rows the filtered rows are ranked exactly instead.
+-- Where the index does not come up with k rows (a filter, row-level security) the rows are ranked exactly instead.
 -- Shape: at most k rows, nearest first. Units: distance is pgvector's own (<=>, <-> or <#>).
--- Raises PV001, PV002, PV007, PV011, PV013, PV015 (dimensions, zero vector), 40001.
+-- Raises PV001, PV002, PV007, PV011, PV013, PV015 (dimensions, zero vector, out of range), 40001.
 CREATE OR REPLACE FUNCTION pgvec.nearest(collection text, query vector, query_version text, k integer DEFAULT 10, filter jsonb DEFAULT NULL,
                                          ef_search integer DEFAULT NULL, exact boolean DEFAULT false, expect_active boolean DEFAULT false, conditions jsonb DEFAULT NULL)
 RETURNS TABLE (chunk_id text, document_id text, content text, metadata jsonb, model_version text, distance float8)
@@ -24,6 +24,7 @@ DECLARE
     ranked text;
     condition text;
     given integer;
+    stored text;
 BEGIN
     SELECT m.model_version, m.state, m.leaf, m.dimensions, m.pinned_view, c.host_schema, c.storage,
            CASE c.distance WHEN 'cosine' THEN '<=>' WHEN 'l2' THEN '<->' ELSE '<#>' END AS op, c.distance AS measure, n.nspname AS vectors
@@ -37,7 +38,7 @@ BEGIN
     IF declared IS NOT NULL AND declared <> 'any' AND declared <> query_version THEN
         PERFORM pgvec.raise_error('PV011', format('this session declared %s, the query vector is said to be of %s: they cannot both be true.', declared, query_version),
             jsonb_build_object('collection', collection, 'query_version', query_version, 'declared', declared),
-            format('SET pgvec.query_version.%s = %L; if that version made the vector.', collection, query_version));
+            format('SET pgvec.query_version.%I = %L; if that version made the vector.', collection, query_version));
     END IF;
     IF v.state NOT IN ('ready', 'active', 'draining') THEN
         IF to_regclass(format('%I.%I', v.host_schema, v.pinned_view)) IS NOT NULL THEN
@@ -64,13 +65,13 @@ BEGIN
         PERFORM pgvec.raise_error('PV015', 'the query vector is NULL.', jsonb_build_object('collection', collection));
     END IF;
     vectors := quote_ident(v.vectors);
-    EXECUTE format('SELECT %s.vector_dims($1)', vectors) INTO given USING query;
+    EXECUTE format('SELECT %1$s.vector_dims($1), ($1::%1$s.%2$I)::text', vectors, v.storage) INTO given, stored USING query;
     IF given <> v.dimensions THEN
         PERFORM pgvec.raise_error('PV015', format('the query vector has %s dimensions, version %s of %s has %s.', given, query_version, collection, v.dimensions),
             jsonb_build_object('collection', collection, 'query_version', query_version, 'given', given, 'needed', v.dimensions), 'Was it made by another model?');
     END IF;
-    IF v.measure = 'cosine' AND ltrim(query::text, '[') ~ '^[-0,]*\]$' THEN
-        PERFORM pgvec.raise_error('PV015', 'the query vector is all zeros: it has no direction to compare.', jsonb_build_object('collection', collection));
+    IF v.measure = 'cosine' AND ltrim(stored, '[') ~ '^[-0,]*\]$' THEN
+        PERFORM pgvec.raise_error('PV015', format('the query vector is all zeros as %s: it has no direction to compare.', v.storage), jsonb_build_object('collection', collection));
     END IF;
 
     condition := pgvec.filter_sql(filter, conditions);
@@ -90,14 +91,15 @@ BEGIN
                '((embedding::%2$s.%3$I(%7$s)) %1$s $1::%2$s.%3$I(%7$s))::float8 AS distance FROM pgvec_leaves.%4$I WHERE model_version = %5$L%6$s '
                'ORDER BY (embedding::%2$s.%3$I(%7$s)) %1$s $1::%2$s.%3$I(%7$s) LIMIT $2) ',
                op, vectors, v.storage, v.leaf, v.model_version, condition, v.dimensions)
-        || CASE WHEN condition = ''
-                THEN 'SELECT chunk_id::text, document_id, content, metadata, model_version, distance FROM found'
-                ELSE format('(SELECT chunk_id::text, document_id, content, metadata, model_version, distance FROM found WHERE (SELECT count(*) FROM found) >= $2) '
-                            'UNION ALL (SELECT chunk_id::text, document_id, content, metadata, model_version, distance FROM (%s AND (SELECT count(*) FROM found) < $2) d ORDER BY distance LIMIT $2)', ranked) END
+        || format('(SELECT chunk_id::text, document_id, content, metadata, model_version, distance FROM found WHERE (SELECT count(*) FROM found) >= $2) '
+                  'UNION ALL (SELECT chunk_id::text, document_id, content, metadata, model_version, distance FROM (%s AND (SELECT count(*) FROM found) < $2) d ORDER BY distance LIMIT $2)', ranked)
         USING query, k;
     PERFORM set_config('hnsw.ef_search', old_ef, true), set_config('hnsw.iterative_scan', old_scan, true);
-EXCEPTION WHEN undefined_table THEN
-    PERFORM pgvec.raise_error('PV013', format('version %s of %s was retired just now: it answers no queries.', query_version, collection),
-        jsonb_build_object('collection', collection, 'query_version', query_version, 'state', 'retired'), 'Embed the query with the active version.');
+EXCEPTION
+    WHEN numeric_value_out_of_range THEN
+        PERFORM pgvec.raise_error('PV015', format('the query vector does not fit into %s: %s.', v.storage, SQLERRM), jsonb_build_object('collection', collection));
+    WHEN undefined_table THEN
+        PERFORM pgvec.raise_error('PV013', format('version %s of %s was retired just now: it answers no queries.', query_version, collection),
+            jsonb_build_object('collection', collection, 'query_version', query_version, 'state', 'retired'), 'Embed the query with the active version.');
 END
 $$;

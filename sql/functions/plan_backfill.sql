@@ -2,9 +2,10 @@
 -- chunks_per_item chunks for what must be embedded, single items for what only differs otherwise
 -- (other columns, rows that the active version no longer has). Call it as often as you like: what nobody has
 -- begun is planned anew. A draining version that had stopped following follows again.
--- Returns the number of work items that are open for the version. Raises PV001, PV002, PV005, PV007.
+-- Returns the number of work items that are open for the version. Raises PV001, PV002, PV005, PV007,
+-- 42501 where row-level security would hide rows.
 CREATE OR REPLACE FUNCTION pgvec.plan_backfill(collection text, model_version text, chunks_per_item integer DEFAULT 512)
-RETURNS bigint LANGUAGE plpgsql AS $$
+RETURNS bigint LANGUAGE plpgsql SET row_security = off AS $$
 DECLARE
     c pgvec.collection := pgvec.get_collection(collection);
     v pgvec.model_version := pgvec.get_version(collection, model_version);
@@ -22,6 +23,7 @@ BEGIN
     IF NOT v.follows THEN
         PERFORM pgvec.lock_chunk_table(collection);
         UPDATE pgvec.model_version k SET follows = true WHERE k.collection = v.collection AND k.model_version = v.model_version;
+        PERFORM pgvec.inherit_work(collection, model_version);
         PERFORM pgvec.log_event(collection, model_version, 'follow_again', v.state, v.state);
     END IF;
     UPDATE pgvec.collection k SET epoch = k.epoch + 1 WHERE k.collection = c.collection;
@@ -39,8 +41,8 @@ BEGIN
               FROM todo GROUP BY part ORDER BY part
             ON CONFLICT (collection, model_version, source_version, lo, hi) DO NOTHING
         $q$, source.leaf, v.leaf, c.collection, v.model_version, chunks_per_item, source.model_version);
-        -- An active version has several to follow; what only it holds is then no surplus.
-        CONTINUE WHEN v.state = 'active';
+        -- Only what the active version lacks is surplus.
+        CONTINUE WHEN source.state <> 'active';
         EXECUTE format($q$
             INSERT INTO pgvec.work_item (collection, source_version, model_version, lo, hi)
             SELECT %3$L, %6$L, %4$L, d.chunk_id::text, d.chunk_id::text

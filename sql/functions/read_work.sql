@@ -1,9 +1,9 @@
 -- The chunks of claimed items that must be embedded: those that the target lacks or holds with older
 -- content. A chunk of several items comes once. Shape: one row a chunk, content_hash is the SHA-256 of
 -- its text, by which complete_work knows that the text is still the one that was embedded.
--- Raises PV001, PV002.
+-- Raises PV001, PV002, 42501 (row-level security would hide chunks: a worker must see every row).
 CREATE OR REPLACE FUNCTION pgvec.read_work(collection text, source_version text, model_version text, items bigint[], lease uuid)
-RETURNS TABLE (item_ids bigint[], chunk_id text, content text, content_hash bytea) LANGUAGE plpgsql AS $$
+RETURNS TABLE (item_ids bigint[], chunk_id text, content text, content_hash bytea) LANGUAGE plpgsql SET row_security = off AS $$
 DECLARE
     c pgvec.collection := pgvec.get_collection(collection);
     s pgvec.model_version := pgvec.get_version(collection, source_version);

@@ -1,5 +1,7 @@
 -- The versions that a version is compared with: for any but the active one, the active one; for the
--- active one, those that are ready or draining and follow writes. Raises PV001, PV002.
+-- active one, those that are ready or draining and follow writes. Before the first cut-over: every other live
+-- one, so that no version becomes the first active one without what was written before it was registered.
+-- Raises PV001, PV002.
 CREATE OR REPLACE FUNCTION pgvec.reference_versions(collection text, model_version text)
 RETURNS SETOF pgvec.model_version LANGUAGE plpgsql STABLE AS $$
 DECLARE
@@ -8,6 +10,8 @@ BEGIN
     RETURN QUERY
     SELECT o.* FROM pgvec.model_version o
      WHERE o.collection = v.collection AND o.model_version <> v.model_version
-       AND CASE WHEN v.state = 'active' THEN o.state IN ('ready', 'draining') AND o.follows ELSE o.state = 'active' END;
+       AND CASE WHEN v.state = 'active' THEN o.state IN ('ready', 'draining') AND o.follows
+                WHEN pgvec.active_version(v.collection) IS NULL THEN o.state IN ('building', 'ready')
+                ELSE o.state = 'active' END;
 END
 $$;

@@ -11,7 +11,9 @@ DECLARE
     most integer := CASE c.storage WHEN 'vector' THEN 2000 ELSE 4000 END;
     used pgvec.model_version;
     stem text;
-    leaf text;
+    new_leaf text;
+    new_view text;
+    turn integer;
     vectors text := pgvec.vector_schema();
 BEGIN
     PERFORM pgvec.check_name(collection, model_version, true);
@@ -40,26 +42,30 @@ BEGIN
     END IF;
 
     stem := lower(regexp_replace(model_version, '[^A-Za-z0-9_]', '_', 'g'));
-    -- Two labels may differ only in signs that a plain identifier cannot show.
-    IF to_regclass(format('pgvec_leaves.%I', c.collection || '__' || stem)) IS NOT NULL
-       OR EXISTS (SELECT FROM pgvec.model_version v WHERE v.leaf = c.collection || '__' || stem)
-       OR to_regclass(format('%I.%I', c.host_schema, c.collection || '_at_' || stem)) IS NOT NULL THEN
-        stem := stem || '_' || (SELECT count(*) FROM pgvec.model_version);
-    END IF;
-    leaf := c.collection || '__' || stem;
+    -- Two labels may differ only in signs that a plain identifier cannot show. No leaf is named like an index of another,
+    -- nor like a collection: a leaf bears its collection's name while its policies are made.
+    LOOP
+        new_leaf := c.collection || '__' || stem || coalesce('_' || turn, '');
+        new_view := c.collection || '_at_' || stem || coalesce('_' || turn, '');
+        EXIT WHEN new_leaf !~ '_hnsw$' AND to_regclass(format('pgvec_leaves.%I', new_leaf)) IS NULL AND to_regclass(format('%I.%I', c.host_schema, new_view)) IS NULL
+            AND NOT EXISTS (SELECT FROM pgvec.collection k WHERE k.collection = new_leaf)
+            AND NOT EXISTS (SELECT FROM pgvec.model_version v WHERE v.leaf = new_leaf OR (v.collection = c.collection AND v.pinned_view = new_view));
+        turn := coalesce(turn, 1) + 1;
+    END LOOP;
 
     EXECUTE format('CREATE TABLE pgvec_leaves.%I (LIKE %s INCLUDING ALL EXCLUDING IDENTITY, '
                    'CONSTRAINT pgvec_version CHECK (model_version = %L), '
                    'CONSTRAINT pgvec_dimensions CHECK (%I.vector_dims(embedding) = %s)%s)',
-                   leaf, chunks, model_version, vectors, dimensions,
+                   new_leaf, chunks, model_version, vectors, dimensions,
                    CASE WHEN c.distance = 'cosine' THEN
                        format(', CONSTRAINT pgvec_not_zero CHECK (%I.%I(embedding) > 0)', vectors, CASE c.storage WHEN 'vector' THEN 'vector_norm' ELSE 'l2_norm' END)
                    ELSE '' END);
-    PERFORM pgvec.copy_policies(chunks, leaf);
-    EXECUTE format('ALTER TABLE %s ATTACH PARTITION pgvec_leaves.%I FOR VALUES IN (%L)', chunks, leaf, model_version);
+    PERFORM pgvec.copy_policies(chunks, new_leaf);
+    EXECUTE format('ALTER TABLE %s ATTACH PARTITION pgvec_leaves.%I FOR VALUES IN (%L)', chunks, new_leaf, model_version);
 
     INSERT INTO pgvec.model_version (collection, model_version, dimensions, embedder, m, ef_construction, leaf, pinned_view)
-    VALUES (c.collection, model_version, dimensions, embedder, m, ef_construction, leaf, c.collection || '_at_' || stem);
+    VALUES (c.collection, model_version, dimensions, embedder, m, ef_construction, new_leaf, new_view);
+    PERFORM pgvec.inherit_work(c.collection, model_version);
     PERFORM pgvec.apply_grants(c.collection);
     PERFORM pgvec.log_event(collection, model_version, 'register_version', NULL, 'building', jsonb_build_object('dimensions', dimensions, 'embedder', embedder));
 END

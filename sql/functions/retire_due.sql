@@ -15,6 +15,9 @@ BEGIN
          WHERE v.state IN ('draining', 'abandoned') AND v.dropped_at IS NULL AND v.retire_at <= clock_timestamp()
          ORDER BY v.retire_at
     LOOP
+        -- A write that commits while a lock is waited for must be seen, whatever the session's default is.
+        COMMIT;
+        SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
         -- The lock ends with each COMMIT, so it is asked for again each time.
         IF NOT pg_try_advisory_xact_lock(pgvec.build_lock_class() + 2, 0) THEN
             RETURN;

@@ -1,7 +1,8 @@
 -- Drops one due version: pinned view, leaf, index, work items; the catalog row and the events stay.
 -- Promise: never the active version, never the last live one, never before retire_at, never while chunks written
 -- through it still wait to be carried to another version. Nobody waits behind it longer than lock_timeout a try.
--- Returns 'retired', or the reason why not: 'not due', 'active', 'last', 'feeding', 'in use', 'locked'.
+-- Returns 'retired', or the reason why not: 'not due', 'active', 'last', 'feeding', 'in use',
+-- 'broken' (the chunk table was dropped or renamed by hand), 'locked'. Raises PV001, PV002, PV007 (isolation).
 CREATE OR REPLACE FUNCTION pgvec.retire_version(collection text, model_version text, lock_timeout interval DEFAULT '200 ms', attempts integer DEFAULT 5)
 RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -11,6 +12,10 @@ DECLARE
     outcome text;
     reason text;
 BEGIN
+    IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+        PERFORM pgvec.raise_error('PV007', 'retire_version needs READ COMMITTED: an older snapshot cannot show that nothing waits to be carried.',
+            jsonb_build_object('isolation', current_setting('transaction_isolation')), 'CALL pgvec.retire_due() outside a transaction.');
+    END IF;
     FOR attempt IN 1 .. attempts LOOP
         outcome := NULL;
         BEGIN
@@ -26,9 +31,9 @@ BEGIN
                 WHEN EXISTS (SELECT FROM pgvec.work_item w WHERE w.collection = v.collection AND w.source_version = v.model_version) THEN 'feeding'
             END;
             IF outcome IS NULL THEN
-                bytes := pg_total_relation_size(format('pgvec_leaves.%I', v.leaf)::regclass);
+                bytes := pg_total_relation_size(to_regclass(format('pgvec_leaves.%I', v.leaf)));
                 PERFORM pgvec.drop_pinned_view(collection, model_version);
-                EXECUTE format('DROP TABLE pgvec_leaves.%I', v.leaf);
+                EXECUTE format('DROP TABLE IF EXISTS pgvec_leaves.%I', v.leaf);
                 DELETE FROM pgvec.work_item w WHERE w.collection = v.collection AND w.model_version = v.model_version;
                 IF v.state = 'draining' THEN
                     PERFORM pgvec.change_state(collection, model_version, 'retire', '{draining}', 'retired', jsonb_build_object('bytes', bytes));
@@ -44,6 +49,9 @@ BEGIN
             WHEN dependent_objects_still_exist THEN
                 outcome := 'in use';
                 GET STACKED DIAGNOSTICS reason = PG_EXCEPTION_DETAIL;
+            WHEN SQLSTATE 'PV007' THEN
+                outcome := 'broken';
+                GET STACKED DIAGNOSTICS reason = MESSAGE_TEXT;
         END;
         EXIT WHEN outcome IS NOT NULL;
         PERFORM pgvec.back_off(attempt);

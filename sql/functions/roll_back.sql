@@ -1,7 +1,7 @@
 -- Makes the version that was active last active again; the present one drains. No row is rewritten:
 -- it followed every write. A version that did not follow (follow_while_draining = false) must catch up first.
 -- allow_missing goes back at once even so, and says in the event what was missing.
--- Returns the label that is active now. Raises PV001, PV005 (nothing to go back to), PV006 (work open), 55P03.
+-- Returns the label that is active now. Raises PV001, PV005 (nothing to go back to), PV006 (work open), PV007 (isolation), 55P03.
 CREATE OR REPLACE FUNCTION pgvec.roll_back(collection text, lock_timeout interval DEFAULT '200 ms', attempts integer DEFAULT 20, allow_missing boolean DEFAULT false)
 RETURNS text LANGUAGE plpgsql AS $$
 DECLARE

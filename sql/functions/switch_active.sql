@@ -1,5 +1,6 @@
 -- What cut_over and roll_back share: with bounded waits for locks, check that nothing is missing, change both
 -- states, replace the view. A try that does not get its locks undoes itself whole before the next.
+-- Only in READ COMMITTED: another snapshot may be older than the last write, and would not show its work item.
 CREATE OR REPLACE FUNCTION pgvec.switch_active(collection text, model_version text, verb text, allow_missing boolean, lock_timeout interval, attempts integer)
 RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -13,6 +14,11 @@ DECLARE
 BEGIN
     IF lock_timeout IS NULL OR lock_timeout <= interval '0' OR attempts IS NULL OR attempts < 1 THEN
         PERFORM pgvec.raise_error('PV007', 'lock_timeout must be more than 0 and attempts 1 or more.', jsonb_build_object('lock_timeout', lock_timeout, 'attempts', attempts));
+    END IF;
+    IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+        PERFORM pgvec.raise_error('PV007', format('%s needs READ COMMITTED: a snapshot from before it has its locks cannot show that nothing is missing.', verb),
+            jsonb_build_object('collection', collection, 'model_version', model_version, 'isolation', current_setting('transaction_isolation')),
+            'Begin the transaction with: BEGIN ISOLATION LEVEL READ COMMITTED;');
     END IF;
     FOR attempt IN 1 .. attempts LOOP
         BEGIN

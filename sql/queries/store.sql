@@ -1,9 +1,11 @@
 -- name: stored_chunks
 -- The chunks of one version among the given ids, without their vectors. Overtaken: another version holds a later text
--- that has not been carried yet.
+-- that has not been carried yet, or
+-- a change is on its way that may be a delete.
 SELECT t.chunk_id, t.document_id, t.position, t.content, t.metadata,
        EXISTS (SELECT FROM {chunk_table} o WHERE o.chunk_id = t.chunk_id AND o.model_version <> {model_version}
-                  AND o.content <> t.content AND (o.written_at, o.content) > (t.written_at, t.content)) AS overtaken
+                  AND o.content <> t.content AND (o.written_at, o.content) > (t.written_at, t.content))
+       OR t.chunk_id::text IN (SELECT w.lo FROM pgvec.work_item w WHERE w.collection = %(collection)s AND w.model_version = {model_version} AND w.lo = w.hi) AS overtaken
   FROM {chunk_table} t
  WHERE t.model_version = {model_version} AND t.chunk_id = ANY (%(ids)s)
 
@@ -26,21 +28,32 @@ UPDATE {chunk_table} t
    SET document_id = %(document_id)s, position = %(position)s, metadata = %(metadata)s
  WHERE t.model_version = {model_version} AND t.chunk_id = %(chunk_id)s AND t.content = %(content)s
 
--- name: delete_vanished
--- Chunks of documents that were put again, which the new text no longer has: through every version, because one of
+-- name: free_versions
+-- The versions to delete through: all but one whose index is being built, which a delete would wait for; there the
+-- delete is carried by a work item. The shared locks keep a build from beginning before our transaction ends.
+-- An abandoned version carries nothing to the others.
+WITH leaf AS MATERIALIZED (
+    SELECT v.model_version, v.state <> 'abandoned' AS carries, k.oid::integer AS lock_key
+      FROM pgvec.model_version v JOIN pg_catalog.pg_class k ON k.relname = v.leaf
+      JOIN pg_catalog.pg_namespace n ON n.oid = k.relnamespace AND n.nspname = 'pgvec_leaves'
+     WHERE v.collection = %(collection)s AND v.dropped_at IS NULL)
+SELECT l.model_version, l.carries FROM leaf l WHERE pg_try_advisory_xact_lock_shared(pgvec.build_lock_class(), l.lock_key)
+
+-- name: rows_vanished
+-- Chunks of documents that were put again, which the new text no longer has: in every version, because one of
 -- them may hold a chunk that has not been carried yet.
-WITH gone AS (DELETE FROM {chunk_table} t WHERE t.document_id = ANY (%(documents)s)
-                 AND NOT EXISTS (SELECT FROM unnest(%(ids)s) kept(chunk_id) WHERE kept.chunk_id = t.chunk_id) RETURNING t.chunk_id)
-SELECT count(DISTINCT g.chunk_id) FROM gone g
+SELECT t.chunk_id, t.model_version FROM {chunk_table} t
+ WHERE t.document_id = ANY (%(documents)s) AND NOT EXISTS (SELECT FROM unnest(%(ids)s::{id_type}[]) kept(chunk_id) WHERE kept.chunk_id = t.chunk_id)
+   FOR UPDATE
 
--- name: delete_chunks
--- Through every version at once: a chunk that only one version holds goes too.
-WITH gone AS (DELETE FROM {chunk_table} t WHERE t.chunk_id = ANY (%(ids)s) RETURNING t.chunk_id)
-SELECT count(DISTINCT g.chunk_id) FROM gone g
+-- name: rows_of_chunks
+SELECT t.chunk_id, t.model_version FROM {chunk_table} t WHERE t.chunk_id = ANY (%(ids)s) FOR UPDATE
 
--- name: delete_documents
-WITH gone AS (DELETE FROM {chunk_table} t WHERE t.document_id = ANY (%(documents)s) RETURNING t.chunk_id)
-SELECT count(DISTINCT g.chunk_id) FROM gone g
+-- name: rows_of_documents
+SELECT t.chunk_id, t.model_version FROM {chunk_table} t WHERE t.document_id = ANY (%(documents)s) FOR UPDATE
+
+-- name: delete_rows
+DELETE FROM {chunk_table} t WHERE t.model_version = ANY (%(versions)s) AND t.chunk_id = ANY (%(ids)s)
 
 -- name: same_vector
 -- The store has embedded both texts itself: an equal vector is then no stale one.

@@ -33,6 +33,16 @@ SELECT retried, halves, set_aside FROM pgvec.fail_work(%(lease)s, %(error)s, %(m
 -- name: retry_set_aside
 SELECT pgvec.retry_set_aside(%(collection)s, %(model_version)s)
 
+-- name: newest_item
+SELECT coalesce(max(w.item_id), 0) FROM pgvec.work_item w WHERE w.collection = %(collection)s AND w.model_version = ANY (%(versions)s)
+
+-- name: held_work
+-- Items up to the given one that another worker holds or that rest after a failure, and how long until the next can be claimed.
+SELECT count(*) AS held, 0 AS set_aside, greatest(extract(epoch FROM min(w.leased_until) - clock_timestamp()), 0)::float8 AS next_in
+  FROM pgvec.work_item w
+ WHERE w.collection = %(collection)s AND w.model_version = ANY (%(versions)s) AND w.item_id <= %(newest)s
+   AND w.set_aside_at IS NULL AND w.leased_until > clock_timestamp()
+
 -- name: open_work
 -- What is open for the named versions, and how long until the next can be claimed.
 SELECT count(*) FILTER (WHERE w.set_aside_at IS NULL) AS open, count(*) FILTER (WHERE w.set_aside_at IS NOT NULL) AS set_aside,

@@ -1,0 +1,615 @@
+"""Every live version follows every write, however and through whichever version it comes."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+
+from tests.sql.helpers import (
+    chunks,
+    claim,
+    complete,
+    edit,
+    in_background,
+    items,
+    leaf,
+    one,
+    put,
+    read,
+    refused,
+    rows,
+    second_version,
+    told,
+    vector,
+    wait_until_blocked,
+    work_off,
+)
+from tests.tools import copy_version, live_collection, make_active
+
+BUILD_LOCK = "SELECT pg_advisory_xact_lock(pgvec.build_lock_class(), %s::regclass::oid::integer)"
+
+
+def pair(db, *, until="ready", words="ab", count=0):
+    """v1 active and v2 until …, both with chunks a and b (and count more)."""
+    live_collection(db, count=count)
+    for word in words:
+        put(db, word)
+    db.execute("SELECT pgvec.register_version('docs', 'v2', 8)")
+    copy_version(db, "docs", "v1", "v2")
+    for verb in {"building": (), "ready": READY, "active": (*READY, "cut_over")}[until]:
+        db.execute(f"SELECT pgvec.{verb}('docs', 'v2')".encode())
+
+
+READY = ("build_index", "make_ready")
+ONE_ID = "chunk_id = md5('a')::uuid"
+
+
+def same(db):
+    """Both versions hold the same chunks, and nothing waits."""
+    assert chunks(db, "v1") == chunks(db, "v2")
+    assert items(db) == []
+    assert rows(db, "SELECT * FROM pgvec.missing_chunks('docs', 'v1')") == []
+    assert rows(db, "SELECT * FROM pgvec.missing_chunks('docs', 'v2')") == []
+    return chunks(db, "v1")
+
+
+WAYS = [
+    ("v1", "v2", "building"),
+    ("v1", "v2", "ready"),
+    ("v1", "v2", "active"),
+    ("v2", "v1", "building"),
+    ("v2", "v1", "ready"),
+    ("v2", "v1", "active"),
+]
+
+
+# --- What is carried ---
+
+
+@pytest.mark.parametrize(("written", "other", "until"), WAYS)
+def test_new_and_changed_content_becomes_work(tx, written, other, until):
+    pair(tx, until=until)
+    put(tx, "c", written)
+    assert items(tx) == [(written, other, "c")]
+    edit(tx, "a", written, "another text")
+    assert items(tx) == [(written, other, "c"), (written, other, "a")]
+    assert work_off(tx, "v1", "v2") == 2
+    assert {content for content, _ in same(tx).values()} == {"another text", "b", "c"}
+    assert one(
+        tx,
+        f"SELECT embedding::text = %s::vector::text FROM docs"
+        f" WHERE {ONE_ID} AND model_version = '{other}'",
+        vector("another text", other),
+    )
+
+
+@pytest.mark.parametrize(("written", "other", "until"), WAYS)
+def test_metadata_and_deletes_are_carried_at_once(tx, written, other, until):
+    pair(tx, until=until)
+    tx.execute(
+        f"UPDATE docs SET metadata = '{{\"k\": 1}}', document_id = 'd', position = 3"
+        f" WHERE {ONE_ID} AND model_version = '{written}'".encode()
+    )
+    tx.execute(
+        f"DELETE FROM docs WHERE chunk_id = md5('b')::uuid AND model_version = '{written}'".encode()
+    )
+    assert list(same(tx).values()) == [("a", {"k": 1})]
+    assert rows(
+        tx, "SELECT DISTINCT document_id, position, written_at = max(written_at) OVER ()  FROM docs"
+    ) == [("d", 3, True)]
+
+
+def test_columns_that_the_host_added_are_carried_too(tx):
+    pair(tx)
+    tx.execute(
+        "ALTER TABLE docs ADD COLUMN \"Sprache\" text DEFAULT 'en', ADD COLUMN hits point,"
+        " ADD COLUMN size int GENERATED ALWAYS AS (length(content)) STORED"
+    )
+    tx.execute("SELECT pgvec.refresh_collection('docs')")
+    tx.execute(
+        f"UPDATE docs SET \"Sprache\" = 'de', hits = '(1,2)'"
+        f" WHERE model_version = 'v1' AND {ONE_ID}".encode()
+    )
+    put(tx, "c")
+    tx.execute("UPDATE docs SET \"Sprache\" = 'fr' WHERE content = 'c'")
+    work_off(tx, "v2")
+    assert rows(
+        tx,
+        'SELECT content, "Sprache", hits::text, size FROM docs'
+        " WHERE model_version = 'v2' ORDER BY 1",
+    ) == [("a", "de", "(1,2)", 1), ("b", "en", None, 1), ("c", "fr", None, 1)]
+
+
+def test_every_live_version_follows(tx):
+    pair(tx, until="active")
+    tx.execute("SELECT pgvec.register_version('docs', 'v3', 8)")
+    put(tx, "c", "v2")
+    assert sorted(items(tx)) == [("v2", "v1", "c"), ("v2", "v3", "c")]
+    tx.execute("DELETE FROM docs WHERE content = 'c'")
+    assert work_off(tx, "v1", "v3") == 2
+    assert same(tx).keys() == chunks(tx, "v2").keys()
+    assert chunks(tx, "v3") == {}
+
+
+def test_copy_is_a_write_like_any_other(tx):
+    pair(tx)
+    with tx.cursor().copy("COPY docs (model_version, content, embedding) FROM STDIN") as copy:
+        for text in ("x", "y"):
+            copy.write_row(("v1", text, vector(text, "v1")))
+    assert len(items(tx)) == 2
+    work_off(tx, "v2")
+    assert len(same(tx)) == 4
+
+
+def test_an_upsert_is_carried_whichever_way_it_goes(tx):
+    pair(tx)
+    upsert = (
+        "INSERT INTO docs (chunk_id, model_version, content, embedding)"
+        " VALUES (md5(%s)::uuid, 'v1', %s, %s) ON CONFLICT (chunk_id, model_version)"
+        " DO UPDATE SET content = excluded.content, embedding = excluded.embedding"
+    )
+    for word, text in (("a", "new text"), ("c", "c")):
+        tx.execute(upsert, (word, text, vector(text, "v1")))
+    assert sorted(items(tx)) == [("v1", "v2", "a"), ("v1", "v2", "c")]
+    work_off(tx, "v2")
+    assert {content for content, _ in same(tx).values()} == {"new text", "b", "c"}
+    refused(
+        tx,
+        "PV021",
+        upsert.replace(", embedding = excluded.embedding", "") + " RETURNING 1",
+        "a",
+        "stale",
+        vector("stale", "v1"),
+    )
+
+
+def test_a_changed_id_moves_in_every_version(tx):
+    pair(tx)
+    tx.execute(
+        f"UPDATE docs SET chunk_id = md5('c')::uuid"
+        f" WHERE {ONE_ID} AND model_version = 'v1'".encode()
+    )
+    assert items(tx) == [("v1", "v2", "c")]
+    work_off(tx, "v2")
+    assert {content for content, _ in same(tx).values()} == {"a", "b"}
+
+
+def test_one_statement_over_all_versions_carries_nothing_twice(tx):
+    pair(tx)
+    tx.execute("UPDATE docs SET metadata = metadata || '{\"seen\": true}'")
+    assert {str(metadata) for _, metadata in same(tx).values()} == {"{'seen': True}"}
+    tx.execute("DELETE FROM docs")
+    assert same(tx) == {}
+
+
+# --- A fill by hand ---
+
+
+def test_a_fill_by_hand_does_not_echo(tx):
+    pair(tx, until="building", words="abc")
+    assert items(tx) == []
+    assert len(same(tx)) == 3
+
+
+def test_a_fill_of_only_text_and_vector_harms_no_metadata(tx):
+    live_collection(tx, count=0)
+    put(tx, "a", metadata='{"k": 1}')
+    tx.execute("UPDATE docs SET document_id = 'd'")
+    tx.execute("SELECT pgvec.register_version('docs', 'v2', 8)")
+    put(tx, "a", "v2")
+    assert list(same(tx).values()) == [("a", {"k": 1})]
+    assert rows(tx, "SELECT DISTINCT document_id FROM docs") == [("d",)]
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["content = 'edited', embedding = '[1,1,1,1,1,1,1,1]'", "metadata = '{\"edited\": 1}'"],
+)
+def test_an_edit_that_commits_while_others_fill_by_hand_is_not_lost(db, connect, change):
+    live_collection(db, count=0)
+    put(db, "a")
+    db.execute("SELECT pgvec.register_version('docs', 'v2', 8)")
+    editor = connect(autocommit=False)
+    editor.execute(f"UPDATE docs SET {change}".encode())
+    copy_version(db, "docs", "v1", "v2")
+    editor.commit()
+    assert work_off(db, "v1", "v2") == 1
+    assert "edited" in str(same(db))
+
+
+# --- What is refused ---
+
+
+def test_content_without_a_new_vector_is_never_silent(tx):
+    pair(tx)
+    stale = f"UPDATE docs SET content = 'x' WHERE {ONE_ID} AND model_version = 'v1' RETURNING 1"
+    refusal = refused(tx, "PV021", stale)
+    assert refusal.detail["model_version"] == "v1"
+    with tx.transaction():
+        tx.execute(refusal.hint.split(": ")[1].split(";")[0].encode())
+        tx.execute(stale.encode())
+    assert items(tx) == [("v1", "v2", "a")]
+
+
+def test_a_version_is_never_changed_on_a_row(tx):
+    pair(tx)
+    refusal = refused(tx, "PV022", "UPDATE docs SET model_version = 'v2' RETURNING 1")
+    assert (refusal.detail["model_version"], refusal.detail["given"]) == ("v1", "v2")
+    table = leaf(tx, "v1")
+    refused(tx, "PV022", f"UPDATE {table} SET model_version = 'v2' RETURNING 1")
+
+
+def test_an_abandoned_version_takes_no_rows_and_hurts_nobody_when_emptied(tx):
+    pair(tx, until="building")
+    tx.execute("SELECT pgvec.abandon('docs', 'v2')")
+    before = chunks(tx, "v1")
+    insert = (
+        "INSERT INTO docs (model_version, content, embedding) VALUES ('v2', 'x', %s) RETURNING 1"
+    )
+    assert refused(tx, "PV023", insert, vector("x", "v2")).detail["model_version"] == "v2"
+    refused(tx, "PV023", "UPDATE docs SET position = 1 WHERE model_version = 'v2' RETURNING 1")
+    put(tx, "c", "v1")
+    assert items(tx) == []
+    tx.execute("DELETE FROM docs WHERE model_version = 'v2'")
+    assert chunks(tx, "v1").items() >= before.items()
+
+
+@pytest.mark.parametrize("label", ["v9", "V1", ""])
+def test_a_row_of_an_unknown_version_has_nowhere_to_go(tx, label):
+    live_collection(tx, count=0)
+    refused(
+        tx,
+        "23514",
+        "INSERT INTO docs (model_version, content, embedding)"
+        " VALUES (%s, 'x', '[1,1,1,1,1,1,1,1]') RETURNING 1",
+        label,
+    )
+
+
+def test_vectors_of_another_dimension_or_without_direction_are_refused(tx):
+    live_collection(tx, count=0)
+    insert = (
+        "INSERT INTO docs (model_version, content, embedding) VALUES ('v1', 'x', %s) RETURNING 1"
+    )
+    refused(tx, "23514", insert, "[1,2,3]")
+    refused(tx, "23514", insert, "[0,0,0,0,0,0,0,0]")
+
+
+# --- Draining without following ---
+
+
+def test_a_draining_version_follows_unless_the_collection_says_no(tx):
+    live_collection(tx, count=3, follow_while_draining=False)
+    tx.execute("SELECT pgvec.register_version('docs', 'v2', 8)")
+    copy_version(tx, "docs", "v1", "v2")
+    make_active(tx, "docs", "v2")
+    assert one(tx, "SELECT follows FROM pgvec.model_version WHERE model_version = 'v1'") is False
+    put(tx, "a", "v2")
+    tx.execute("DELETE FROM docs WHERE model_version = 'v2' AND content = 'text 1'")
+    assert items(tx) == []
+    # A delete is carried all the same: nobody may bring the chunk back.
+    assert one(tx, "SELECT count(*) FROM docs WHERE model_version = 'v1'") == 2
+    put(tx, "b", "v1")
+    assert items(tx) == [("v1", "v2", "b")]
+
+
+# --- Two writers at once ---
+
+
+@pytest.mark.parametrize("order", [("v1", "v2"), ("v2", "v1")])
+@pytest.mark.parametrize("later", ["v1", "v2"])
+def test_versions_edited_at_once_end_equal_with_the_later_text(db, connect, later, order):
+    pair(db)
+    first, second = connect(autocommit=False), connect(autocommit=False)
+    earlier = "v2" if later == "v1" else "v1"
+    edit(first, "a", earlier, "earlier")
+    edit(second, "a", later, "later")
+    second.commit()
+    first.commit()
+    assert len(items(db)) == 2
+    for version in order:
+        work_off(db, version)
+    assert {content for content, _ in same(db).values()} == {"later", "b"}
+
+
+@pytest.mark.parametrize("order", [("v1", "v2"), ("v2", "v1")])
+def test_a_chunk_new_in_both_versions_at_once_ends_equal(db, connect, order):
+    pair(db, words="b")
+    first, second = connect(autocommit=False), connect(autocommit=False)
+    put(first, "a", "v1", "one", metadata='{"n": 1}')
+    put(second, "a", "v2", "two", metadata='{"n": 2}')
+    first.commit()
+    second.commit()
+    for version in order:
+        work_off(db, version)
+    assert ("two", {"n": 2}) in same(db).values()
+
+
+def test_a_delete_waits_for_whoever_relies_on_the_row(db, connect):
+    pair(db, words="b")
+    put(db, "a", "v2")
+    db.execute("DELETE FROM pgvec.work_item")
+    writer, deleter = connect(autocommit=False), connect()
+    put(writer, "a", "v1")
+    delete = f"DELETE FROM docs WHERE {ONE_ID} AND model_version = 'v2' RETURNING 1"
+    with in_background(rows, deleter, delete) as deleted:
+        wait_until_blocked(db, deleter)
+        writer.commit()
+        assert deleted.result() == [(1,)]
+    work_off(db, "v1", "v2")
+    assert {content for content, _ in same(db).values()} == {"b"}
+
+
+def test_an_older_row_that_comes_late_does_not_win(tx):
+    pair(tx, words="b")
+    put(tx, "a", "v2", metadata='{"k": 2}')
+    tx.execute(
+        "INSERT INTO docs (chunk_id, model_version, content, embedding, written_at)"
+        " VALUES (md5('a')::uuid, 'v1', 'a', %s, '2001-01-01')",
+        (vector("a", "v1"),),
+    )
+    assert ("a", {"k": 2}) in chunks(tx, "v2").values()
+    work_off(tx, "v1", "v2")
+    assert ("a", {"k": 2}) in same(tx).values()
+
+
+def test_a_merge_is_a_write_like_any_other(tx):
+    pair(tx)
+    tx.execute(
+        "MERGE INTO docs d USING (VALUES ('a'), ('c')) s(word)"
+        " ON d.chunk_id = md5(s.word)::uuid AND d.model_version = 'v1'"
+        " WHEN MATCHED THEN UPDATE SET metadata = '{\"k\": 1}'"
+        " WHEN NOT MATCHED THEN INSERT (chunk_id, model_version, content, embedding)"
+        " VALUES (md5(s.word)::uuid, 'v1', s.word, %s)",
+        (vector("c", "v1"),),
+    )
+    assert items(tx) == [("v1", "v2", "c")]
+    work_off(tx, "v2")
+    assert sorted(same(tx).values(), key=str) == [("a", {"k": 1}), ("b", {}), ("c", {})]
+
+
+def test_a_deadlock_between_two_versions_loses_neither_write_silently(db, connect):
+    pair(db)
+    first, second = connect(autocommit=False), connect(autocommit=False)
+    change = f"UPDATE docs SET metadata = %s WHERE {ONE_ID} AND model_version = %s RETURNING 1"
+    second.execute("SELECT FROM docs WHERE model_version = 'v2' FOR UPDATE")
+    with in_background(rows, first, change, '{"by": 1}', "v1") as waits:
+        wait_until_blocked(db, first)
+        errors = []
+        try:
+            rows(second, change, '{"by": 2}', "v2")
+            second.commit()
+        except psycopg.errors.DeadlockDetected as error:
+            errors.append(error)
+            second.rollback()
+        failed = waits.exception()
+        if failed is None:
+            first.commit()
+        else:
+            assert isinstance(failed, psycopg.errors.DeadlockDetected)
+            errors.append(failed)
+            first.rollback()
+    assert len(errors) == 1
+    assert ("a", {"by": 2 if failed else 1}) in same(db).values()
+
+
+# --- Deletes against the backfill ---
+
+
+def backfill_ready(db):
+    live_collection(db, count=0)
+    put(db, "a")
+    db.execute("SELECT pgvec.register_version('docs', 'v2', 8)")
+    assert one(db, "SELECT pgvec.plan_backfill('docs', 'v2')") == 1
+    mine = claim(db, ["v2"])
+    return mine, read(db, mine)
+
+
+def test_a_chunk_deleted_before_the_backfill_writes_it_does_not_come_back(db, connect):
+    mine, made = backfill_ready(db)
+    deleter, worker = connect(autocommit=False), connect()
+    deleter.execute("DELETE FROM docs")
+    with in_background(complete, worker, mine, made) as completed:
+        wait_until_blocked(db, worker)
+        deleter.commit()
+        assert completed.result() == (1, 0, 0, 0)
+    assert same(db) == {}
+
+
+def test_a_chunk_deleted_while_the_backfill_writes_it_is_deleted_there_too(db, connect):
+    mine, made = backfill_ready(db)
+    deleter, worker = connect(), connect()
+    worker.execute("BEGIN")
+    assert complete(worker, mine, made) == (1, 0, 1, 0)
+    with in_background(rows, deleter, "DELETE FROM docs RETURNING 1") as deleted:
+        wait_until_blocked(db, deleter)
+        worker.execute("COMMIT")
+        assert deleted.result() == [(1,)]
+    assert same(db) == {}
+
+
+def test_an_edit_while_the_backfill_writes_is_the_later_one(db, connect):
+    mine, made = backfill_ready(db)
+    editor, worker = connect(), connect()
+    worker.execute("BEGIN")
+    assert complete(worker, mine, made) == (1, 0, 1, 0)
+    with in_background(
+        rows, editor, "UPDATE docs SET metadata = '{\"k\": 1}' RETURNING 1"
+    ) as edited:
+        wait_until_blocked(db, editor)
+        worker.execute("COMMIT")
+        edited.result()
+    work_off(db, "v2")
+    assert list(same(db).values()) == [("a", {"k": 1})]
+
+
+# --- Workers that come late ---
+
+
+def test_a_worker_whose_lease_ran_out_changes_nothing(db):
+    mine, made = backfill_ready(db)
+    db.execute("UPDATE pgvec.work_item SET leased_until = clock_timestamp()")
+    assert complete(db, mine, made) == (0, 1, 0, 0)
+    assert chunks(db, "v2") == {}
+    again = claim(db, ["v2"])
+    assert complete(db, mine, made) == (0, 1, 0, 0)
+    assert complete(db, again, read(db, again)) == (1, 0, 1, 0)
+    assert complete(db, mine, made) == (0, 1, 0, 0)
+    assert len(same(db)) == 1
+
+
+def test_a_worker_who_made_a_vector_of_an_older_text_does_not_write_it(db):
+    live_collection(db, count=0)
+    db.execute("SELECT pgvec.register_version('docs', 'v2', 8)")
+    put(db, "a")
+    mine = claim(db, ["v2"])
+    made = read(db, mine)
+    edit(db, "a", "v1", "newer")
+    assert complete(db, mine, made) == (0, 1, 0, 0)
+    assert chunks(db, "v2") == {}
+    assert work_off(db, "v2") == 1
+    assert {content for content, _ in same(db).values()} == {"newer"}
+
+
+def test_a_worker_does_not_write_over_what_came_later_through_the_other_version(db):
+    pair(db)
+    edit(db, "a", "v1", "earlier")
+    mine = claim(db, ["v2"])
+    made = read(db, mine)
+    edit(db, "a", "v2", "later")
+    assert complete(db, mine, made) == (1, 0, 0, 0)
+    work_off(db, "v1", "v2")
+    assert {content for content, _ in same(db).values()} == {"later", "b"}
+
+
+def test_an_interval_whose_text_changed_leaves_that_chunk_to_its_own_item(db):
+    mine, made = backfill_ready(db)
+    put(db, "b")
+    edit(db, "a", "v1", "newer")
+    db.execute(
+        "UPDATE pgvec.work_item SET revision = %s, lease = %s, leased_until = 'infinity'"
+        " WHERE item_id = %s",
+        (mine.revisions[0], mine.lease, mine.items[0]),
+    )
+    assert complete(db, mine, made) == (1, 0, 0, 0)
+    assert chunks(db, "v2") == {}
+    assert rows(db, "SELECT count(*) FROM pgvec.missing_chunks('docs', 'v2')") == [(2,)]
+
+
+def test_vectors_for_chunks_outside_the_claim_are_not_written(db):
+    mine, made = backfill_ready(db)
+    put(db, "b")
+    foreign = [([mine.items[0] + 1000], *made[0][1:])]
+    assert complete(db, mine, foreign) == (1, 0, 0, 0)
+    assert chunks(db, "v2") == {}
+
+
+# --- While an index is built ---
+
+
+def test_no_writer_waits_for_a_build_and_nothing_is_forgotten(db, connect):
+    pair(db, words="abc")
+    builder = connect(autocommit=False)
+    builder.execute(BUILD_LOCK, (leaf(db, "v2"),))
+    db.execute("SET lock_timeout = '5 s'")
+    db.execute("DELETE FROM docs WHERE model_version = 'v1' AND content = 'a'")
+    db.execute(
+        "UPDATE docs SET metadata = '{\"k\": 1}' WHERE model_version = 'v1' AND content = 'b'"
+    )
+    edit(db, "c", "v1", "changed")
+    put(db, "d", "v1")
+    assert sorted(items(db)) == [("v1", "v2", word) for word in "abcd"]
+    assert len(chunks(db, "v2")) == 3
+    assert claim(db, ["v2"]) is None
+    builder.rollback()
+    assert work_off(db, "v2") == 4
+    assert sorted(same(db).values(), key=str) == [("b", {"k": 1}), ("changed", {}), ("d", {})]
+
+
+@pytest.mark.parametrize("order", [("v1", "v2"), ("v2", "v1")])
+def test_a_delete_that_was_put_off_spares_what_was_written_later(db, connect, order):
+    pair(db)
+    builder = connect(autocommit=False)
+    builder.execute(BUILD_LOCK, (leaf(db, "v2"),))
+    db.execute(f"DELETE FROM docs WHERE {ONE_ID} AND model_version = 'v1'".encode())
+    builder.rollback()
+    edit(db, "a", "v2", "later")
+    for version in order:
+        work_off(db, version)
+    assert {content for content, _ in same(db).values()} == {"later", "b"}
+
+
+def test_a_build_waits_for_the_writers_that_are_under_way(db, connect):
+    pair(db, until="building")
+    writer, builder = connect(autocommit=False), connect()
+    writer.execute("UPDATE docs SET position = 1 WHERE model_version = 'v1'")
+    with in_background(rows, builder, "SELECT pgvec.build_index('docs', 'v2')") as built:
+        wait_until_blocked(db, builder)
+        writer.commit()
+        assert built.result() == [(True,)]
+    same(db)
+
+
+def test_a_worker_gives_way_to_a_build(db, connect):
+    mine, made = backfill_ready(db)
+    builder = connect(autocommit=False)
+    builder.execute(BUILD_LOCK, (leaf(db, "v2"),))
+    with pytest.raises(psycopg.Error) as caught:
+        complete(db, mine, made)
+    told(caught.value, "PV009")
+    builder.rollback()
+    assert complete(db, mine, made) == (1, 0, 1, 0)
+
+
+def test_only_one_session_builds_an_index(db, connect):
+    second_version(db, until="building")
+    builder = connect(autocommit=False)
+    builder.execute("SELECT pgvec.build_index('docs', 'v2')")
+    assert refused(db, "PV009", "SELECT pgvec.build_index('docs', 'v2')").hint
+    builder.commit()
+    assert one(db, "SELECT pgvec.build_index('docs', 'v2')") is False
+
+
+# --- Writers with an old snapshot ---
+
+
+def old_snapshot(connect, isolation="REPEATABLE READ"):
+    connection = connect()
+    connection.execute(f"BEGIN ISOLATION LEVEL {isolation}".encode())
+    connection.execute("SELECT count(*) FROM pgvec.model_version")
+    return connection
+
+
+@pytest.mark.parametrize("isolation", ["REPEATABLE READ", "SERIALIZABLE"])
+def test_a_writer_who_cannot_see_the_new_version_is_told_to_run_again(db, connect, isolation):
+    live_collection(db, count=0)
+    writer = old_snapshot(connect, isolation)
+    db.execute("SELECT pgvec.register_version('docs', 'v2', 8)")
+    with pytest.raises(psycopg.errors.SerializationFailure):
+        put(writer, "a")
+    writer.execute("ROLLBACK")
+    writer.execute(f"BEGIN ISOLATION LEVEL {isolation}".encode())
+    put(writer, "a")
+    writer.execute("COMMIT")
+    assert items(db) == [("v1", "v2", "a")]
+
+
+def test_a_delete_with_an_old_snapshot_brings_no_chunk_back(db, connect):
+    mine, made = backfill_ready(db)
+    deleter = old_snapshot(connect)
+    assert complete(db, mine, made) == (1, 0, 1, 0)
+    deleter.execute("DELETE FROM docs WHERE model_version = 'v1'")
+    deleter.execute("COMMIT")
+    work_off(db, "v2")
+    assert same(db) == {}
+
+
+def test_an_edit_with_an_old_snapshot_is_carried(db, connect):
+    mine, made = backfill_ready(db)
+    editor = old_snapshot(connect)
+    complete(db, mine, made)
+    editor.execute("UPDATE docs SET metadata = '{\"k\": 1}' WHERE model_version = 'v1'")
+    edit(editor, "a", "v1", "newer")
+    editor.execute("COMMIT")
+    work_off(db, "v2")
+    assert list(same(db).values()) == [("newer", {"k": 1})]
