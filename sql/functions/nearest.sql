@@ -24,7 +24,7 @@ DECLARE
     ranked text;
     condition text;
     given integer;
-    stored text;
+    is_zero boolean;
 BEGIN
     SELECT m.model_version, m.state, m.leaf, m.dimensions, m.pinned_view, c.host_schema, c.storage,
            CASE c.distance WHEN 'cosine' THEN '<=>' WHEN 'l2' THEN '<->' ELSE '<#>' END AS op, c.distance AS measure, n.nspname AS vectors
@@ -65,12 +65,13 @@ BEGIN
         PERFORM pgvec.raise_error('PV015', 'the query vector is NULL.', jsonb_build_object('collection', collection));
     END IF;
     vectors := quote_ident(v.vectors);
-    EXECUTE format('SELECT %1$s.vector_dims($1), ($1::%1$s.%2$I)::text', vectors, v.storage) INTO given, stored USING query;
+    EXECUTE format('SELECT %1$s.vector_dims($1), %1$s.%2$I($1::%1$s.%3$I) = 0', vectors, CASE v.storage WHEN 'vector' THEN 'vector_norm' ELSE 'l2_norm' END, v.storage)
+       INTO given, is_zero USING query;
     IF given <> v.dimensions THEN
         PERFORM pgvec.raise_error('PV015', format('the query vector has %s dimensions, version %s of %s has %s.', given, query_version, collection, v.dimensions),
             jsonb_build_object('collection', collection, 'query_version', query_version, 'given', given, 'needed', v.dimensions), 'Was it made by another model?');
     END IF;
-    IF v.measure = 'cosine' AND ltrim(stored, '[') ~ '^[-0,]*\]$' THEN
+    IF v.measure = 'cosine' AND is_zero THEN
         PERFORM pgvec.raise_error('PV015', format('the query vector is all zeros as %s: it has no direction to compare.', v.storage), jsonb_build_object('collection', collection));
     END IF;
 

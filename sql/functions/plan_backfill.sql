@@ -1,7 +1,7 @@
 -- Makes work items for everything that the version lacks against the active one: intervals of at most
 -- chunks_per_item chunks for what must be embedded, single items for what only differs otherwise
 -- (other columns, rows that the active version no longer has). Call it as often as you like: what nobody has
--- begun is planned anew. A draining version that had stopped following follows again.
+-- begun is planned anew, what a worker holds or what was set aside stays as it is. A draining version that had stopped following follows again.
 -- Returns the number of work items that are open for the version. Raises PV001, PV002, PV005, PV007,
 -- 42501 where row-level security would hide rows.
 CREATE OR REPLACE FUNCTION pgvec.plan_backfill(collection text, model_version text, chunks_per_item integer DEFAULT 512)
@@ -35,12 +35,15 @@ BEGIN
             WITH todo AS (
                 SELECT s.chunk_id, (row_number() OVER (ORDER BY s.chunk_id) - 1) / %5$s AS part
                   FROM pgvec_leaves.%1$I s LEFT JOIN pgvec_leaves.%2$I t ON t.chunk_id = s.chunk_id
-                 WHERE t.chunk_id IS NULL OR (t.content <> s.content AND (s.written_at, s.content) > (t.written_at, t.content)))
+                 WHERE (t.chunk_id IS NULL OR (t.content <> s.content AND (s.written_at, s.content) > (t.written_at, t.content)))
+                   AND NOT EXISTS (SELECT FROM pgvec.work_item w
+                                    WHERE w.collection = %3$L AND w.model_version = %4$L AND w.source_version = %6$L
+                                      AND (w.set_aside_at IS NOT NULL OR w.lease IS NOT NULL) AND s.chunk_id BETWEEN w.lo::%7$s AND w.hi::%7$s))
             INSERT INTO pgvec.work_item (collection, source_version, model_version, lo, hi)
             SELECT %3$L, %6$L, %4$L, (array_agg(chunk_id ORDER BY chunk_id))[1]::text, (array_agg(chunk_id ORDER BY chunk_id DESC))[1]::text
               FROM todo GROUP BY part ORDER BY part
             ON CONFLICT (collection, model_version, source_version, lo, hi) DO NOTHING
-        $q$, source.leaf, v.leaf, c.collection, v.model_version, chunks_per_item, source.model_version);
+        $q$, source.leaf, v.leaf, c.collection, v.model_version, chunks_per_item, source.model_version, c.id_type);
         -- Only what the active version lacks is surplus.
         CONTINUE WHEN source.state <> 'active';
         EXECUTE format($q$
