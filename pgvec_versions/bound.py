@@ -1,7 +1,7 @@
 """Embedders bound to the versions of a collection: whoever embeds goes through here.
 
-Promise: an embedder is used for a version only after its identity was compared with the one that the version
-was registered with, and everything it returns is checked before anyone sees it.
+Promise: an embedder is used for a version only after its identity was compared with the one that
+the version was registered with, and everything it returns is checked before anyone sees it.
 """
 
 from __future__ import annotations
@@ -21,11 +21,13 @@ __all__ = ["BoundEmbedders"]
 class BoundEmbedders:
     """Embedders by label, checked against the catalog.
 
-    Takes a mapping of labels to embedders (labels that are not registered yet are kept for later), or
-    a single embedder, which is bound to the version that was registered with its identity.
+    Takes a mapping of labels to embedders (labels that are not registered yet are kept for later),
+    or a single embedder, which is bound to the version that was registered with its identity.
     """
 
-    def __init__(self, collection: Collection, embedders: Embedder | Mapping[str, Embedder] | None) -> None:
+    def __init__(
+        self, collection: Collection, embedders: Embedder | Mapping[str, Embedder] | None
+    ) -> None:
         self._name = collection.collection
         self._verified: dict[str, Version] = {}
         self._lock = threading.Lock()
@@ -63,8 +65,10 @@ class BoundEmbedders:
         if label not in self._verified:
             have = ", ".join(self._verified) or "none"
             raise EmbedderMissing(
-                f"version {label} of {self._name} needs its embedder, and it is not at hand (there is: {have}).",
-                hint=f"Give its embedder for {label!r}, in code or in pgvec.toml; or name another live version.",
+                f"version {label} of {self._name} needs its embedder, which is not at hand "
+                f"(there is: {have}).",
+                hint=f"Give the embedder of {label!r}, in code or in pgvec.toml; "
+                "or name another live version.",
                 detail={"collection": self._name, "model_version": label, "embedders": self.labels},
             )
         return self._embedders[label], self._verified[label]
@@ -89,19 +93,23 @@ class BoundEmbedders:
                 f"the embedder of {label} failed: {type(exc).__name__}: {_first_line(exc)}",
                 detail={"collection": self._name, "model_version": label},
             ) from exc
-        return checked(made, count=len(texts), dimensions=version.dimensions, what=f"the embedder of {label}")
+        return checked(
+            made, count=len(texts), dimensions=version.dimensions, what=f"the embedder of {label}"
+        )
 
 
 def _label_of(collection: Collection, embedder: Embedder) -> str:
     identity = embedder.identity
-    matching = [v for v in collection.versions if v.embedder and not differences(v.embedder, identity)]
+    matching = [
+        v for v in collection.versions if v.embedder and not differences(v.embedder, identity)
+    ]
     live = [v for v in matching if v.live]
     if live or matching:
         return (live or matching)[0].model_version
     nearest = collection.active or next(iter(collection.live), None)
     if nearest is None:
         raise EmbedderMismatch(
-            f"no version of {collection.collection} was registered with the embedder {identity.model}.",
+            f"no version of {collection.collection} was registered with {identity}.",
             hint="Register one: pgvec upgrade, or Transition(…).begin().",
             detail={"collection": collection.collection, "given": identity.to_json()},
         )
@@ -126,7 +134,7 @@ def write_version(collection: Collection, embedders: BoundEmbedders) -> Version:
             return version
     live = ", ".join(v.model_version for v in candidates) or "none"
     raise EmbedderMissing(
-        f"{collection.collection} has no live version that this program has the embedder of (live: {live}).",
+        f"{collection.collection} has no live version whose embedder is at hand (live: {live}).",
         hint="Register a version first (pgvec upgrade), or give the embedder of a live one.",
         detail={"collection": collection.collection, "live": [v.model_version for v in candidates]},
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from psycopg import sql
 from psycopg.rows import class_row, dict_row
 
 from pgvec_versions import sqlfiles
@@ -60,6 +61,11 @@ class Collection:
         """The versions that have a leaf."""
         return tuple(v for v in self.versions if v.live)
 
+    @property
+    def id_type_name(self) -> sql.Identifier:
+        """The type of ``chunk_id``, to be composed into a statement."""
+        return sql.Identifier("pg_catalog", {"bigint": "int8"}.get(self.id_type, self.id_type))
+
     def version(self, label: str) -> Version:
         """The version of that label. Raises: UnknownVersion."""
         for version in self.versions:
@@ -74,7 +80,8 @@ class Collection:
 
 
 def _version(row: dict[str, Any]) -> Version:
-    return Version(**{**row, "state": State(row["state"])})
+    fields: dict[str, Any] = {**row, "state": State(row["state"])}
+    return Version(**fields)
 
 
 def read_collection(connection: PgConnection, name: str) -> Collection:

@@ -86,6 +86,7 @@ def chunk_identity(chunk: Chunk, id_type: str) -> ChunkId:
             return number
     except ValueError:
         raise InvalidArgument(
-            f"chunk_id {given!r} is not a {id_type}.", hint="The collection was created with that id type."
+            f"chunk_id {given!r} is not a {id_type}.",
+            hint="The collection was created with that id type.",
         ) from None
     return str(given)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import atexit
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any, TypeAlias, cast
 
 import psycopg
-from sqlalchemy import Engine, create_engine
 from sqlalchemy import Connection as SaConnection
+from sqlalchemy import Engine, create_engine
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session
@@ -16,7 +17,14 @@ from sqlalchemy.orm import Session
 from pgvec_versions import vectors
 from pgvec_versions.errors import ConfigError, translated
 
-__all__ = ["Caller", "PgConnection", "autocommitted", "engine_for", "transaction"]
+__all__ = [
+    "Caller",
+    "PgConnection",
+    "autocommitted",
+    "close_shared_engines",
+    "engine_for",
+    "transaction",
+]
 
 #: What a caller may hand in to have our statements in its own transaction.
 Caller: TypeAlias = SaConnection | Session
@@ -27,13 +35,20 @@ def engine_for(target: str | URL | Engine) -> Engine:
     """An engine with the psycopg driver for a URL; an engine is returned as it is.
 
     Server-side prepared statements are off, so that transaction pooling (PgBouncer) just works.
-    Raises: ConfigError for what is not a PostgreSQL URL.
+    Effects: objects made with the same URL share one engine and its pool, closed when the process
+    ends.
+    Raises: ConfigError for what is not a PostgreSQL URL, or an engine with another driver.
     """
     if isinstance(target, Engine):
+        if target.driver != "psycopg":
+            raise ConfigError(
+                f"the engine uses {target.driver}, and psycopg is needed.",
+                hint='Make it with create_engine("postgresql+psycopg://…").',
+            )
         return target
     try:
         url = make_url(target)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         raise ConfigError(
             "the database URL cannot be read.", hint="Write postgresql://user@host:5432/database."
         ) from None
@@ -42,11 +57,25 @@ def engine_for(target: str | URL | Engine) -> Engine:
             f"the database URL is for {url.get_backend_name()}, not for PostgreSQL.",
             hint="Write postgresql://user@host:5432/database.",
         )
-    return create_engine(
-        url.set(drivername="postgresql+psycopg"),
-        connect_args={"prepare_threshold": None},
-        pool_pre_ping=True,
-    )
+    return _shared(url.set(drivername="postgresql+psycopg"))
+
+
+_engines: dict[URL, Engine] = {}
+
+
+def _shared(url: URL) -> Engine:
+    if url not in _engines:
+        _engines[url] = create_engine(
+            url, connect_args={"prepare_threshold": None}, pool_pre_ping=True
+        )
+    return _engines[url]
+
+
+@atexit.register
+def close_shared_engines() -> None:
+    """Closes every engine that was made from a URL; a URL that comes again gets a new one."""
+    while _engines:
+        _engines.popitem()[1].dispose()
 
 
 def _raw(connection: SaConnection) -> PgConnection:
@@ -56,7 +85,7 @@ def _raw(connection: SaConnection) -> PgConnection:
 
 
 @contextmanager
-def transaction(engine: Engine, caller: Caller | None = None) -> Iterator[PgConnection]:
+def transaction(engine: Engine, caller: Caller | None = None) -> Generator[PgConnection]:
     """A psycopg connection inside a transaction.
 
     Effects: without a caller, a transaction of its own, committed at the end. With one, a
@@ -70,16 +99,15 @@ def transaction(engine: Engine, caller: Caller | None = None) -> Iterator[PgConn
                     yield raw
             return
         connection = caller.connection() if isinstance(caller, Session) else caller
-        if not connection.in_transaction():
-            # SQLAlchemy must know of the transaction, or its commit() would do nothing.
-            connection.begin()
         raw = _raw(connection)
-        with raw.transaction():
+        # SQLAlchemy must know of the transaction, or its commit() would do nothing; and psycopg's
+        # own transaction() would commit when ours is the first statement on the connection.
+        with raw.transaction() if raw.autocommit else connection.begin_nested():
             yield raw
 
 
 @contextmanager
-def autocommitted(engine: Engine) -> Iterator[PgConnection]:
+def autocommitted(engine: Engine) -> Generator[PgConnection]:
     """A psycopg connection where each statement is its own transaction: one round trip each."""
     with (
         translated(),

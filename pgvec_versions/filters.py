@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
 from pgvec_versions.errors import InvalidArgument
 
-__all__ = ["Filter", "Operator", "Where", "as_json"]
+__all__ = ["Filter", "Operator", "Where", "as_json", "json_text"]
+
+#: An escaped NUL, but not an escaped backslash before "u0000".
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 Operator: TypeAlias = Literal["=", "<>", "<", "<=", ">", ">=", "in", "exists"]
 
@@ -37,6 +41,18 @@ class Where:
 Filter: TypeAlias = Mapping[str, Any] | Where | Iterable[Where]
 
 
+def json_text(value: Any) -> str:
+    """A value as JSON that jsonb keeps: no NaN, no NUL, no half of a surrogate pair.
+
+    Raises: ValueError, TypeError.
+    """
+    text = json.dumps(value, allow_nan=False, ensure_ascii=False)
+    text.encode()
+    if _NUL.search(text):
+        raise ValueError("it contains a NUL character")
+    return text
+
+
 def as_json(given: Filter | None) -> tuple[str | None, str | None]:
     """The ``filter`` and ``conditions`` arguments of ``pgvec.nearest``, as JSON texts.
 
@@ -46,13 +62,13 @@ def as_json(given: Filter | None) -> tuple[str | None, str | None]:
         return None, None
     try:
         if isinstance(given, Mapping):
-            return json.dumps(dict(given), allow_nan=False), None
+            return json_text(dict(given)), None
         conditions = [given] if isinstance(given, Where) else list(given)
         encoded = [
             {"key": c.key, "op": c.op, "value": list(c.value) if c.op == "in" else c.value}
             for c in conditions
         ]
-        return None, json.dumps(encoded, allow_nan=False)
+        return None, json_text(encoded)
     except (TypeError, ValueError, AttributeError) as exc:
         raise InvalidArgument(
             f"the metadata filter cannot be written as JSON: {exc}.",

@@ -1,4 +1,4 @@
-"""ChunkStore: put texts in, take them out, find the nearest. Every chunk bears its model version."""
+"""ChunkStore: put texts in, take them out, find the nearest. Every chunk bears its version."""
 
 from __future__ import annotations
 
@@ -23,13 +23,16 @@ from pgvec_versions.chunks import Chunk, ChunkId, Hit, QueryVector, chunk_identi
 from pgvec_versions.database import Caller, PgConnection, autocommitted, engine_for, transaction
 from pgvec_versions.embedders import Embedder, checked
 from pgvec_versions.errors import (
+    BadEmbedding,
     Busy,
     InvalidArgument,
+    InvalidVector,
+    LockTimeout,
     QueryVersionMismatch,
     VersionNotQueryable,
     VersionNotWritable,
 )
-from pgvec_versions.filters import Filter, as_json
+from pgvec_versions.filters import Filter, as_json, json_text
 from pgvec_versions.install import require_catalog
 from pgvec_versions.vectors import BinaryVector
 
@@ -86,12 +89,13 @@ class _Plan:
 class ChunkStore:
     """The chunks of one collection.
 
-    ``embedders`` maps labels to embedders (give those of every version that may become active), or is one
-    embedder, which is bound to the version that was registered with it. Without embedders only
-    ready-made query vectors can be searched with.
+    ``embedders`` maps labels to embedders (give those of every version that may become active), or
+    is one embedder, which is bound to the version that was registered with it. Without embedders
+    only ready-made query vectors can be searched with.
 
-    Effects: reads the catalog once on opening. Each call runs in its own transaction, or in that of the
-    ``connection`` (a SQLAlchemy ``Connection`` or ``Session``) it is given, and commits nothing then.
+    Effects: reads the catalog once on opening. Each call runs in its own transaction, or in that of
+    the ``connection`` (a SQLAlchemy ``Connection`` or ``Session``) it is given, and commits nothing
+    then.
     Raises: UnknownCollection, CatalogNotInstalled, CatalogMismatch, EmbedderMismatch.
     """
 
@@ -126,7 +130,9 @@ class ChunkStore:
         return active.model_version if active else None
 
     def _scope(self, caller: Caller | None) -> AbstractContextManager[PgConnection]:
-        return transaction(self.engine, caller) if caller is not None else autocommitted(self.engine)
+        return (
+            transaction(self.engine, caller) if caller is not None else autocommitted(self.engine)
+        )
 
     # ---------------------------------------------------------------- add
 
@@ -141,14 +147,14 @@ class ChunkStore:
     ) -> AddResult:
         """Stores chunks, embedding only what is not there yet.
 
-        Text that is there, unchanged, is not embedded again; a changed text replaces its chunk. A document whose
-        chunks come is put as a whole: those that it no longer has go, unless ``keep_others``. Chunks of one
-        document should come one after the other.
+        Text that is there, unchanged, is not embedded again; a changed text replaces its chunk. A
+        document whose chunks come is put as a whole: those that it no longer has go, unless
+        ``keep_others``. Chunks of one document should come one after the other.
 
-        Effects: written with the active version's label (or ``version``, or, if its embedder is not at hand, a
-        live one whose embedder is) and carried to every other live version. Without ``connection``, one
-        transaction for about 1,000 chunks, never for part of a document: after an error, whole documents are
-        stored or not, and the same call again does the rest.
+        Effects: written with the active version's label (or ``version``, or, if its embedder is not
+        at hand, a live one whose embedder is) and carried to every other live version. Without
+        ``connection``, one transaction for about 1,000 chunks, never for part of a document: after
+        an error, whole documents are stored or not, and the same call again does the rest.
         Raises: InvalidArgument (empty text), EmbedderError, EmbedderMissing, VersionNotWritable.
         """
         total = AddResult()
@@ -173,7 +179,7 @@ class ChunkStore:
         target = self._known.version(version)
         if not target.live:
             raise VersionNotWritable(
-                f"version {version} of {self.collection} is {target.state}: nothing is written to it.",
+                f"version {version} of {self.collection} is {target.state}: nothing goes into it.",
                 hint="Name a live version, or none.",
             )
         return target
@@ -204,8 +210,17 @@ class ChunkStore:
                     deleted = self._write(raw, plan, made, documents, target)
             except (_Moved, pg_errors.UniqueViolation):
                 continue
+            except LockTimeout as exc:
+                if exc.sqlstate != pg_errors.DeadlockDetected.sqlstate:
+                    raise
+                continue
             return AddResult(
-                len(plan.new), len(plan.changed), len(plan.touched), plan.unchanged, deleted, embedded,
+                len(plan.new),
+                len(plan.changed),
+                len(plan.touched),
+                plan.unchanged,
+                deleted,
+                embedded,
                 target.model_version,
             )
         raise Busy(
@@ -213,15 +228,39 @@ class ChunkStore:
             hint="Nothing of this batch was written; try again.",
         )
 
+    def _delete(self, raw: PgConnection, which: str, **parameters: Any) -> int:
+        """Deletes the chunks that the query ``which`` finds, through every version at once."""
+        rows = raw.execute(self._statement(which), parameters).fetchall()
+        if not rows:
+            return 0
+        found = {row[0] for row in rows}
+        free: dict[str, bool] = dict(
+            raw.execute(
+                sqlfiles.query("free_versions"), {"collection": self.collection}
+            ).fetchall()
+        )
+        # What only a version holds whose index is being built has nothing to be carried by: then
+        # the delete waits for the build.
+        carried = {chunk_id for chunk_id, label in rows if free.get(label)}
+        through = set(free) if carried == found else set(free) | {label for _, label in rows}
+        raw.execute(
+            self._statement("delete_rows"), {"versions": sorted(through), "ids": list(found)}
+        )
+        return len(found)
+
     def _statement(self, name: str, target: Version | None = None) -> sql.Composed:
         return sqlfiles.query(name).format(
             chunk_table=sql.Identifier(self._known.host_schema, self.collection),
             model_version=sql.Literal(target.model_version if target else ""),
+            id_type=self._known.id_type_name,
         )
 
     def _compare(self, raw: PgConnection, batch: dict[ChunkId, Chunk], target: Version) -> _Plan:
         plan = _Plan()
-        rows = raw.execute(self._statement("stored_chunks", target), {"ids": list(batch)})
+        rows = raw.execute(
+            self._statement("stored_chunks", target),
+            {"collection": self.collection, "ids": list(batch)},
+        )
         stored = {row[0]: row[1:] for row in rows}
         for chunk_id, chunk in batch.items():
             before = stored.get(chunk_id)
@@ -230,7 +269,7 @@ class ChunkStore:
                 plan.new[chunk_id] = chunk
             elif before[2] != chunk.content:
                 plan.changed[chunk_id] = chunk
-            elif before != now:
+            elif before != (*now, False):
                 plan.touched[chunk_id] = chunk
             else:
                 plan.unchanged += 1
@@ -261,7 +300,9 @@ class ChunkStore:
                     for chunk_id, c in plan.new.items():
                         copy.write_row(
                             (
-                                Int8(int(chunk_id)) if wide and isinstance(chunk_id, int) else chunk_id,
+                                Int8(int(chunk_id))
+                                if wide and isinstance(chunk_id, int)
+                                else chunk_id,
                                 label,
                                 c.document_id,
                                 None if c.position is None else Int4(c.position),
@@ -275,7 +316,10 @@ class ChunkStore:
                 _all_found(
                     cursor.executemany,
                     self._statement("replace_chunk", target),
-                    [_parameters(i, c) | {"embedding": made[c.content]} for i, c in plan.changed.items()],
+                    [
+                        _parameters(i, c) | {"embedding": made[c.content]}
+                        for i, c in plan.changed.items()
+                    ],
                     lambda: cursor.rowcount,
                 )
                 cursor.execute(sqlfiles.query("same_vector"), {"value": ""})
@@ -289,10 +333,7 @@ class ChunkStore:
             if not documents:
                 return 0
             ids = [i for kept in documents.values() for i in kept]
-            row = cursor.execute(
-                self._statement("delete_vanished"), {"documents": list(documents), "ids": ids}
-            ).fetchone()
-            return int(row[0]) if row else 0
+            return self._delete(raw, "rows_vanished", documents=list(documents), ids=ids)
 
     # ------------------------------------------------------------- delete
 
@@ -310,35 +351,38 @@ class ChunkStore:
         if (chunk_ids is None) == (document_ids is None):
             raise InvalidArgument("delete takes chunk_ids or document_ids, one of the two.")
         if isinstance(chunk_ids, str) or isinstance(document_ids, str):
-            raise InvalidArgument("delete takes a list of ids, and one string was given.", hint="Put it into a list.")
+            raise InvalidArgument(
+                "delete takes a list of ids, and one string was given.", hint="Put it into a list."
+            )
         given = list(chunk_ids if chunk_ids is not None else document_ids or [])
         if not given:
             return 0
         with transaction(self.engine, connection) as raw:
-            if chunk_ids is not None:
-                ids = [chunk_identity(Chunk("", chunk_id=i), self._known.id_type) for i in given]
-                found = raw.execute(self._statement("delete_chunks"), {"ids": ids}).fetchone()
-            else:
-                found = raw.execute(self._statement("delete_documents"), {"documents": given}).fetchone()
-        return int(found[0]) if found else 0
+            if chunk_ids is None:
+                return self._delete(raw, "rows_of_documents", documents=given)
+            ids = [chunk_identity(Chunk("", chunk_id=i), self._known.id_type) for i in chunk_ids]
+            return self._delete(raw, "rows_of_chunks", ids=ids)
 
     # ------------------------------------------------------------- search
 
     def embed_query(self, text: str, version: str | None = None) -> QueryVector:
         """The vector of a query, made by the active version's embedder (or that of ``version``).
 
-        Raises: EmbedderMissing, EmbedderError, InvalidArgument, VersionNotQueryable.
+        Raises: EmbedderMissing, EmbedderError, InvalidArgument, VersionNotQueryable,
+        UnknownVersion.
         """
         if not text.strip():
             raise InvalidArgument("the query is empty.", hint="Write a few words.")
         label = version or self.active_label or self.active_version
         if label is None:
             raise VersionNotQueryable(
-                f"{self.collection} has no active version yet.", hint="Cut over to one first: pgvec cut-over."
+                f"{self.collection} has no active version yet.",
+                hint="Cut over to one first: pgvec cut-over.",
             )
         if not self._embedders.has(label):
             with autocommitted(self.engine) as connection:
                 self._refresh(connection)
+            self._known.version(label)
         return self._embedders.query(label, text)
 
     def search(
@@ -354,16 +398,16 @@ class ChunkStore:
     ) -> list[Hit]:
         """The ``k`` chunks nearest to a text, or to a ready-made vector with its version.
 
-        A text is embedded by the active version's embedder, and the same statement asserts that this version is
-        still the active one. If a cut-over came between, it is embedded again and asked once more. A
-        ready-made vector of another version than the active one is refused. ``version`` asks one live version
-        by name instead, whatever is active.
+        A text is embedded by the active version's embedder, and the same statement asserts that
+        this version is still the active one. If a cut-over came between, it is embedded again and
+        asked once more. A ready-made vector of another version than the active one is refused.
+        ``version`` asks one live version by name instead, whatever is active.
 
         Units: ``ef_search`` candidates, 1 to 1000. ``exact`` ranks without the index, for checks.
-        Raises: QueryVersionMismatch, VersionNotQueryable, EmbedderMissing, InvalidVector, InvalidArgument.
+        Raises: QueryVersionMismatch, VersionNotQueryable, EmbedderMissing, InvalidVector,
+        InvalidArgument.
         """
-        ready = isinstance(query, QueryVector)
-        asked = query if ready else self.embed_query(query, version)
+        asked = query if isinstance(query, QueryVector) else self.embed_query(query, version)
         if version is not None and asked.model_version != version:
             raise QueryVersionMismatch(
                 f"the query vector is of {asked.model_version}, version {version} was asked for.",
@@ -372,13 +416,14 @@ class ChunkStore:
             )
         try:
             return self._nearest(asked, k, filter, ef_search, exact, version is None, connection)
-        except (QueryVersionMismatch, VersionNotQueryable) as moved:
-            active = moved.detail.get("active")
-            if ready or version is not None or active in (None, asked.model_version):
+        except (QueryVersionMismatch, VersionNotQueryable):
+            if isinstance(query, QueryVector) or version is not None:
                 raise
-        with self._scope(connection) as raw:
-            self._refresh(raw)
-        again = self.embed_query(str(query), active)
+            with self._scope(connection) as raw:
+                self._refresh(raw)
+            if self.active_label in (None, asked.model_version):
+                raise
+        again = self.embed_query(query, self.active_label)
         return self._nearest(again, k, filter, ef_search, exact, True, connection)
 
     def _nearest(
@@ -392,7 +437,12 @@ class ChunkStore:
         caller: Caller | None,
     ) -> list[Hit]:
         contains, conditions = as_json(filter)
-        row = checked([query.vector], count=1, dimensions=len(query.vector), what="the query vector")
+        try:
+            row = checked(
+                [query.vector], count=1, dimensions=len(query.vector), what="the query vector"
+            )
+        except BadEmbedding as exc:
+            raise InvalidVector(exc.message, detail=exc.detail) from None
         parameters = {
             "collection": self.collection,
             "query": vectors.pack(row)[0],
@@ -432,22 +482,54 @@ def _all_found(
 def _sound(given: Chunk | str, place: int) -> Chunk:
     """The chunk with plain JSON metadata. Raises: InvalidArgument."""
     chunk = Chunk(given) if isinstance(given, str) else given
-    where = f"chunk {place}" + (f" (document {chunk.document_id!r})" if chunk.document_id is not None else "")
-    if not isinstance(chunk.content, str) or not chunk.content.strip():  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise InvalidArgument(f"{where} has no text.", hint="Leave empty chunks out; nothing of this batch was written.")
-    if "\0" in chunk.content:
-        raise InvalidArgument(f"{where} contains a NUL character, which PostgreSQL cannot store.", hint="Is it a binary file?")
+    if not isinstance(chunk, Chunk):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidArgument(
+            f"chunk {place} is a {type(chunk).__name__}.", hint="Give texts, or Chunk(text, …)."
+        )
+    where = f"chunk {place}"
+    if chunk.document_id is not None:
+        where += f" (document {chunk.document_id!r})"
+    if not _has_text(chunk.content):
+        raise InvalidArgument(
+            f"{where} has no text.",
+            hint="Leave empty chunks out; nothing of this batch was written.",
+        )
+    for text in (chunk.content, chunk.document_id, chunk.chunk_id):
+        if isinstance(text, str) and not _storable(text):
+            raise InvalidArgument(
+                f"{where} contains a NUL character or half of a surrogate pair, "
+                "which PostgreSQL cannot store.",
+                hint="Is it a binary file?",
+            )
+    if chunk.position is not None and not -(2**31) <= chunk.position < 2**31:
+        raise InvalidArgument(f"the position of {where} is not a 32-bit number.")
     try:
-        metadata = json.loads(json.dumps(dict(chunk.metadata), allow_nan=False))
+        metadata = json.loads(json_text(dict(chunk.metadata)))
     except (TypeError, ValueError) as exc:
-        raise InvalidArgument(f"the metadata of {where} is not JSON: {exc}.", hint="Use plain JSON values.") from exc
+        raise InvalidArgument(
+            f"the metadata of {where} is not JSON: {exc}.", hint="Use plain JSON values."
+        ) from exc
     return Chunk(chunk.content, chunk.document_id, chunk.position, metadata, chunk.chunk_id)
+
+
+def _has_text(content: object) -> bool:
+    return isinstance(content, str) and bool(content.strip())
+
+
+def _storable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in text
 
 
 def _batches(chunks: Iterable[Chunk | str], id_type: str) -> Iterator[dict[ChunkId, Chunk]]:
     """Batches by chunk id, of whole documents as long as a document's chunks come together."""
     if isinstance(chunks, str):
-        raise InvalidArgument("add takes a list of chunks, and one string was given.", hint="Put it into a list.")
+        raise InvalidArgument(
+            "add takes a list of chunks, and one string was given.", hint="Put it into a list."
+        )
     batch: dict[ChunkId, Chunk] = {}
     last: str | None = None
     for place, given in enumerate(chunks):

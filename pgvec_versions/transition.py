@@ -35,6 +35,8 @@ __all__ = ["Progress", "Retirement", "Transition", "abandon", "retire_due", "rol
 _LEAST_MEMORY, _MOST_MEMORY = 64, 2048
 #: How long a verb waits for the writers' lock in one try: new writers wait behind it.
 _LOCK_WAIT = timedelta(milliseconds=200)
+#: How long writers wait at most while the last work items are drained.
+_LONGEST_PAUSE = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +66,8 @@ OnProgress = Callable[[Progress], None]
 class Transition:
     """The way of ``model_version`` to being active in ``collection``.
 
-    ``embedder`` makes that version's vectors; its identity is stored with the version, and compared from then
-    on. Every verb may be called again, by any process: it goes on where the work stands.
+    ``embedder`` makes that version's vectors; its identity is stored with the version, and compared
+    from then on. Every verb may be called again, by any process: it goes on where the work stands.
     Raises: UnknownCollection, CatalogNotInstalled, EmbedderMismatch.
     """
 
@@ -119,10 +121,7 @@ class Transition:
             version = self._find(raw)
         return version.state if version else None
 
-    def _one(self, name: str, **parameters: Any) -> Any:
-        return self._with_locks(name, None, **parameters)
-
-    def _with_locks(self, name: str, wait: timedelta | None, **parameters: Any) -> Any:
+    def _one(self, name: str, wait: timedelta | None = None, **parameters: Any) -> Any:
         with transaction(self.engine) as raw:
             if wait is not None:
                 _set_lock_timeout(raw, wait)
@@ -136,7 +135,8 @@ class Transition:
         """Registers the version, unless it is there, and plans what must be embedded for it.
 
         Effects: from now on every write is carried to it. Returns the number of open work items.
-        Raises: AlreadyExists (a label used before), InvalidName, InvalidArgument, WrongState, LockTimeout.
+        Raises: AlreadyExists (a label used before), InvalidName, InvalidArgument, WrongState,
+        LockTimeout.
         """
         with autocommitted(self.engine) as raw:
             found = self._find(raw)
@@ -162,15 +162,13 @@ class Transition:
                 if found is None or not found.live:
                     raise
         planned = _patiently(
-            lambda wait: self._with_locks(
-                "plan_backfill", wait, chunks_per_item=self.chunks_per_item
-            )
+            lambda wait: self._one("plan_backfill", wait, chunks_per_item=self.chunks_per_item)
         )
         return int(planned)
 
     def _register(self, dimensions: int) -> None:
         _patiently(
-            lambda wait: self._with_locks(
+            lambda wait: self._one(
                 "register_version",
                 wait,
                 dimensions=dimensions,
@@ -196,18 +194,24 @@ class Transition:
     def backfill(
         self, on_progress: OnProgress | None = None, stop: threading.Event | None = None
     ) -> WorkerReport:
-        """Embeds what is missing, until nothing is open. Resumable; several processes may share the work.
+        """Embeds what is open now; several processes may share the work.
+
+        What is written meanwhile is left for ``catch_up``.
 
         Raises: EmbedderError when the embedder is down; NotReady when chunks had to be set aside.
         """
-        total = self.missing()
+        return self._drain("backfill", self.missing(), on_progress, stop)
+
+    def _drain(
+        self, step: str, total: int, on_progress: OnProgress | None, stop: threading.Event | None
+    ) -> WorkerReport:
         began = time.monotonic()
 
         def show(report: WorkerReport) -> None:
             if on_progress is not None:
                 on_progress(
                     Progress(
-                        "backfill",
+                        step,
                         report.written,
                         max(total, report.written),
                         time.monotonic() - began,
@@ -215,7 +219,7 @@ class Transition:
                     )
                 )
 
-        report = self.worker().drain(stop=stop, progress=show)
+        report = self.worker().drain(stop=stop, progress=show, later_too=False)
         if not (stop and stop.is_set()):
             self._refuse_set_aside(report)
         return report
@@ -229,7 +233,8 @@ class Transition:
         if row and row[1]:
             reason = f" The last error: {report.last_error.message}" if report.last_error else ""
             raise NotReady(
-                f"{row[1]} work items of {self.model_version} in {self.collection} were set aside.{reason}",
+                f"{row[1]} work items of {self.model_version} in {self.collection} "
+                f"were set aside.{reason}",
                 hint="See pgvec status; mend the cause, then: pgvec worker --drain --retry-failed.",
                 detail={
                     "collection": self.collection,
@@ -241,10 +246,11 @@ class Transition:
     def build_index(
         self, memory_mb: int | None = None, parallel_workers: int | None = None
     ) -> bool:
-        """Builds the HNSW index, after the load. True when it built, False when a valid one was there.
+        """Builds the HNSW index, after the load. False when a valid one was there.
 
-        Effects: ``memory_mb`` (by default sized to the graph, 64 to 2,048) and ``parallel_workers`` hold for the
-        build only. Writers do not wait for it. Raises: Busy when another process builds it, WrongState.
+        Effects: ``memory_mb`` (by default sized to the graph, 64 to 2,048) and ``parallel_workers``
+        hold for the build only. Writers do not wait for it. Raises: Busy when another process
+        builds it, WrongState.
         """
         if memory_mb is None:
             memory_mb = self._graph_memory()
@@ -258,7 +264,8 @@ class Transition:
                 leaf=sql.Identifier("pgvec_leaves", version.leaf)
             )
             row = raw.execute(count).fetchone() if version.live else None
-        # An element holds its vector and 2·m neighbours on the ground layer, in memory about 12 bytes each.
+        # An element holds its vector and 2·m neighbours on the ground layer, in memory about 12
+        # bytes each.
         size = (
             version.dimensions * (4 if known.storage == "vector" else 2) + 2 * version.m * 12 + 200
         )
@@ -268,8 +275,25 @@ class Transition:
     def catch_up(
         self, on_progress: OnProgress | None = None, stop: threading.Event | None = None
     ) -> WorkerReport:
-        """Works off what was written meanwhile, such as during the index build."""
-        return self.backfill(on_progress, stop)
+        """Works off what was written meanwhile, such as during the index build.
+
+        In rounds, each of which has less to do than the one before; if writers never pause, a
+        little stays open.
+        """
+        left = self._open()
+        while True:
+            report = self._drain("catch up", left, on_progress, stop)
+            before, left = left, self._open()
+            if left == 0 or left >= before or (stop is not None and stop.is_set()):
+                return report
+
+    def _open(self) -> int:
+        with autocommitted(self.engine) as raw:
+            row = raw.execute(
+                sqlfiles.query("open_work"),
+                {"collection": self.collection, "versions": [self.model_version]},
+            ).fetchone()
+        return int(row[0]) if row else 0
 
     def make_ready(self) -> None:
         """Checks the version by its rows and makes it ready: it has a pinned view from then on.
@@ -280,7 +304,8 @@ class Transition:
             self._check(self._find(raw))
         if self._one("make_ready") != State.READY:
             raise NotReady(
-                f"version {self.model_version} of {self.collection} fails its checks and is building again.",
+                f"version {self.model_version} of {self.collection} fails its checks "
+                "and is building again.",
                 hint="Call run() or pgvec upgrade again: it finds what is missing.",
                 detail={"collection": self.collection, "model_version": self.model_version},
             )
@@ -295,20 +320,26 @@ class Transition:
             if stop.is_set():
                 break
             step(on_progress, stop)
-        for _ in range(20):
+        for attempt in range(20):
             if stop.is_set() or self.state not in (State.BUILDING, State.READY):
                 break
             try:
-                self.make_ready()
+                if attempt < 3:
+                    self.make_ready()
+                else:
+                    # Writers never pause: for the last of it they wait a moment.
+                    self._while_writers_wait("make_ready", _LOCK_WAIT, _LONGEST_PAUSE)
                 break
             except NotReady as exc:
-                # Writers never pause: what came between the last item and the check is worked off again.
+                # What came between the last item and the check is worked off again.
                 problems = set(exc.detail.get("problems", {"open_items": 1}))
                 if not problems <= {"open_items", "missing"}:
                     raise
                 if "open_items" not in problems:
                     self.begin()
                 self.catch_up(on_progress, stop)
+            except LockTimeout:
+                continue
         else:
             self.make_ready()
         state = self.state
@@ -328,12 +359,13 @@ class Transition:
         *,
         lock_timeout: timedelta = timedelta(milliseconds=200),
         attempts: int = 20,
-        longest_pause: timedelta = timedelta(seconds=5),
+        longest_pause: timedelta = _LONGEST_PAUSE,
     ) -> str | None:
         """Makes the version active, in one transaction. Returns the label that was active before.
 
-        Work that is still open is drained first. If writers never pause, the last of it is drained while they
-        wait, for ``longest_pause`` at most. No reader waits longer than ``lock_timeout`` a try.
+        Work that is still open is drained first. If writers never pause, the last of it is drained
+        while they wait, for ``longest_pause`` at most. No reader waits longer than ``lock_timeout``
+        a try.
         Raises: NotReady, WrongState, LockTimeout; nothing was changed then.
         """
         options: dict[str, Any] = {"lock_timeout": lock_timeout, "attempts": attempts}
@@ -341,38 +373,33 @@ class Transition:
             try:
                 return self._one("cut_over", **options)
             except NotReady as exc:
-                if last_one or set(exc.detail.get("problems", {})) != {"open_items"}:
-                    raise
-            self._refuse_set_aside(self.worker().drain())
-            try:
-                return self._one("cut_over", **options)
-            except NotReady as exc:
                 if set(exc.detail.get("problems", {})) != {"open_items"}:
                     raise
-            done, previous = self._cut_over_while_writers_wait(lock_timeout, longest_pause)
-            if done:
-                return previous
-        return self._one("cut_over", **options)
+            self.catch_up()
+            try:
+                return self._while_writers_wait("cut_over", lock_timeout, longest_pause)
+            except (LockTimeout, NotReady):
+                if last_one:
+                    raise
+        return None
 
-    def _cut_over_while_writers_wait(
-        self, lock_timeout: timedelta, longest_pause: timedelta
-    ) -> tuple[bool, str | None]:
+    def _while_writers_wait(
+        self, verb: str, lock_timeout: timedelta, longest_pause: timedelta
+    ) -> Any:
+        """Drains the last work items and calls the verb while writers wait, in one transaction."""
         worker = self.worker()
-        options: dict[str, Any] = {
+        parameters = {
             "collection": self.collection,
             "model_version": self.model_version,
             "lock_timeout": lock_timeout,
             "attempts": 1,
         }
-        try:
-            with transaction(self.engine) as raw:
-                _set_lock_timeout(raw, lock_timeout)
-                raw.execute(sqlfiles.query("lock_chunk_table"), {"collection": self.collection})
-                worker.drain(deadline=time.monotonic() + longest_pause.total_seconds())
-                row = raw.execute(sqlfiles.query("cut_over"), options).fetchone()
-            return True, row[0] if row else None
-        except (LockTimeout, NotReady):
-            return False, None
+        with transaction(self.engine) as raw:
+            _set_lock_timeout(raw, lock_timeout)
+            raw.execute(sqlfiles.query("lock_chunk_table"), {"collection": self.collection})
+            worker.drain(deadline=time.monotonic() + longest_pause.total_seconds())
+            row = raw.execute(sqlfiles.query(verb), parameters).fetchone()
+        return row[0] if row else None
 
     def run(
         self,
@@ -389,7 +416,7 @@ class Transition:
         return state
 
     def abandon(self) -> None:
-        """Gives the version up, before it was ever active. Its leaf goes with the next retirement."""
+        """Gives the version up, never active; its leaf goes with the next retirement."""
         abandon(self.engine, self.collection, self.model_version)
 
 
@@ -421,10 +448,10 @@ def roll_back(
     attempts: int = 20,
     allow_missing: bool = False,
 ) -> str:
-    """Makes the version active again that was active last; the present one drains. Returns its label.
+    """Makes the version active that was so before; the present one drains. Returns its label.
 
-    No row is rewritten: it followed every write. What is still open for it is drained first, and a version
-    that had stopped following catches up first; both need its embedder in ``embedders``.
+    No row is rewritten: it followed every write. What is still open for it is drained first, and a
+    version that had stopped following catches up first; both need its embedder in ``embedders``.
     Raises: WrongState (nothing to go back to), NotReady, EmbedderMissing, LockTimeout.
     """
     engine = engine_for(target)
@@ -454,9 +481,10 @@ def roll_back(
             embedder = (embedders or {}).get(label)
             if embedder is None:
                 raise EmbedderMissing(
-                    f"{label} must catch up before {collection} can go back to it, and its embedder is not at hand.",
-                    hint=f"Give the embedder of {label}, or let a worker that has it drain; or roll back with "
-                    "allow_missing and catch up after.",
+                    f"{label} must catch up before {collection} can go back to it, "
+                    "and its embedder is not at hand.",
+                    hint=f"Give the embedder of {label}, or let a worker that has it drain; "
+                    "or roll back with allow_missing and catch up after.",
                     detail=exc.detail,
                 ) from exc
             back = Transition(engine, collection, label, embedder)

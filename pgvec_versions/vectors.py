@@ -15,6 +15,8 @@ from psycopg import Connection
 from psycopg.adapt import Dumper
 from psycopg.pq import Format
 
+from pgvec_versions.errors import BadEmbedding
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -46,10 +48,21 @@ def register(connection: Connection[Any]) -> None:
 
 
 def pack(vectors: npt.NDArray[np.float32], storage: str = "vector") -> list[BinaryVector]:
-    """The rows of a matrix in wire format. Shape: (n, dimensions) gives n vectors."""
+    """The rows of a matrix in wire format.
+
+    Shape: (n, dimensions) gives n vectors. Raises: BadEmbedding for numbers that the storage does
+    not hold.
+    """
     count, dimensions = vectors.shape
     header = np.frombuffer(struct.pack(">HH", dimensions, 0), dtype=np.uint8)
-    elements = np.ascontiguousarray(vectors, dtype=_ELEMENT[storage]).view(np.uint8)
+    with np.errstate(over="ignore", under="ignore"):
+        numbers = np.ascontiguousarray(vectors, dtype=_ELEMENT[storage])
+    if not (np.isfinite(numbers).all() and numbers.any(axis=1).all()):
+        raise BadEmbedding(
+            f"a vector has numbers that are too large or too small for {storage}.",
+            hint="Normalize the vectors, or use a collection with storage => 'vector'.",
+        )
+    elements = numbers.view(np.uint8)
     rows = np.empty((count, header.size + elements.shape[1]), dtype=np.uint8)
     rows[:, : header.size] = header
     rows[:, header.size :] = elements
@@ -58,4 +71,6 @@ def pack(vectors: npt.NDArray[np.float32], storage: str = "vector") -> list[Bina
 
 def unpack(data: Sequence[bytes], storage: str = "vector") -> npt.NDArray[np.float32]:
     """Vectors in wire format as a matrix. Shape: (n, dimensions)."""
-    return np.stack([np.frombuffer(item, _ELEMENT[storage], offset=4) for item in data]).astype(np.float32)
+    return np.stack([np.frombuffer(item, _ELEMENT[storage], offset=4) for item in data]).astype(
+        np.float32
+    )

@@ -1,8 +1,8 @@
 """Worker: claim → embed → write, overlapped. What a crash leaves behind, the next worker takes up.
 
-While one claim is embedded, the next is read and the last one written, each on a connection of its own. No
-transaction is open while the model runs. A claim is a lease: it is prolonged while the work goes on, and a worker
-that comes back after its lease has run out changes nothing.
+While one claim is embedded, the next is read and the last one written, each on a connection of its
+own. No transaction is open while the model runs. A claim is a lease: it is prolonged while the work
+goes on, and a worker that comes back after its lease has run out changes nothing.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -30,10 +31,12 @@ from pgvec_versions.embedders import Embedder
 from pgvec_versions.errors import (
     Busy,
     EmbedderError,
+    EmbedderFailed,
     EmbedderUnavailable,
     LeaseLost,
     LockTimeout,
     PgvecError,
+    StaleSnapshot,
     VersionNotWritable,
 )
 from pgvec_versions.install import require_catalog
@@ -44,14 +47,17 @@ __all__ = ["Worker", "WorkerReport"]
 log = logging.getLogger("pgvec_versions.worker")
 
 #: Texts in one call of the embedder, to begin with; grows while calls are quick.
-_FIRST_CALL = 128
+_FIRST_CALL = 32
 #: Chunks that one claim aims at, at most.
 _CLAIM_CHUNKS = 4096
 #: A claim grows while it takes less than this. Units: seconds.
 _QUICK_CLAIM = 1.0
-#: How long a write waits for a lock, below deadlock_timeout, so that the worker gives way. Units: ms.
+#: How long a write waits for a lock, below deadlock_timeout, so that the worker gives way. Units:
+#: ms.
 _WRITE_LOCK_TIMEOUT = "800"
 _WRITE_TRIES = 10
+#: How long a drain waits for items that it cannot claim, at first. Units: seconds.
+_SHORTEST_PAUSE = 0.02
 
 
 @dataclass(slots=True)
@@ -79,13 +85,43 @@ class _Claim:
     began: float
     rows: list[tuple[list[int], str, str, bytes]]
     vectors: dict[str, BinaryVector] = field(default_factory=dict[str, BinaryVector])
+    error: EmbedderError | None = None
+    #: In ``time.monotonic()`` seconds. From when it was claimed: it may wait for the one before it.
+    prolong_at: float = 0.0
+
+    def keep(self, items: list[int]) -> None:
+        """Forgets the other items, and their rows. The lease still holds them."""
+        if len(items) == len(self.items):
+            return
+        kept = set(items)
+        revisions = dict(zip(self.items, self.revisions, strict=True))
+        self.items, self.revisions = items, [revisions[item] for item in items]
+        self.rows = [row for row in self.rows if not kept.isdisjoint(row[0])]
+
+
+@dataclass(slots=True)
+class _Mark:
+    """What was open when a drain began: items up to ``newest``, in the revisions first claimed."""
+
+    newest: int
+    revisions: dict[int, int] = field(default_factory=dict[int, int])
+
+    def passed(self, claim: _Claim) -> bool:
+        """Whether everything in the claim came later."""
+        claimed = dict(zip(claim.items, claim.revisions, strict=True))
+        later = all(
+            item > self.newest or revision > self.revisions.get(item, revision)
+            for item, revision in claimed.items()
+        )
+        self.revisions = claimed | self.revisions
+        return later
 
 
 class Worker:
     """Drains the work items of a collection, for the versions it has embedders of.
 
-    ``lease`` is how long a claim lasts without a sign of life; ``max_attempts`` how often an item may fail
-    before it is split or set aside; ``retry_in`` how long it rests after a failure.
+    ``lease`` is how long a claim lasts without a sign of life; ``max_attempts`` how often an item
+    may fail before it is split or set aside; ``retry_in`` how long it rests after a failure.
     Raises: EmbedderMismatch, UnknownCollection, CatalogNotInstalled.
     """
 
@@ -111,6 +147,7 @@ class Worker:
             known = read_collection(connection, collection)
         self._storage = known.storage
         self._id_type = known.id_type
+        self._id_type_name = known.id_type_name
         self._embedders = BoundEmbedders(known, embedders)
         self._claim_items = 1
         self._call_size = _FIRST_CALL
@@ -131,8 +168,8 @@ class Worker:
         """Claims once, embeds, writes. A report of zeros means that nothing could be claimed."""
         report = WorkerReport()
         claim = self._claim()
-        if claim is not None:
-            self._embed(claim, report, threading.Event()) and self._write(claim, report)
+        if claim is not None and self._embed(claim, report, threading.Event()):
+            self._write(claim, report)
         return report
 
     def drain(
@@ -141,20 +178,32 @@ class Worker:
         stop: threading.Event | None = None,
         progress: Callable[[WorkerReport], None] | None = None,
         deadline: float | None = None,
+        later_too: bool = True,
     ) -> WorkerReport:
         """Works until nothing is open for its versions, waiting for items that other workers hold.
 
-        ``stop`` ends it early; what was claimed is given back. ``deadline`` is in ``time.monotonic()`` seconds.
-        Raises: the embedder's error once ``patience`` claims in a row have failed: it is down, not one text bad.
+        Without ``later_too`` only what is open now is worked off: writers who never pause would
+        keep it going for ever.
+        ``stop`` ends it early; what was claimed is given back. ``deadline`` is in
+        ``time.monotonic()`` seconds.
+        Raises: the embedder's error once ``patience`` claims in a row have failed: it is down, not
+        one text bad.
         """
         stop = stop or threading.Event()
         report = WorkerReport()
+        mark = None if later_too else _Mark(self._newest())
+        failures = 0
+        pause = _SHORTEST_PAUSE
         while not stop.is_set() and (deadline is None or time.monotonic() < deadline):
-            self._pipeline(stop, report, progress, deadline)
-            waiting, next_in = self._open()
+            before = report.completed
+            failures = self._pipeline(stop, report, progress, deadline, mark, failures)
+            if not isinstance(report.last_error, EmbedderUnavailable):
+                failures = 0
+            waiting, next_in = self._waiting(mark)
             if waiting == 0 or stop.is_set():
                 break
-            stop.wait(min(max(next_in, 0.02), 1.0))
+            pause = _SHORTEST_PAUSE if report.completed > before else min(pause * 2, 1.0)
+            stop.wait(min(next_in, pause) or pause)
         return report
 
     def run(
@@ -173,7 +222,7 @@ class Worker:
         while not stop.is_set():
             try:
                 self.refresh()
-                self._pipeline(stop, report, progress, None)
+                self._pipeline(stop, report, progress, None, None, 0)
                 failures = 0
             except PgvecError as exc:
                 failures += 1
@@ -193,12 +242,23 @@ class Worker:
             ).fetchone()
         return int(row[0]) if row else 0
 
-    def _open(self) -> tuple[int, float]:
+    def _newest(self) -> int:
         with autocommitted(self.engine) as raw:
             row = raw.execute(
-                sqlfiles.query("open_work"),
+                sqlfiles.query("newest_item"),
                 {"collection": self.collection, "versions": self.versions},
             ).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    def _waiting(self, mark: _Mark | None) -> tuple[int, float]:
+        parameters: dict[str, Any] = {"collection": self.collection, "versions": self.versions}
+        name = "open_work"
+        if mark is not None:
+            name = "held_work"
+            parameters["newest"] = mark.newest
+        with autocommitted(self.engine) as raw:
+            row = raw.execute(sqlfiles.query(name), parameters).fetchone()
         assert row is not None
         return int(row[0]), float(row[2] or 0.0)
 
@@ -208,9 +268,13 @@ class Worker:
         report: WorkerReport,
         progress: Callable[[WorkerReport], None] | None,
         deadline: float | None,
-    ) -> None:
-        """Reads ahead, embeds, writes behind, until nothing can be claimed."""
-        failures = 0
+        mark: _Mark | None,
+        failures: int,
+    ) -> int:
+        """Reads ahead, embeds, writes behind, until nothing can be claimed.
+
+        Takes and returns how many claims in a row have failed.
+        """
         reading: Future[_Claim | None] | None = None
         writing: Future[None] | None = None
         with (
@@ -222,21 +286,22 @@ class Worker:
                 while True:
                     claim = reading.result()
                     reading = None
+                    if claim is None:
+                        break
                     over = stop.is_set() or (deadline is not None and time.monotonic() >= deadline)
-                    if claim is None or over:
-                        if claim is not None:
-                            self._release(claim)
+                    if over or (mark is not None and mark.passed(claim)):
+                        self._release(claim)
                         break
                     reading = reader.submit(self._claim)
-                    if self._embed(claim, report, stop):
+                    if self._embed(claim, report, stop, reading):
                         if writing is not None:
                             writing.result()
                         writing = writer.submit(self._write, claim, report)
                         failures = 0
-                    elif report.last_error is not None and not stop.is_set():
+                    elif claim.error is not None:
                         failures += 1
                         if failures >= self.patience:
-                            raise report.last_error
+                            raise claim.error
                     if progress is not None:
                         progress(report)
             finally:
@@ -247,6 +312,7 @@ class Worker:
                     writing.result()
                 if progress is not None:
                     progress(report)
+        return failures
 
     # --------------------------------------------------------------- steps
 
@@ -272,8 +338,10 @@ class Worker:
                 attempts=max(i[6] for i in items),
                 began=time.monotonic(),
                 rows=[],
+                prolong_at=time.monotonic() + self.lease.total_seconds() / 3,
             )
-            with raw.cursor(binary=True) as cursor:
+            with suppress(pg_errors.UndefinedTable), raw.cursor(binary=True) as cursor:
+                # A leaf that was dropped just now took its items with it.
                 claim.rows = cursor.execute(
                     sqlfiles.query("read_work"),
                     {
@@ -286,45 +354,111 @@ class Worker:
                 ).fetchall()
         return claim
 
-    def _embed(self, claim: _Claim, report: WorkerReport, stop: threading.Event) -> bool:
-        """Makes the claim's vectors. False when it failed or was given back."""
+    def _embed(
+        self,
+        claim: _Claim,
+        report: WorkerReport,
+        stop: threading.Event,
+        ahead: Future[_Claim | None] | None = None,
+    ) -> bool:
+        """Makes the claim's vectors. False when it failed or was given back.
+
+        Effects: prolongs the lease, also that of the claim that was read ``ahead`` and waits.
+        """
+        if claim.attempts > self.max_attempts and len(claim.items) > 1:
+            # One of them is suspect, and must be met alone.
+            self._claim_items = 1
+            self._release(claim)
+            return False
         if claim.attempts > self.max_attempts:
             # Claimed again and again and never heard of: it takes its workers down with it.
-            self._fail(claim, EmbedderError(f"claimed {claim.attempts - 1} times and never completed."), report)
+            tried = claim.attempts - 1
+            claim.error = EmbedderFailed(f"claimed {tried} times and never completed.")
+            self._fail(claim, report)
             return False
-        texts = sorted({row[2] for row in claim.rows}, key=len, reverse=True)
-        prolong_at = time.monotonic() + self.lease.total_seconds() / 3
-        done = 0
         try:
-            while done < len(texts):
-                if stop.is_set():
-                    self._release(claim)
-                    return False
-                part = texts[done : done + self._call_size]
-                began = time.monotonic()
-                made = self._embedders.documents(claim.target, part)
-                now = time.monotonic()
-                claim.vectors.update(zip(part, vectors.pack(made, self._storage), strict=True))
-                done += len(part)
-                self._call_size = self._next_size(now - began, len(part))
-                if now > prolong_at and done < len(texts):
-                    self._renew(claim)
-                    prolong_at = now + self.lease.total_seconds() / 3
+            sound = self._sound_items(claim, claim.items, report, stop, ahead)
+        except EmbedderUnavailable as exc:
+            claim.error = exc
+            sound = []
         except LeaseLost as exc:
             report.fenced += len(claim.items)
             log.warning("%s", exc)
             return False
-        except EmbedderError as exc:
-            self._fail(claim, exc, report)
+        except BaseException:
+            # Ctrl-C in the model, or the database is away: others need not wait for the lease.
+            with suppress(Exception):
+                self._release(claim)
+            raise
+        if stop.is_set() and len(sound) < len(claim.items):
+            claim.error = None
+            self._release(claim)
             return False
-        report.embedded += len(texts)
+        if not sound:
+            self._fail(claim, report)
+            return False
+        claim.keep(sound)
         return True
 
+    def _sound_items(
+        self,
+        claim: _Claim,
+        items: list[int],
+        report: WorkerReport,
+        stop: threading.Event,
+        ahead: Future[_Claim | None] | None,
+    ) -> list[int]:
+        """Those of the items whose texts could all be embedded; ``claim.error`` says why not all.
+
+        Until their last try, items fail together and are tried again. Then each stands for itself,
+        or a bad text would have those set aside that happened to be claimed with it.
+        """
+        wanted = {row[2] for row in claim.rows if not set(items).isdisjoint(row[0])}
+        try:
+            self._make(claim, wanted - claim.vectors.keys(), report, stop, ahead)
+            return [] if stop.is_set() and not wanted <= claim.vectors.keys() else items
+        except EmbedderUnavailable:
+            raise
+        except EmbedderError as exc:
+            claim.error = exc
+        if len(items) == 1 or claim.attempts < self.max_attempts:
+            return []
+        half = len(items) // 2
+        return [
+            item
+            for part in (items[:half], items[half:])
+            for item in self._sound_items(claim, part, report, stop, ahead)
+        ]
+
+    def _make(
+        self,
+        claim: _Claim,
+        wanted: set[str],
+        report: WorkerReport,
+        stop: threading.Event,
+        ahead: Future[_Claim | None] | None,
+    ) -> None:
+        texts = sorted(wanted, key=len, reverse=True)
+        done = 0
+        while done < len(texts) and not stop.is_set():
+            began = time.monotonic()
+            if began > claim.prolong_at:
+                self._renew(claim)
+                self._renew_ahead(ahead)
+                claim.prolong_at = began + self.lease.total_seconds() / 3
+            part = texts[done : done + self._call_size]
+            made = self._embedders.documents(claim.target, part)
+            self._call_size = self._next_size(time.monotonic() - began, len(part))
+            claim.vectors.update(zip(part, vectors.pack(made, self._storage), strict=True))
+            report.embedded += len(part)
+            done += len(part)
+
     def _next_size(self, seconds: float, texts: int) -> int:
-        # A call should stay well inside the lease, and be as large as that allows: sorting by length
-        # pays within one call only.
-        if seconds > self.lease.total_seconds() / 6:
-            return max(texts // 2, 1)
+        # A call should stay well inside the lease, and be as large as that allows: sorting by
+        # length pays within one call only.
+        most = self.lease.total_seconds() / 6
+        if seconds > most:
+            return max(int(texts * most / seconds), 1)
         if seconds < self.lease.total_seconds() / 30 and texts == self._call_size:
             return min(self._call_size * 2, _CLAIM_CHUNKS)
         return self._call_size
@@ -335,7 +469,7 @@ class Worker:
                 with transaction(self.engine) as raw:
                     raw.execute(sqlfiles.query("lock_timeout"), {"value": _WRITE_LOCK_TIMEOUT})
                     completed, fenced, written, deleted = self._complete(raw, claim)
-            except (LockTimeout, pg_errors.DeadlockDetected, pg_errors.SerializationFailure) as exc:
+            except (LockTimeout, StaleSnapshot) as exc:
                 log.info("%s of %s waits: %s", claim.target, self.collection, exc)
                 time.sleep(min(0.05 * 2**attempt, 1.0))
                 continue
@@ -349,6 +483,8 @@ class Worker:
             report.fenced += fenced
             report.written += written
             report.deleted += deleted
+            if claim.error is not None:
+                self._fail(claim, report)
             took = time.monotonic() - claim.began
             if took < _QUICK_CLAIM and len(claim.rows) * 2 <= _CLAIM_CHUNKS:
                 self._claim_items = min(self._claim_items * 2, 1024)
@@ -361,16 +497,25 @@ class Worker:
         with raw.cursor() as cursor:
             cursor.execute(
                 sqlfiles.query("made_table").format(
-                    id_type=sql.SQL(self._id_type),  # pyright: ignore[reportArgumentType]
+                    id_type=self._id_type_name,
                     vector_type=self._vector_type(raw),
                 )
             )
             if claim.rows:
                 with cursor.copy(sqlfiles.query("copy_made")) as copy:
-                    copy.set_types(["int8[]", {"bigint": "int8"}.get(self._id_type, self._id_type), "bytea", "bytea"])
+                    copy.set_types(
+                        [
+                            "int8[]",
+                            {"bigint": "int8"}.get(self._id_type, self._id_type),
+                            "bytea",
+                            "bytea",
+                        ]
+                    )
                     as_id = {"uuid": uuid.UUID, "bigint": int}.get(self._id_type, str)
                     for item_ids, chunk_id, content, content_hash in claim.rows:
-                        copy.write_row((item_ids, as_id(chunk_id), content_hash, claim.vectors[content].data))
+                        copy.write_row(
+                            (item_ids, as_id(chunk_id), content_hash, claim.vectors[content].data)
+                        )
             row = cursor.execute(
                 sqlfiles.query("complete_work"),
                 {
@@ -396,24 +541,41 @@ class Worker:
                 sqlfiles.query("renew_work"), {"lease": claim.lease, "prolong": self.lease}
             ).fetchone()
         if not row or not row[0]:
-            raise LeaseLost(f"the lease on {len(claim.items)} work items of {self.collection} has run out.")
+            raise LeaseLost(
+                f"the lease on {len(claim.items)} work items of {self.collection} has run out."
+            )
+
+    def _renew_ahead(self, ahead: Future[_Claim | None] | None) -> None:
+        if ahead is None or not ahead.done() or ahead.exception() is not None:
+            return
+        claim = ahead.result()
+        if claim is not None:
+            # If it is lost, that shows when its turn comes.
+            with suppress(LeaseLost):
+                self._renew(claim)
 
     def _release(self, claim: _Claim) -> None:
         with transaction(self.engine) as raw:
             raw.execute(sqlfiles.query("release_work"), {"lease": claim.lease})
 
-    def _fail(self, claim: _Claim, exc: EmbedderError, report: WorkerReport) -> None:
+    def _fail(self, claim: _Claim, report: WorkerReport) -> None:
+        """Records ``claim.error`` for every item that the lease still holds."""
         parameters: dict[str, Any] = {
             "lease": claim.lease,
-            "error": f"{type(exc).__name__}: {exc}",
+            "error": f"{type(claim.error).__name__}: {claim.error}",
             "max_attempts": self.max_attempts,
             "retry_in": self.retry_in,
-            # An endpoint that is away is no reason to take intervals apart.
-            "split": not isinstance(exc, EmbedderUnavailable),
+            "split": True,
         }
         with transaction(self.engine) as raw:
-            row = raw.execute(sqlfiles.query("fail_work"), parameters).fetchone()
-        report.failed += len(claim.items)
-        report.set_aside += int(row[2]) if row else 0
-        report.last_error = exc
+            if isinstance(claim.error, EmbedderUnavailable):
+                # No text is to blame: nothing is counted against the items, or set aside.
+                failed = raw.execute(sqlfiles.query("postpone_work"), parameters).rowcount
+                set_aside = 0
+            else:
+                row = raw.execute(sqlfiles.query("fail_work"), parameters).fetchone()
+                failed, set_aside = (sum(row), int(row[2])) if row else (0, 0)
+        report.failed += failed
+        report.set_aside += set_aside
+        report.last_error = claim.error
         self._claim_items = 1
