@@ -21,7 +21,7 @@ demo: $(VENV)/.installed-demo ## an upgrade of the embedding model, start to end
 	$(BIN)/pgvec demo $(ARGS)
 
 test: $(VENV)/.installed-dev ## all tests; tests that need pg_cron are skipped without its server
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 lint: $(VENV)/.installed-dev ## ruff, pyright, import-linter, squawk, pre-commit; no network
 	$(BIN)/ruff check .

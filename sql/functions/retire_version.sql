@@ -58,7 +58,11 @@ BEGIN
     END LOOP;
     outcome := coalesce(outcome, 'locked');
     PERFORM set_config('lock_timeout', old_timeout, true);
-    IF outcome NOT IN ('retired', 'not due') THEN
+    -- A job that runs every minute says the same thing once.
+    IF outcome NOT IN ('retired', 'not due')
+       AND (SELECT e.detail ->> 'reason' FROM pgvec.version_event e
+             WHERE e.collection = retire_version.collection AND e.model_version = retire_version.model_version
+             ORDER BY e.event_id DESC LIMIT 1) IS DISTINCT FROM outcome THEN
         PERFORM pgvec.log_event(collection, model_version, 'retire_refused', NULL, NULL, jsonb_strip_nulls(jsonb_build_object('reason', outcome, 'detail', reason)));
     END IF;
     RETURN outcome;

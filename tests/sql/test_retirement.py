@@ -236,6 +236,22 @@ def test_what_the_host_built_on_a_version_is_never_dropped(db):
     assert state(db, "v1") == "retired"
 
 
+def test_a_reason_that_stays_the_same_is_recorded_once(db):
+    due(db)
+    put_item = (
+        "INSERT INTO pgvec.work_item (collection, source_version, model_version, lo, hi)"
+        " VALUES ('docs', 'v1', 'v2', '0', '0')"
+    )
+    db.execute(put_item.encode())
+    for _ in range(3):
+        db.execute(RETIRE.encode())
+    assert refusals(db) == [("v1", "feeding")]
+    db.execute("DELETE FROM pgvec.work_item")
+    db.execute("CREATE VIEW of_the_host AS SELECT * FROM docs_at_v1")
+    db.execute(RETIRE.encode())
+    assert refusals(db) == [("v1", "feeding"), ("v1", "in use")]
+
+
 @pytest.mark.parametrize(
     "harm", ["ALTER TABLE docs RENAME TO other", "DROP TABLE pgvec_leaves.docs__v1 CASCADE"]
 )
