@@ -232,8 +232,18 @@ def demo(
     folder: Annotated[
         Path | None, typer.Option(help="Where the demo's server keeps its data.")
     ] = None,
+    stop: Annotated[
+        bool, typer.Option("--stop", help="Only stop the server that an earlier demo left running.")
+    ] = False,
 ) -> None:
     """Go through a whole model upgrade on real text: about two minutes, nothing to prepare."""
+    from pgvec_versions.embedded import default_path, embedded_server
+
+    home = folder or default_path(18).with_name("demo")
+    if stop:
+        embedded_server(home).stop()
+        console.print("the demo's server is stopped.")
+        return
     try:
         import semantic_text_splitter  # noqa: F401  # pyright: ignore[reportUnusedImport]
     except ImportError:
@@ -247,9 +257,7 @@ def demo(
     )
 
     story.step("An embedded PostgreSQL with pgvector, the catalog, a collection")
-    from pgvec_versions.embedded import default_path
-
-    server, engine = _prepare(folder or default_path(18).with_name("demo"))
+    server, engine = _prepare(home)
     with autocommitted(engine) as raw:
         row = raw.execute(sqlfiles.query("server")).fetchone()
     assert row is not None
@@ -384,6 +392,7 @@ def demo(
         f"SELECT document_id, content FROM active_{COLLECTION} LIMIT 3;",
         markup=False,
     )
+    console.print("  and stop it with: pgvec demo --stop", markup=False)
     engine.dispose()
 
 

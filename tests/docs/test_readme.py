@@ -81,19 +81,18 @@ def test_the_demo_tells_the_whole_story(
     if "18" not in (server.pgdata / "PG_VERSION").read_text():
         pytest.skip("the demo starts a server of its own, of version 18")
     folder = server.pgdata.parent / "demo"
-    program = (
-        "import sys; sys.argv = ['pgvec', 'demo', '--folder', sys.argv[1]]\n"
-        "from pgvec_versions.cli import main\n"
-        "main()"
-    )
-    try:
-        done = subprocess.run(
-            [sys.executable, "-c", program, str(folder)],
+
+    def demo(*options: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "pgvec_versions", "demo", "--folder", str(folder), *options],
             text=True,
             capture_output=True,
             cwd=ROOT,
             timeout=380,
         )
+
+    try:
+        done = demo()
         out = done.stdout
         assert done.returncode == 0, done.stderr + out
         assert "SQL, declared: PV011" in out
@@ -120,13 +119,8 @@ def test_the_demo_tells_the_whole_story(
         )
         assert look.stdout.strip() == "2", "the database stays for a look"
     finally:
-        stop = (
-            "import sys\n"
-            "from pathlib import Path\n"
-            "from pgvec_versions.embedded import embedded_server\n"
-            "embedded_server(Path(sys.argv[1])).stop()"
-        )
-        subprocess.run([sys.executable, "-c", stop, str(folder)], cwd=ROOT, capture_output=True)
+        demo("--stop")
+    assert not (folder / "postmaster.pid").exists(), "demo --stop ends the server"
 
 
 def test_installing_needs_nothing_but_the_package(empty_database: str) -> None:
