@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     )
     from pgvec_versions.errors import PgvecError
     from pgvec_versions.filters import Where
+    from pgvec_versions.schedule import retire_due
     from pgvec_versions.store import ChunkStore
-    from pgvec_versions.transition import Transition, retire_due, roll_back
+    from pgvec_versions.transition import Transition, roll_back
     from pgvec_versions.worker import Worker
 
 _HOMES = {
@@ -37,7 +38,7 @@ _HOMES = {
     "Transition": "transition",
     "Where": "filters",
     "Worker": "worker",
-    "retire_due": "transition",
+    "retire_due": "schedule",
     "roll_back": "transition",
 }
 

@@ -128,7 +128,9 @@ def write_version(collection: Collection, embedders: BoundEmbedders) -> Version:
     Raises: EmbedderMissing, also when no version was registered yet.
     """
     order = [State.ACTIVE, State.DRAINING, State.READY, State.BUILDING]
-    candidates = sorted((v for v in collection.live if v.follows), key=lambda v: order.index(v.state))
+    candidates = sorted(
+        (v for v in collection.live if v.follows), key=lambda v: order.index(v.state)
+    )
     for version in candidates:
         if embedders.has(version.model_version):
             return version

@@ -1,4 +1,4 @@
-"""The retirement job on a schedule: by pg_cron, or by the lines for another scheduler."""
+"""The retirement job: run it now, or put it on a schedule, by pg_cron or another scheduler."""
 
 from __future__ import annotations
 
@@ -13,7 +13,14 @@ from pgvec_versions import sqlfiles
 from pgvec_versions.database import autocommitted, engine_for, transaction
 from pgvec_versions.install import require_catalog
 
-__all__ = ["Job", "retirement_job", "schedule_retirement", "unschedule_retirement"]
+__all__ = [
+    "Job",
+    "Retirement",
+    "retire_due",
+    "retirement_job",
+    "schedule_retirement",
+    "unschedule_retirement",
+]
 
 DEFAULT_SCHEDULE = "17 * * * *"
 
@@ -26,6 +33,46 @@ class Job:
     schedule: str
     active: bool
     username: str
+
+
+@dataclass(frozen=True, slots=True)
+class Retirement:
+    """What became of a version that was due: ``retired``, or the reason why not. Units: bytes."""
+
+    collection: str
+    model_version: str
+    outcome: str
+    bytes: int
+
+
+def retire_due(target: str | URL | Engine) -> list[Retirement]:
+    """Retires every version that is due, in all collections: ``CALL pgvec.retire_due()``.
+
+    Returns one entry a version that was due. Units: bytes freed, or held.
+    """
+    with autocommitted(engine_for(target)) as raw:
+        require_catalog(raw)
+        with raw.cursor(row_factory=dict_row) as cursor:
+            due = cursor.execute(sqlfiles.query("due_versions")).fetchall()
+            if not due:
+                return []
+            cursor.execute(sqlfiles.query("retire_due"))
+            left = {
+                (r["collection"], r["model_version"])
+                for r in cursor.execute(sqlfiles.query("due_versions"))
+            }
+        found: list[Retirement] = []
+        for row in due:
+            key = (row["collection"], row["model_version"])
+            outcome = "retired"
+            if key in left:
+                reason = raw.execute(
+                    sqlfiles.query("last_refusal"),
+                    {"collection": key[0], "model_version": key[1]},
+                ).fetchone()
+                outcome = reason[0] if reason else "another session is retiring"
+            found.append(Retirement(*key, outcome, int(row["bytes"] or 0)))
+        return found
 
 
 def schedule_retirement(target: str | URL | Engine, schedule: str = DEFAULT_SCHEDULE) -> str:

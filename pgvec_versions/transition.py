@@ -15,7 +15,6 @@ from datetime import timedelta
 from typing import Any
 
 from psycopg import sql
-from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 from sqlalchemy import Engine
 from sqlalchemy.engine import URL
@@ -29,7 +28,7 @@ from pgvec_versions.install import require_catalog
 from pgvec_versions.states import State
 from pgvec_versions.worker import Worker, WorkerReport
 
-__all__ = ["Progress", "Retirement", "Transition", "abandon", "retire_due", "roll_back"]
+__all__ = ["Progress", "Transition", "abandon", "roll_back"]
 
 #: Memory for an index build is sized to the graph, between these bounds. Units: MB.
 _LEAST_MEMORY, _MOST_MEMORY = 64, 2048
@@ -48,16 +47,6 @@ class Progress:
     total: int
     seconds: float
     report: WorkerReport | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Retirement:
-    """What became of a version that was due: ``retired``, or the reason why not. Units: bytes."""
-
-    collection: str
-    model_version: str
-    outcome: str
-    bytes: int
 
 
 OnProgress = Callable[[Progress], None]
@@ -506,33 +495,3 @@ def abandon(target: str | URL | Engine, collection: str, model_version: str) -> 
             )
 
     _patiently(once)
-
-
-def retire_due(target: str | URL | Engine) -> list[Retirement]:
-    """Retires every version that is due, in all collections: ``CALL pgvec.retire_due()``.
-
-    Returns one entry a version that was due. Units: bytes freed, or held.
-    """
-    with autocommitted(engine_for(target)) as raw:
-        require_catalog(raw)
-        with raw.cursor(row_factory=dict_row) as cursor:
-            due = cursor.execute(sqlfiles.query("due_versions")).fetchall()
-            if not due:
-                return []
-            cursor.execute(sqlfiles.query("retire_due"))
-            left = {
-                (r["collection"], r["model_version"])
-                for r in cursor.execute(sqlfiles.query("due_versions"))
-            }
-        found: list[Retirement] = []
-        for row in due:
-            key = (row["collection"], row["model_version"])
-            outcome = "retired"
-            if key in left:
-                reason = raw.execute(
-                    sqlfiles.query("last_refusal"),
-                    {"collection": key[0], "model_version": key[1]},
-                ).fetchone()
-                outcome = reason[0] if reason else "another session is retiring"
-            found.append(Retirement(*key, outcome, int(row["bytes"] or 0)))
-        return found

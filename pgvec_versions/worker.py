@@ -26,6 +26,7 @@ from sqlalchemy.engine import URL
 from pgvec_versions import sqlfiles, vectors
 from pgvec_versions.bound import BoundEmbedders
 from pgvec_versions.catalog import read_collection
+from pgvec_versions.claims import Claim, Mark
 from pgvec_versions.database import PgConnection, autocommitted, engine_for, transaction
 from pgvec_versions.embedders import Embedder
 from pgvec_versions.errors import (
@@ -40,7 +41,6 @@ from pgvec_versions.errors import (
     VersionNotWritable,
 )
 from pgvec_versions.install import require_catalog
-from pgvec_versions.vectors import BinaryVector
 
 __all__ = ["Worker", "WorkerReport"]
 
@@ -72,49 +72,6 @@ class WorkerReport:
     failed: int = 0
     set_aside: int = 0
     last_error: PgvecError | None = field(default=None, repr=False)
-
-
-@dataclass(slots=True)
-class _Claim:
-    source: str
-    target: str
-    lease: uuid.UUID
-    items: list[int]
-    revisions: list[int]
-    attempts: int
-    began: float
-    rows: list[tuple[list[int], str, str, bytes]]
-    vectors: dict[str, BinaryVector] = field(default_factory=dict[str, BinaryVector])
-    error: EmbedderError | None = None
-    #: In ``time.monotonic()`` seconds. From when it was claimed: it may wait for the one before it.
-    prolong_at: float = 0.0
-
-    def keep(self, items: list[int]) -> None:
-        """Forgets the other items, and their rows. The lease still holds them."""
-        if len(items) == len(self.items):
-            return
-        kept = set(items)
-        revisions = dict(zip(self.items, self.revisions, strict=True))
-        self.items, self.revisions = items, [revisions[item] for item in items]
-        self.rows = [row for row in self.rows if not kept.isdisjoint(row[0])]
-
-
-@dataclass(slots=True)
-class _Mark:
-    """What was open when a drain began: items up to ``newest``, in the revisions first claimed."""
-
-    newest: int
-    revisions: dict[int, int] = field(default_factory=dict[int, int])
-
-    def passed(self, claim: _Claim) -> bool:
-        """Whether everything in the claim came later."""
-        claimed = dict(zip(claim.items, claim.revisions, strict=True))
-        later = all(
-            item > self.newest or revision > self.revisions.get(item, revision)
-            for item, revision in claimed.items()
-        )
-        self.revisions = claimed | self.revisions
-        return later
 
 
 class Worker:
@@ -191,7 +148,7 @@ class Worker:
         """
         stop = stop or threading.Event()
         report = WorkerReport()
-        mark = None if later_too else _Mark(self._newest())
+        mark = None if later_too else Mark(self._newest())
         failures = 0
         pause = _SHORTEST_PAUSE
         while not stop.is_set() and (deadline is None or time.monotonic() < deadline):
@@ -251,7 +208,7 @@ class Worker:
         assert row is not None
         return int(row[0])
 
-    def _waiting(self, mark: _Mark | None) -> tuple[int, float]:
+    def _waiting(self, mark: Mark | None) -> tuple[int, float]:
         parameters: dict[str, Any] = {"collection": self.collection, "versions": self.versions}
         name = "open_work"
         if mark is not None:
@@ -268,14 +225,14 @@ class Worker:
         report: WorkerReport,
         progress: Callable[[WorkerReport], None] | None,
         deadline: float | None,
-        mark: _Mark | None,
+        mark: Mark | None,
         failures: int,
     ) -> int:
         """Reads ahead, embeds, writes behind, until nothing can be claimed.
 
         Takes and returns how many claims in a row have failed.
         """
-        reading: Future[_Claim | None] | None = None
+        reading: Future[Claim | None] | None = None
         writing: Future[None] | None = None
         with (
             ThreadPoolExecutor(1, thread_name_prefix="pgvec-read") as reader,
@@ -316,7 +273,7 @@ class Worker:
 
     # --------------------------------------------------------------- steps
 
-    def _claim(self) -> _Claim | None:
+    def _claim(self) -> Claim | None:
         with autocommitted(self.engine) as raw:
             items = raw.execute(
                 sqlfiles.query("claim_work"),
@@ -329,7 +286,7 @@ class Worker:
             ).fetchall()
             if not items:
                 return None
-            claim = _Claim(
+            claim = Claim(
                 source=items[0][1],
                 target=items[0][2],
                 lease=items[0][7],
@@ -356,10 +313,10 @@ class Worker:
 
     def _embed(
         self,
-        claim: _Claim,
+        claim: Claim,
         report: WorkerReport,
         stop: threading.Event,
-        ahead: Future[_Claim | None] | None = None,
+        ahead: Future[Claim | None] | None = None,
     ) -> bool:
         """Makes the claim's vectors. False when it failed or was given back.
 
@@ -402,11 +359,11 @@ class Worker:
 
     def _sound_items(
         self,
-        claim: _Claim,
+        claim: Claim,
         items: list[int],
         report: WorkerReport,
         stop: threading.Event,
-        ahead: Future[_Claim | None] | None,
+        ahead: Future[Claim | None] | None,
     ) -> list[int]:
         """Those of the items whose texts could all be embedded; ``claim.error`` says why not all.
 
@@ -432,11 +389,11 @@ class Worker:
 
     def _make(
         self,
-        claim: _Claim,
+        claim: Claim,
         wanted: set[str],
         report: WorkerReport,
         stop: threading.Event,
-        ahead: Future[_Claim | None] | None,
+        ahead: Future[Claim | None] | None,
     ) -> None:
         texts = sorted(wanted, key=len, reverse=True)
         done = 0
@@ -463,7 +420,7 @@ class Worker:
             return min(self._call_size * 2, _CLAIM_CHUNKS)
         return self._call_size
 
-    def _write(self, claim: _Claim, report: WorkerReport) -> None:
+    def _write(self, claim: Claim, report: WorkerReport) -> None:
         for attempt in range(_WRITE_TRIES):
             try:
                 with transaction(self.engine) as raw:
@@ -493,7 +450,7 @@ class Worker:
             return
         self._release(claim)
 
-    def _complete(self, raw: PgConnection, claim: _Claim) -> tuple[int, int, int, int]:
+    def _complete(self, raw: PgConnection, claim: Claim) -> tuple[int, int, int, int]:
         with raw.cursor() as cursor:
             cursor.execute(
                 sqlfiles.query("made_table").format(
@@ -535,7 +492,7 @@ class Worker:
         assert row is not None
         return sql.Identifier(row[0], self._storage)
 
-    def _renew(self, claim: _Claim) -> None:
+    def _renew(self, claim: Claim) -> None:
         with autocommitted(self.engine) as raw:
             row = raw.execute(
                 sqlfiles.query("renew_work"), {"lease": claim.lease, "prolong": self.lease}
@@ -545,7 +502,7 @@ class Worker:
                 f"the lease on {len(claim.items)} work items of {self.collection} has run out."
             )
 
-    def _renew_ahead(self, ahead: Future[_Claim | None] | None) -> None:
+    def _renew_ahead(self, ahead: Future[Claim | None] | None) -> None:
         if ahead is None or not ahead.done() or ahead.exception() is not None:
             return
         claim = ahead.result()
@@ -554,11 +511,11 @@ class Worker:
             with suppress(LeaseLost):
                 self._renew(claim)
 
-    def _release(self, claim: _Claim) -> None:
+    def _release(self, claim: Claim) -> None:
         with transaction(self.engine) as raw:
             raw.execute(sqlfiles.query("release_work"), {"lease": claim.lease})
 
-    def _fail(self, claim: _Claim, report: WorkerReport) -> None:
+    def _fail(self, claim: Claim, report: WorkerReport) -> None:
         """Records ``claim.error`` for every item that the lease still holds."""
         parameters: dict[str, Any] = {
             "lease": claim.lease,

@@ -32,8 +32,9 @@ from pgvec_versions.errors import (
     error_for,
 )
 from pgvec_versions.install import install
+from pgvec_versions.schedule import retire_due
 from pgvec_versions.store import ChunkStore
-from pgvec_versions.transition import Progress, Transition, retire_due, roll_back
+from pgvec_versions.transition import Progress, Transition, roll_back
 from pgvec_versions.vectors import pack
 
 __all__ = ["register"]

@@ -7,8 +7,12 @@ from typing import Annotated
 import typer
 
 from pgvec_versions.cli.common import ConfigOption, JsonOption, UrlOption, emit, workplace
-from pgvec_versions.schedule import DEFAULT_SCHEDULE, schedule_retirement, unschedule_retirement
-from pgvec_versions.transition import retire_due
+from pgvec_versions.schedule import (
+    DEFAULT_SCHEDULE,
+    retire_due,
+    schedule_retirement,
+    unschedule_retirement,
+)
 
 __all__ = ["register"]
 

@@ -24,8 +24,9 @@ from pgvec_versions.errors import (
     VersionNotWritable,
     error_for,
 )
+from pgvec_versions.schedule import retire_due
 from pgvec_versions.store import ChunkStore
-from pgvec_versions.transition import Transition, retire_due
+from pgvec_versions.transition import Transition
 from pgvec_versions.worker import Worker
 from tests.db.helpers import execute, open_store
 from tests.tools import Connect, TinyEmbedder

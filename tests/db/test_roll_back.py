@@ -10,9 +10,10 @@ from sqlalchemy import Engine
 
 from pgvec_versions.chunks import Chunk
 from pgvec_versions.errors import EmbedderMissing, WrongState
+from pgvec_versions.schedule import retire_due
 from pgvec_versions.states import State
 from pgvec_versions.store import ChunkStore
-from pgvec_versions.transition import Transition, abandon, retire_due, roll_back
+from pgvec_versions.transition import Transition, abandon, roll_back
 from pgvec_versions.worker import Worker
 from tests.db.helpers import (
     assert_own_vectors,

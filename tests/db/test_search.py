@@ -20,8 +20,9 @@ from pgvec_versions.errors import (
     VersionNotQueryable,
 )
 from pgvec_versions.filters import Where
+from pgvec_versions.schedule import retire_due
 from pgvec_versions.store import ChunkStore
-from pgvec_versions.transition import Transition, retire_due, roll_back
+from pgvec_versions.transition import Transition, roll_back
 from pgvec_versions.worker import Worker
 from tests.db.helpers import (
     HookedEmbedder,
