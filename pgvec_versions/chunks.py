@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pgvec_versions.errors import InvalidArgument
+from pgvec_versions.filters import json_text
 
-__all__ = ["Chunk", "ChunkId", "Hit", "QueryVector", "chunk_identity"]
+__all__ = ["AddResult", "Chunk", "ChunkId", "Hit", "QueryVector", "chunk_identity", "sound_chunk"]
 
 ChunkId: TypeAlias = uuid.UUID | int | str
 
@@ -28,6 +30,31 @@ class Chunk:
     position: int | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])
     chunk_id: ChunkId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AddResult:
+    """What an ``add`` did. Units: chunks."""
+
+    added: int = 0
+    replaced: int = 0
+    touched: int = 0
+    unchanged: int = 0
+    deleted: int = 0
+    embedded: int = 0
+    model_version: str = ""
+
+    def plus(self, other: AddResult) -> AddResult:
+        """The sum of two results."""
+        return AddResult(
+            self.added + other.added,
+            self.replaced + other.replaced,
+            self.touched + other.touched,
+            self.unchanged + other.unchanged,
+            self.deleted + other.deleted,
+            self.embedded + other.embedded,
+            other.model_version or self.model_version,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,3 +117,48 @@ def chunk_identity(chunk: Chunk, id_type: str) -> ChunkId:
             hint="The collection was created with that id type.",
         ) from None
     return str(given)
+
+
+def sound_chunk(given: Chunk | str, place: int) -> Chunk:
+    """The chunk with plain JSON metadata. Raises: InvalidArgument."""
+    chunk = Chunk(given) if isinstance(given, str) else given
+    if not isinstance(chunk, Chunk):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidArgument(
+            f"chunk {place} is a {type(chunk).__name__}.", hint="Give texts, or Chunk(text, …)."
+        )
+    where = f"chunk {place}"
+    if chunk.document_id is not None:
+        where += f" (document {chunk.document_id!r})"
+    if not _has_text(chunk.content):
+        raise InvalidArgument(
+            f"{where} has no text.",
+            hint="Leave empty chunks out; nothing of this batch was written.",
+        )
+    for text in (chunk.content, chunk.document_id, chunk.chunk_id):
+        if isinstance(text, str) and not _storable(text):
+            raise InvalidArgument(
+                f"{where} contains a NUL character or half of a surrogate pair, "
+                "which PostgreSQL cannot store.",
+                hint="Is it a binary file?",
+            )
+    if chunk.position is not None and not -(2**31) <= chunk.position < 2**31:
+        raise InvalidArgument(f"the position of {where} is not a 32-bit number.")
+    try:
+        metadata = json.loads(json_text(dict(chunk.metadata)))
+    except (TypeError, ValueError) as exc:
+        raise InvalidArgument(
+            f"the metadata of {where} is not JSON: {exc}.", hint="Use plain JSON values."
+        ) from exc
+    return Chunk(chunk.content, chunk.document_id, chunk.position, metadata, chunk.chunk_id)
+
+
+def _has_text(content: object) -> bool:
+    return isinstance(content, str) and bool(content.strip())
+
+
+def _storable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in text

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -19,7 +18,15 @@ from sqlalchemy.engine import URL
 from pgvec_versions import sqlfiles, vectors
 from pgvec_versions.bound import BoundEmbedders, write_version
 from pgvec_versions.catalog import Version, read_collection
-from pgvec_versions.chunks import Chunk, ChunkId, Hit, QueryVector, chunk_identity
+from pgvec_versions.chunks import (
+    AddResult,
+    Chunk,
+    ChunkId,
+    Hit,
+    QueryVector,
+    chunk_identity,
+    sound_chunk,
+)
 from pgvec_versions.database import Caller, PgConnection, autocommitted, engine_for, transaction
 from pgvec_versions.embedders import Embedder, checked
 from pgvec_versions.errors import (
@@ -29,10 +36,11 @@ from pgvec_versions.errors import (
     InvalidVector,
     LockTimeout,
     QueryVersionMismatch,
+    StaleSnapshot,
     VersionNotQueryable,
     VersionNotWritable,
 )
-from pgvec_versions.filters import Filter, as_json, json_text
+from pgvec_versions.filters import Filter, as_json
 from pgvec_versions.install import require_catalog
 from pgvec_versions.vectors import BinaryVector
 
@@ -41,31 +49,6 @@ __all__ = ["AddResult", "ChunkStore"]
 #: Chunks that are embedded and written together, at least; a document is never torn apart.
 _BATCH = 1024
 _TRIES = 5
-
-
-@dataclass(frozen=True, slots=True)
-class AddResult:
-    """What an ``add`` did. Units: chunks."""
-
-    added: int = 0
-    replaced: int = 0
-    touched: int = 0
-    unchanged: int = 0
-    deleted: int = 0
-    embedded: int = 0
-    model_version: str = ""
-
-    def plus(self, other: AddResult) -> AddResult:
-        """The sum of two results."""
-        return AddResult(
-            self.added + other.added,
-            self.replaced + other.replaced,
-            self.touched + other.touched,
-            self.unchanged + other.unchanged,
-            self.deleted + other.deleted,
-            self.embedded + other.embedded,
-            other.model_version or self.model_version,
-        )
 
 
 class _Moved(Exception):
@@ -210,8 +193,8 @@ class ChunkStore:
                     deleted = self._write(raw, plan, made, documents, target)
             except (_Moved, pg_errors.UniqueViolation):
                 continue
-            except LockTimeout as exc:
-                if exc.sqlstate != pg_errors.DeadlockDetected.sqlstate:
+            except (LockTimeout, StaleSnapshot) as exc:
+                if not _may_go_again(exc, caller):
                     raise
                 continue
             return AddResult(
@@ -235,9 +218,7 @@ class ChunkStore:
             return 0
         found = {row[0] for row in rows}
         free: dict[str, bool] = dict(
-            raw.execute(
-                sqlfiles.query("free_versions"), {"collection": self.collection}
-            ).fetchall()
+            raw.execute(sqlfiles.query("free_versions"), {"collection": self.collection}).fetchall()
         )
         # What only a version holds whose index is being built has nothing to be carried by: then
         # the delete waits for the build.
@@ -294,6 +275,7 @@ class ChunkStore:
     ) -> int:
         with raw.cursor() as cursor:
             if plan.new:
+                cursor.execute(sqlfiles.query("news"), {"value": "on"})
                 with cursor.copy(self._statement("copy_chunks")) as copy:
                     label = target.model_version
                     wide = self._known.id_type == "bigint"
@@ -311,6 +293,7 @@ class ChunkStore:
                                 made[c.content],
                             )
                         )
+                cursor.execute(sqlfiles.query("news"), {"value": ""})
             if plan.changed:
                 cursor.execute(sqlfiles.query("same_vector"), {"value": "allowed"})
                 _all_found(
@@ -346,7 +329,7 @@ class ChunkStore:
     ) -> int:
         """Deletes chunks by their ids or whole documents, from every live version at once.
 
-        Returns the number of chunks. Unknown ids are no error. Raises: InvalidArgument.
+        Returns the number of chunks. Unknown ids are no error. Raises: InvalidArgument, Busy.
         """
         if (chunk_ids is None) == (document_ids is None):
             raise InvalidArgument("delete takes chunk_ids or document_ids, one of the two.")
@@ -357,11 +340,22 @@ class ChunkStore:
         given = list(chunk_ids if chunk_ids is not None else document_ids or [])
         if not given:
             return 0
-        with transaction(self.engine, connection) as raw:
-            if chunk_ids is None:
-                return self._delete(raw, "rows_of_documents", documents=given)
+        if chunk_ids is None:
+            which, wanted = "rows_of_documents", {"documents": given}
+        else:
             ids = [chunk_identity(Chunk("", chunk_id=i), self._known.id_type) for i in chunk_ids]
-            return self._delete(raw, "rows_of_chunks", ids=ids)
+            which, wanted = "rows_of_chunks", {"ids": ids}
+        for _ in range(_TRIES):
+            try:
+                with transaction(self.engine, connection) as raw:
+                    return self._delete(raw, which, **wanted)
+            except (LockTimeout, StaleSnapshot) as exc:
+                if not _may_go_again(exc, connection):
+                    raise
+        raise Busy(
+            f"other sessions keep writing the same chunks of {self.collection}.",
+            hint="Nothing was deleted; try again.",
+        )
 
     # ------------------------------------------------------------- search
 
@@ -458,6 +452,17 @@ class ChunkStore:
             return cursor.execute(sqlfiles.query("nearest"), parameters).fetchall()
 
 
+def _may_go_again(exc: LockTimeout | StaleSnapshot, caller: Caller | None) -> bool:
+    """Whether the same writes may simply be made again, now that they were undone.
+
+    After a deadlock: undoing them has let go of their locks, also within a caller's transaction.
+    After a serialization failure: with a new snapshot, so not within a caller's transaction.
+    """
+    if exc.sqlstate == pg_errors.SerializationFailure.sqlstate:
+        return caller is None
+    return exc.sqlstate == pg_errors.DeadlockDetected.sqlstate
+
+
 def _parameters(chunk_id: ChunkId, chunk: Chunk) -> dict[str, Any]:
     return {
         "chunk_id": chunk_id,
@@ -479,51 +484,6 @@ def _all_found(
         raise _Moved
 
 
-def _sound(given: Chunk | str, place: int) -> Chunk:
-    """The chunk with plain JSON metadata. Raises: InvalidArgument."""
-    chunk = Chunk(given) if isinstance(given, str) else given
-    if not isinstance(chunk, Chunk):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise InvalidArgument(
-            f"chunk {place} is a {type(chunk).__name__}.", hint="Give texts, or Chunk(text, …)."
-        )
-    where = f"chunk {place}"
-    if chunk.document_id is not None:
-        where += f" (document {chunk.document_id!r})"
-    if not _has_text(chunk.content):
-        raise InvalidArgument(
-            f"{where} has no text.",
-            hint="Leave empty chunks out; nothing of this batch was written.",
-        )
-    for text in (chunk.content, chunk.document_id, chunk.chunk_id):
-        if isinstance(text, str) and not _storable(text):
-            raise InvalidArgument(
-                f"{where} contains a NUL character or half of a surrogate pair, "
-                "which PostgreSQL cannot store.",
-                hint="Is it a binary file?",
-            )
-    if chunk.position is not None and not -(2**31) <= chunk.position < 2**31:
-        raise InvalidArgument(f"the position of {where} is not a 32-bit number.")
-    try:
-        metadata = json.loads(json_text(dict(chunk.metadata)))
-    except (TypeError, ValueError) as exc:
-        raise InvalidArgument(
-            f"the metadata of {where} is not JSON: {exc}.", hint="Use plain JSON values."
-        ) from exc
-    return Chunk(chunk.content, chunk.document_id, chunk.position, metadata, chunk.chunk_id)
-
-
-def _has_text(content: object) -> bool:
-    return isinstance(content, str) and bool(content.strip())
-
-
-def _storable(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return "\0" not in text
-
-
 def _batches(chunks: Iterable[Chunk | str], id_type: str) -> Iterator[dict[ChunkId, Chunk]]:
     """Batches by chunk id, of whole documents as long as a document's chunks come together."""
     if isinstance(chunks, str):
@@ -533,7 +493,7 @@ def _batches(chunks: Iterable[Chunk | str], id_type: str) -> Iterator[dict[Chunk
     batch: dict[ChunkId, Chunk] = {}
     last: str | None = None
     for place, given in enumerate(chunks):
-        chunk = _sound(given, place)
+        chunk = sound_chunk(given, place)
         if len(batch) >= _BATCH and (chunk.document_id is None or chunk.document_id != last):
             yield batch
             batch = {}

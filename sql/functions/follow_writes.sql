@@ -10,7 +10,8 @@
 -- SECURITY DEFINER: a writer needs no privilege on the catalog or on other versions' leaves, and
 -- row-level security of the writer must not hide counterparts from a delete.
 -- A row of an abandoned version carries nothing: deleting what is left of it harms no other version.
--- A fill by hand takes the other columns of a chunk that the active version holds with that content from there.
+-- A fill by hand takes the other columns of a chunk that the active version holds with that content from there;
+-- a writer whose rows are no copies says so: SET LOCAL pgvec.news = 'on'.
 -- Raises PV007 (a trigger on another table), PV023 (a row of an abandoned version), 40001 (snapshot older than
 -- the set of live versions).
 CREATE OR REPLACE FUNCTION pgvec.follow_writes()
@@ -29,6 +30,7 @@ DECLARE
     in_new text;
     touched text;
     put_item text;
+    asked_at text;
 BEGIN
     -- It runs with its owner's privileges: whoever may call it must not make it work for a table of his own.
     IF TG_RELID <> pgvec.chunk_table(coll) THEN
@@ -60,7 +62,7 @@ BEGIN
         DELETE FROM pgvec.work_item w USING old_rows o
          WHERE o.model_version = ANY (silent) AND w.collection = coll AND w.source_version = o.model_version AND w.lo = o.chunk_id::text AND w.hi = w.lo;
     END IF;
-    IF TG_OP = 'INSERT' THEN
+    IF TG_OP = 'INSERT' AND current_setting('pgvec.news', true) IS DISTINCT FROM 'on' THEN
         -- Rows filled by hand are copies, not news: they are as old as what they copy, so that an edit which commits
         -- while they are filled is the later one.
         FOR fill IN
@@ -76,6 +78,9 @@ BEGIN
             PERFORM set_config('pgvec.carrying', '', true);
         END LOOP;
     END IF;
+    -- An item is as old as the row it is for: should that row fall to a delete that was put off, the item is that
+    -- delete no more than it was, and takes nothing with it that was written since.
+    asked_at := format('CASE WHEN n.model_version = ANY (%L) THEN ''-infinity'' ELSE n.written_at END', fills);
     put_item := ' ON CONFLICT (collection, model_version, source_version, lo, hi) DO UPDATE SET revision = w.revision + 1, '
                 'lease = NULL, leased_until = NULL, attempts = 0, last_error = NULL, set_aside_at = NULL, written_at = excluded.written_at';
 
@@ -96,10 +101,10 @@ BEGIN
         END IF;
         IF stale_reader OR NOT pg_try_advisory_xact_lock_shared(pgvec.build_lock_class(), target.lock_key) THEN
             touched := concat_ws(' UNION ',
-                CASE WHEN has_new THEN format('SELECT n.chunk_id, n.model_version FROM new_rows n WHERE n.model_version <> %L', target.model_version) END,
-                CASE WHEN has_old THEN format('SELECT o.chunk_id, o.model_version FROM old_rows o WHERE o.model_version <> ALL (%L)', silent || target.model_version) END);
-            EXECUTE format('INSERT INTO pgvec.work_item AS w (collection, source_version, model_version, lo, hi) '
-                           'SELECT %1$L, d.model_version, %2$L, d.chunk_id::text, d.chunk_id::text FROM (%3$s) d ORDER BY d.chunk_id', coll, target.model_version, touched) || put_item;
+                CASE WHEN has_new THEN format('SELECT n.chunk_id, n.model_version, %s AS asked_at FROM new_rows n WHERE n.model_version <> %L', asked_at, target.model_version) END,
+                CASE WHEN has_old THEN format('SELECT o.chunk_id, o.model_version, clock_timestamp() FROM old_rows o WHERE o.model_version <> ALL (%L) %s', silent || target.model_version, in_new) END);
+            EXECUTE format('INSERT INTO pgvec.work_item AS w (collection, source_version, model_version, lo, hi, written_at) '
+                           'SELECT %1$L, d.model_version, %2$L, d.chunk_id::text, d.chunk_id::text, d.asked_at FROM (%3$s) d ORDER BY d.chunk_id', coll, target.model_version, touched) || put_item;
             CONTINUE;
         END IF;
         PERFORM set_config('pgvec.carrying', 'on', true);
@@ -113,15 +118,15 @@ BEGIN
                 WITH same AS MATERIALIZED (
                     SELECT t.chunk_id FROM pgvec_leaves.%1$I t JOIN new_rows n ON n.chunk_id = t.chunk_id AND n.content = t.content
                      WHERE n.model_version <> %2$L FOR KEY SHARE OF t)
-                INSERT INTO pgvec.work_item AS w (collection, source_version, model_version, lo, hi)
-                SELECT %3$L, n.model_version, %2$L, n.chunk_id::text, n.chunk_id::text
+                INSERT INTO pgvec.work_item AS w (collection, source_version, model_version, lo, hi, written_at)
+                SELECT %3$L, n.model_version, %2$L, n.chunk_id::text, n.chunk_id::text, %4$s
                   FROM new_rows n
                  WHERE n.model_version <> %2$L
                    AND (NOT EXISTS (SELECT FROM same s WHERE s.chunk_id = n.chunk_id)
                         OR EXISTS (SELECT FROM pgvec.work_item p WHERE p.collection = %3$L AND p.model_version = %2$L AND p.source_version = n.model_version
                                                                     AND p.lo = n.chunk_id::text AND p.hi = n.chunk_id::text))
                  ORDER BY n.chunk_id
-            $q$, target.leaf, target.model_version, coll) || put_item;
+            $q$, target.leaf, target.model_version, coll, asked_at) || put_item;
             EXECUTE format($q$
                 UPDATE pgvec_leaves.%1$I t SET (%3$s) = ROW(%4$s)
                   FROM new_rows n

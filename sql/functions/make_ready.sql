@@ -8,8 +8,7 @@ DECLARE
     problems jsonb;
 BEGIN
     PERFORM pgvec.get_version(collection, model_version);
-    -- Not FOR UPDATE: a writer's new work item refers to this row, and must not wait while rows are counted.
-    PERFORM FROM pgvec.collection c WHERE c.collection = make_ready.collection FOR NO KEY UPDATE;
+    PERFORM FROM pgvec.collection c WHERE c.collection = make_ready.collection FOR UPDATE;
     v := pgvec.get_version(collection, model_version);
     IF v.state NOT IN ('building', 'ready') THEN
         PERFORM pgvec.change_state(collection, model_version, 'make_ready', '{building,ready}', 'ready');

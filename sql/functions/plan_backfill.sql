@@ -44,7 +44,7 @@ BEGIN
               FROM todo GROUP BY part ORDER BY part
             ON CONFLICT (collection, model_version, source_version, lo, hi) DO NOTHING
         $q$, source.leaf, v.leaf, c.collection, v.model_version, chunks_per_item, source.model_version, c.id_type);
-        -- Only what the active version lacks is surplus.
+        -- Only what the active version lacks is surplus, and what is not on its way there either.
         CONTINUE WHEN source.state <> 'active';
         EXECUTE format($q$
             INSERT INTO pgvec.work_item (collection, source_version, model_version, lo, hi)
@@ -54,10 +54,11 @@ BEGIN
                     UNION ALL
                     SELECT t.chunk_id FROM pgvec_leaves.%2$I t
                      WHERE NOT EXISTS (SELECT FROM pgvec_leaves.%1$I s WHERE s.chunk_id = t.chunk_id)
-                       AND NOT EXISTS (SELECT FROM pgvec.work_item w WHERE w.collection = %3$L AND w.model_version = %6$L AND w.source_version = %4$L AND w.lo = t.chunk_id::text)) d
+                       AND NOT EXISTS (SELECT FROM pgvec.work_item w JOIN %8$s o ON o.model_version = w.source_version WHERE w.collection = %3$L AND w.model_version = %6$L
+                                                                     AND t.chunk_id BETWEEN w.lo::%9$s AND w.hi::%9$s AND o.chunk_id = t.chunk_id)) d
             ON CONFLICT (collection, model_version, source_version, lo, hi) DO NOTHING
         $q$, source.leaf, v.leaf, c.collection, v.model_version,
-            (SELECT string_agg('s.' || f, ', ') FROM unnest(fields) f), source.model_version, (SELECT string_agg('t.' || f, ', ') FROM unnest(fields) f));
+            (SELECT string_agg('s.' || f, ', ') FROM unnest(fields) f), source.model_version, (SELECT string_agg('t.' || f, ', ') FROM unnest(fields) f), pgvec.chunk_table(collection), c.id_type);
     END LOOP;
     SELECT count(*) INTO open_items FROM pgvec.work_item w
      WHERE w.collection = c.collection AND w.model_version = v.model_version AND w.set_aside_at IS NULL;

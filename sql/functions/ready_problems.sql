@@ -19,9 +19,11 @@ BEGIN
     SELECT count(*) INTO missing FROM pgvec.missing_chunks(collection, model_version);
     SELECT o.* INTO active FROM pgvec.model_version o WHERE o.collection = c.collection AND o.state = 'active' AND o.model_version <> v.model_version;
     IF FOUND THEN
-        EXECUTE format('SELECT count(*) FROM pgvec_leaves.%I t WHERE NOT EXISTS (SELECT FROM pgvec_leaves.%I s WHERE s.chunk_id = t.chunk_id) '
-                       'AND NOT EXISTS (SELECT FROM pgvec.work_item w WHERE w.collection = %L AND w.model_version = %L AND w.source_version = %L AND w.lo = t.chunk_id::text)',
-                       v.leaf, active.leaf, c.collection, active.model_version, v.model_version) INTO surplus;
+        -- What is on its way to the active version, from wherever, is no surplus.
+        EXECUTE format('SELECT count(*) FROM pgvec_leaves.%1$I t WHERE NOT EXISTS (SELECT FROM pgvec_leaves.%2$I s WHERE s.chunk_id = t.chunk_id) '
+                       'AND NOT EXISTS (SELECT FROM pgvec.work_item w JOIN %3$s o ON o.model_version = w.source_version WHERE w.collection = %4$L AND w.model_version = %5$L '
+                       'AND t.chunk_id BETWEEN w.lo::%6$s AND w.hi::%6$s AND o.chunk_id = t.chunk_id)',
+                       v.leaf, active.leaf, pgvec.chunk_table(collection), c.collection, active.model_version, c.id_type) INTO surplus;
         -- So is what the active version has only until a delete that was put off reaches it.
         EXECUTE format('SELECT count(DISTINCT t.chunk_id) FROM pgvec.work_item w JOIN pgvec_leaves.%1$I t ON t.chunk_id = w.lo::%2$s JOIN pgvec_leaves.%3$I a ON a.chunk_id = t.chunk_id '
                        'WHERE w.collection = %4$L AND w.model_version = %5$L AND w.source_version <> %6$L AND w.lo = w.hi AND t.written_at <= w.written_at '

@@ -59,6 +59,10 @@ DELETE FROM {chunk_table} t WHERE t.model_version = ANY (%(versions)s) AND t.chu
 -- The store has embedded both texts itself: an equal vector is then no stale one.
 SELECT set_config('pgvec.same_vector', %(value)s, true)
 
+-- name: news
+-- What is inserted now is no copy of what the active version holds, also where the text is the same.
+SELECT set_config('pgvec.news', %(value)s, true)
+
 -- name: nearest
 SELECT n.chunk_id, n.document_id, n.content, n.metadata, n.model_version, n.distance
   FROM pgvec.nearest(%(collection)s, %(query)s, %(model_version)s, %(k)s, %(filter)s::jsonb, %(ef_search)s::integer, %(exact)s, %(expect_active)s, %(conditions)s::jsonb) n
