@@ -80,7 +80,7 @@ BEGIN
     END IF;
     -- An item is as old as the row it is for: should that row fall to a delete that was put off, the item is that
     -- delete no more than it was, and takes nothing with it that was written since.
-    asked_at := format('CASE WHEN n.model_version = ANY (%L) THEN ''-infinity'' ELSE n.written_at END', fills);
+    asked_at := format('CASE WHEN n.model_version = ANY (%L) THEN timestamptz ''epoch'' ELSE n.written_at END', fills);
     put_item := ' ON CONFLICT (collection, model_version, source_version, lo, hi) DO UPDATE SET revision = w.revision + 1, '
                 'lease = NULL, leased_until = NULL, attempts = 0, last_error = NULL, set_aside_at = NULL, written_at = excluded.written_at';
 
@@ -102,7 +102,7 @@ BEGIN
         IF stale_reader OR NOT pg_try_advisory_xact_lock_shared(pgvec.build_lock_class(), target.lock_key) THEN
             touched := concat_ws(' UNION ',
                 CASE WHEN has_new THEN format('SELECT n.chunk_id, n.model_version, %s AS asked_at FROM new_rows n WHERE n.model_version <> %L', asked_at, target.model_version) END,
-                CASE WHEN has_old THEN format('SELECT o.chunk_id, o.model_version, clock_timestamp() FROM old_rows o WHERE o.model_version <> ALL (%L) %s', silent || target.model_version, in_new) END);
+                CASE WHEN has_old THEN format('SELECT o.chunk_id, o.model_version, clock_timestamp() AS asked_at FROM old_rows o WHERE o.model_version <> ALL (%L) %s', silent || target.model_version, in_new) END);
             EXECUTE format('INSERT INTO pgvec.work_item AS w (collection, source_version, model_version, lo, hi, written_at) '
                            'SELECT %1$L, d.model_version, %2$L, d.chunk_id::text, d.chunk_id::text, d.asked_at FROM (%3$s) d ORDER BY d.chunk_id', coll, target.model_version, touched) || put_item;
             CONTINUE;

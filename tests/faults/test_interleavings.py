@@ -184,6 +184,35 @@ def test_what_the_store_puts_into_a_version_being_built_is_no_copy(stage: Stage)
     assert rows["v1"][KEYS["x"]].metadata == rows["v2"][KEYS["x"]].metadata == {"n": 1}
 
 
+def test_a_late_delete_takes_nothing_with_it_that_was_written_after_it(stage: Stage) -> None:
+    stage.activate("v1")
+    stage.put("x", "one", "v1")
+    stage.activate("v2")
+    stage.register("v3")
+    read = stage.db.execute("SELECT written_at FROM docs WHERE model_version = 'v2'").fetchone()
+    assert read is not None
+    with stage.index_build_of("v3"):
+        stage.delete_through("v1", "x")
+    stage.put("x", "two", "v2")
+    # A fill by hand that read the chunk before; the delete that was put off takes it away again.
+    stage.db.execute(
+        "INSERT INTO docs (chunk_id, model_version, content, embedding, written_at)"
+        " VALUES (%s, 'v3', 'one', %s, %s)",
+        (KEYS["x"], literal(EMBEDDERS["v3"].vector("one")), read[0]),
+    )
+    stage.db.execute(
+        "UPDATE pgvec.work_item SET set_aside_at = clock_timestamp()"
+        " WHERE source_version = 'v2' AND model_version = 'v3'"
+    )
+    stage.drain("v3")
+    assert stage.texts("v3") == {}
+    stage.drain("v2")
+    assert stage.texts("v2") == {"x": "two"}
+    one(stage.db, "SELECT pgvec.retry_set_aside('docs')")
+    stage.drain()
+    assert stage.texts("v1") == stage.texts("v2") == stage.texts("v3") == {"x": "two"}
+
+
 def test_planning_for_the_active_version_revives_nothing_that_was_deleted(stage: Stage) -> None:
     stage.activate("v1")
     for name in KEYS:
