@@ -115,17 +115,27 @@ CREATE TABLE pgvec.work_item (
     leased_until timestamptz,
     last_error text,
     set_aside_at timestamptz,
-    written_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     UNIQUE (collection, model_version, source_version, lo, hi)
 );
 -- No foreign keys: they would cost three look-ups for every chunk written during a transition. Rows are made
 -- by our functions alone; abandon, retire_version and drop_collection take them away.
 COMMENT ON TABLE pgvec.work_item IS
     'chunk ids lo to hi of source_version that must still be made the same in model_version';
-COMMENT ON COLUMN pgvec.work_item.written_at IS 'when the change that asked for this was made';
 COMMENT ON COLUMN pgvec.work_item.set_aside_at IS 'failed too often: waits for an operator, blocks ready';
 CREATE INDEX work_item_claim ON pgvec.work_item (collection, model_version, item_id) WHERE set_aside_at IS NULL;
 CREATE INDEX work_item_source ON pgvec.work_item (collection, source_version);
+
+-- Append-only and without a unique key: two sessions that delete one chunk through two versions never wait
+-- for each other. Kept while more than one leaf stands; see pgvec.prune_tombstones.
+CREATE TABLE pgvec.tombstone (
+    collection text NOT NULL,
+    chunk_id text NOT NULL,
+    deleted_at timestamptz NOT NULL,
+    deleted_in xid8 NOT NULL DEFAULT pg_current_xact_id()
+);
+COMMENT ON TABLE pgvec.tombstone IS 'a chunk that was deleted: a row of it that was not written later does not come back';
+CREATE INDEX tombstone_chunk ON pgvec.tombstone (collection, chunk_id, deleted_at);
 
 CREATE TABLE pgvec.collection_grant (
     collection text NOT NULL REFERENCES pgvec.collection ON DELETE CASCADE,

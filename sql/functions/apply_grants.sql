@@ -21,6 +21,7 @@ BEGIN
             END IF;
         ELSE
             EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON pgvec.work_item TO %I', g.grantee);
+            EXECUTE format('GRANT SELECT ON pgvec.tombstone TO %I', g.grantee);
             EXECUTE format('GRANT SELECT, INSERT ON pgvec.version_event TO %I', g.grantee);
         END IF;
         FOR v IN SELECT k.* FROM pgvec.model_version k WHERE k.collection = c.collection AND k.dropped_at IS NULL LOOP

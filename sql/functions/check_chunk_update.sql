@@ -20,7 +20,8 @@ BEGIN
             jsonb_build_object('chunk_id', OLD.chunk_id, 'model_version', OLD.model_version),
             'Set content and embedding in the same UPDATE. If the model really gives the same vector for both texts: SET LOCAL pgvec.same_vector = ''allowed'';');
     END IF;
-    NEW.written_at := clock_timestamp();
+    -- Later than what it replaces, also where the clock was put back.
+    NEW.written_at := greatest(clock_timestamp(), OLD.written_at + interval '1 microsecond');
     RETURN NEW;
 END
 $$;

@@ -15,6 +15,7 @@ BEGIN
     PERFORM pgvec.log_event(c.collection, NULL, 'drop_collection', NULL, NULL,
         jsonb_build_object('versions', (SELECT coalesce(jsonb_agg(v.model_version), '[]') FROM pgvec.model_version v WHERE v.collection = c.collection)));
     DELETE FROM pgvec.work_item w WHERE w.collection = c.collection;
+    DELETE FROM pgvec.tombstone d WHERE d.collection = c.collection;
     DELETE FROM pgvec.collection k WHERE k.collection = c.collection;
 END
 $$;

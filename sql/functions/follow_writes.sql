@@ -1,17 +1,18 @@
--- Statement trigger on the chunk table: carries a change of one version's rows to every other live
--- version. New or changed content becomes a work item; a change of the other columns and a delete are
--- made in the counterparts at once. Rows that another version holds already with the same content
--- do not echo. Workers write to the leaves, where this does not fire.
+-- Statement trigger on the chunk table: carries a change of one version's rows to every other live version.
+-- One rule: of two writes to a chunk the later written_at wins, whole, and a delete is a write (pgvec.tombstone).
+-- New or changed content becomes a work item; a change of the other columns and a delete are made in the
+-- counterparts at once, where no other session holds them, and become work items where one does: a writer never
+-- waits for a counterpart. Rows that another version holds already do not echo. Workers write to the leaves,
+-- where this does not fire.
 --
--- Deferred: while a version's index is built (its leaf is locked against writes), and in a transaction
--- above READ COMMITTED (which cannot see what a worker has just written), every change becomes a work
--- item instead, so that no writer waits for a build and nothing is carried on a stale view.
+-- Deferred: while a version's index is built (its leaf is locked against writes), and in a transaction above
+-- READ COMMITTED (which cannot see what a worker has just written), every change becomes a work item.
 --
--- SECURITY DEFINER: a writer needs no privilege on the catalog or on other versions' leaves, and
--- row-level security of the writer must not hide counterparts from a delete.
+-- SECURITY DEFINER: a writer needs no privilege on the catalog or on other versions' leaves, and row-level
+-- security of the writer must not hide counterparts from a delete.
 -- A row of an abandoned version carries nothing: deleting what is left of it harms no other version.
--- A fill by hand takes the other columns of a chunk that the active version holds with that content from there;
--- a writer whose rows are no copies says so: SET LOCAL pgvec.news = 'on'.
+-- A fill by hand (rows inserted into a building version of chunks that the active version holds) is a copy, never
+-- news; a writer whose rows are no copies says so: SET LOCAL pgvec.news = 'on'.
 -- Raises PV007 (a trigger on another table), PV023 (a row of an abandoned version), 40001 (snapshot older than
 -- the set of live versions).
 CREATE OR REPLACE FUNCTION pgvec.follow_writes()
@@ -21,16 +22,19 @@ DECLARE
     has_new CONSTANT boolean := TG_OP <> 'DELETE';
     has_old CONSTANT boolean := TG_OP <> 'INSERT';
     stale_reader CONSTANT boolean := current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted');
-    abandoned text;
-    silent text[];
-    fills text[] := '{}';
-    fill record;
+    happened_at CONSTANT timestamptz := clock_timestamp();
+    leaves integer;
+    abandoned text[];
+    wrong text;
     target record;
+    deferred boolean;
     fields text[];
-    in_new text;
-    touched text;
-    put_item text;
-    asked_at text;
+    new_fields text;
+    deleted text;
+    fills text[] := '{}';
+    news text := '';
+    put_item CONSTANT text := ' ON CONFLICT (collection, model_version, source_version, lo, hi) DO UPDATE SET revision = w.revision + 1, '
+                              'lease = NULL, leased_until = NULL, attempts = 0, last_error = NULL, set_aside_at = NULL';
 BEGIN
     -- It runs with its owner's privileges: whoever may call it must not make it work for a table of his own.
     IF TG_RELID <> pgvec.chunk_table(coll) THEN
@@ -40,101 +44,128 @@ BEGIN
         -- Registration raises the epoch: an older snapshot would miss the new version, so it fails here.
         PERFORM FROM pgvec.collection c WHERE c.collection = coll FOR SHARE;
     END IF;
-    IF has_new AND EXISTS (SELECT FROM pgvec.model_version v WHERE v.collection = coll AND v.state = 'abandoned' AND v.dropped_at IS NULL) THEN
-        SELECT v.model_version INTO abandoned FROM pgvec.model_version v
-         WHERE v.collection = coll AND v.state = 'abandoned' AND EXISTS (SELECT FROM new_rows n WHERE n.model_version = v.model_version) LIMIT 1;
+    SELECT count(*), coalesce(array_agg(v.model_version) FILTER (WHERE v.state = 'abandoned'), '{}') INTO leaves, abandoned
+      FROM pgvec.model_version v WHERE v.collection = coll AND v.dropped_at IS NULL;
+    IF has_new AND abandoned <> '{}' THEN
+        SELECT n.model_version INTO wrong FROM new_rows n WHERE n.model_version = ANY (abandoned) LIMIT 1;
         IF FOUND THEN
-            PERFORM pgvec.raise_error('PV023', format('version %s of %s is abandoned: nothing is written to it.', abandoned, coll),
-                jsonb_build_object('collection', coll, 'model_version', abandoned), 'Write with the label of a live version.');
+            PERFORM pgvec.raise_error('PV023', format('version %s of %s is abandoned: nothing is written to it.', wrong, coll),
+                jsonb_build_object('collection', coll, 'model_version', wrong), 'Write with the label of a live version.');
         END IF;
     END IF;
-    IF (SELECT count(*) FROM pgvec.model_version v WHERE v.collection = coll AND v.dropped_at IS NULL) < 2 THEN
+    IF leaves < 2 THEN
         RETURN NULL;
     END IF;
 
     fields := pgvec.column_list(TG_RELID, carried_only => true) || '{written_at}'::text[];
-    in_new := CASE WHEN TG_OP = 'UPDATE'
-                   THEN 'AND NOT EXISTS (SELECT FROM new_rows n WHERE n.chunk_id = o.chunk_id AND n.model_version = o.model_version)'
-                   ELSE '' END;
-    silent := ARRAY(SELECT v.model_version FROM pgvec.model_version v WHERE v.collection = coll AND v.state = 'abandoned' AND v.dropped_at IS NULL);
-    IF has_old AND silent <> '{}' THEN
-        -- What was deleted there by hand is not carried any more; it is no delete to be carried either.
-        DELETE FROM pgvec.work_item w USING old_rows o
-         WHERE o.model_version = ANY (silent) AND w.collection = coll AND w.source_version = o.model_version AND w.lo = o.chunk_id::text AND w.hi = w.lo;
-    END IF;
-    IF TG_OP = 'INSERT' AND current_setting('pgvec.news', true) IS DISTINCT FROM 'on' THEN
-        -- Rows filled by hand are copies, not news: they are as old as what they copy, so that an edit which commits
-        -- while they are filled is the later one.
-        FOR fill IN
-            SELECT b.model_version, b.leaf, a.leaf AS active_leaf FROM pgvec.model_version b JOIN pgvec.model_version a ON a.collection = b.collection AND a.state = 'active'
-             WHERE b.collection = coll AND b.state = 'building' AND EXISTS (SELECT FROM new_rows n WHERE n.model_version = b.model_version)
+    new_fields := (SELECT string_agg('n.' || f, ', ') FROM unnest(fields) f);
+    PERFORM set_config('pgvec.carrying', 'on', true);
+    IF TG_OP = 'INSERT' THEN
+        FOR target IN
+            SELECT v.model_version, v.leaf, a.leaf AS active_leaf, v.state = 'building' AND a.leaf IS NOT NULL AND current_setting('pgvec.news', true) IS DISTINCT FROM 'on' AS fills
+              FROM pgvec.model_version v LEFT JOIN pgvec.model_version a ON a.collection = v.collection AND a.state = 'active'
+             WHERE v.collection = coll AND v.model_version IN (SELECT n.model_version FROM new_rows n)
         LOOP
-            fills := fills || fill.model_version;
-            PERFORM set_config('pgvec.carrying', 'on', true);
-            EXECUTE format('UPDATE pgvec_leaves.%1$I t SET (%3$s) = ROW(%4$s) FROM pgvec_leaves.%2$I s, new_rows n '
-                           'WHERE n.model_version = %6$L AND t.chunk_id = n.chunk_id AND s.chunk_id = n.chunk_id AND s.content = n.content AND ROW(%4$s)::record OPERATOR(pg_catalog.*<>) ROW(%5$s)::record',
-                           fill.leaf, fill.active_leaf, array_to_string(fields, ', '), (SELECT string_agg('s.' || f, ', ') FROM unnest(fields) f),
-                           (SELECT string_agg('n.' || f, ', ') FROM unnest(fields) f), fill.model_version);
-            PERFORM set_config('pgvec.carrying', '', true);
+            IF target.fills THEN
+                fills := fills || target.model_version;
+                -- A copy is as old as what it copies, and has its other columns; a copy of what was edited meanwhile is older.
+                EXECUTE format($q$
+                    WITH held AS MATERIALIZED (
+                        SELECT s.* FROM pgvec_leaves.%2$I s WHERE s.chunk_id IN (SELECT n.chunk_id FROM new_rows n WHERE n.model_version = %3$L) ORDER BY s.chunk_id FOR KEY SHARE OF s)
+                    UPDATE pgvec_leaves.%1$I n SET (%4$s) = ROW(%5$s) FROM held s
+                     WHERE n.chunk_id = s.chunk_id AND n.content = s.content AND ROW(%5$s)::record OPERATOR(pg_catalog.*<>) ROW(%6$s)::record
+                $q$, target.leaf, target.active_leaf, target.model_version, array_to_string(fields, ', '), (SELECT string_agg('s.' || f, ', ') FROM unnest(fields) f), new_fields);
+                EXECUTE format($q$
+                    WITH stale AS (
+                        UPDATE pgvec_leaves.%1$I t SET written_at = least(t.written_at, s.written_at - interval '1 microsecond')
+                          FROM new_rows n JOIN pgvec_leaves.%2$I s ON s.chunk_id = n.chunk_id AND s.content <> n.content
+                         WHERE n.model_version = %3$L AND t.chunk_id = n.chunk_id RETURNING t.chunk_id)
+                    INSERT INTO pgvec.work_item AS w (collection, source_version, model_version, lo, hi)
+                    SELECT %4$L, a.model_version, %3$L, k.chunk_id::text, k.chunk_id::text FROM stale k, pgvec.model_version a
+                     WHERE a.collection = %4$L AND a.state = 'active' ORDER BY k.chunk_id
+                $q$, target.leaf, target.active_leaf, target.model_version, coll) || put_item;
+                news := format(' AND NOT (n.model_version = ANY (%L) AND (EXISTS (SELECT FROM pgvec_leaves.%I s WHERE s.chunk_id = n.chunk_id) '
+                               'OR NOT EXISTS (SELECT FROM %s k WHERE k.chunk_id = n.chunk_id AND k.model_version = n.model_version)))', fills, target.active_leaf, TG_RELID::regclass);
+            END IF;
+            IF EXISTS (SELECT FROM pgvec.tombstone d WHERE d.collection = coll) THEN
+                IF target.fills THEN
+                    -- A copy of what was deleted, or is as old as a statement that began before the delete.
+                    EXECUTE format('DELETE FROM pgvec_leaves.%1$I t USING new_rows n, pgvec.tombstone d WHERE n.model_version = %2$L AND t.chunk_id = n.chunk_id AND d.collection = %3$L '
+                                   'AND d.chunk_id = n.chunk_id::text AND d.deleted_at >= least(n.written_at, transaction_timestamp()) '
+                                   'AND NOT EXISTS (SELECT FROM pgvec_leaves.%4$I s WHERE s.chunk_id = n.chunk_id)', target.leaf, target.model_version, coll, target.active_leaf);
+                ELSE
+                    -- Put again, with an old written_at: later than the delete all the same.
+                    EXECUTE format('UPDATE pgvec_leaves.%1$I t SET written_at = d.deleted_at + interval ''1 microsecond'' FROM new_rows n JOIN '
+                                   '(SELECT k.chunk_id, max(k.deleted_at) AS deleted_at FROM pgvec.tombstone k WHERE k.collection = %3$L GROUP BY k.chunk_id) d ON d.chunk_id = n.chunk_id::text '
+                                   'WHERE n.model_version = %2$L AND t.chunk_id = n.chunk_id AND d.deleted_at >= n.written_at', target.leaf, target.model_version, coll);
+                END IF;
+            END IF;
         END LOOP;
     END IF;
-    -- An item is as old as the row it is for: should that row fall to a delete that was put off, the item is that
-    -- delete no more than it was, and takes nothing with it that was written since.
-    asked_at := format('CASE WHEN n.model_version = ANY (%L) THEN timestamptz ''epoch'' ELSE n.written_at END', fills);
-    put_item := ' ON CONFLICT (collection, model_version, source_version, lo, hi) DO UPDATE SET revision = w.revision + 1, '
-                'lease = NULL, leased_until = NULL, attempts = 0, last_error = NULL, set_aside_at = NULL, written_at = excluded.written_at';
+    IF has_old THEN
+        deleted := format('SELECT o.chunk_id, o.model_version, o.written_at FROM old_rows o WHERE o.model_version <> ALL (%L)', abandoned)
+            || CASE WHEN has_new THEN ' AND NOT EXISTS (SELECT FROM new_rows n WHERE n.chunk_id = o.chunk_id AND n.model_version = o.model_version)' ELSE '' END;
+        EXECUTE format('INSERT INTO pgvec.tombstone (collection, chunk_id, deleted_at) SELECT %L, d.chunk_id::text, greatest(%L, max(d.written_at)) FROM (%s) d GROUP BY d.chunk_id', coll, happened_at, deleted);
+    END IF;
 
     FOR target IN
-        SELECT v.model_version, v.leaf, format('pgvec_leaves.%I', v.leaf)::regclass::oid::integer AS lock_key,
-               v.follows AND v.state IN ('building', 'ready', 'active', 'draining') AS carried_to
-          FROM pgvec.model_version v
-         WHERE v.collection = coll AND v.dropped_at IS NULL
+        SELECT v.model_version, v.leaf, format('pgvec_leaves.%I', v.leaf)::regclass::oid::integer AS lock_key, v.follows AND v.state <> 'abandoned' AS follows
+          FROM pgvec.model_version v WHERE v.collection = coll AND v.dropped_at IS NULL ORDER BY v.model_version
     LOOP
-        -- A version that does not follow loses only what is deleted: it may still have it to carry, and it must not come back.
-        IF NOT target.carried_to THEN
-            IF has_old THEN
-                PERFORM set_config('pgvec.carrying', 'on', true);
-                EXECUTE format('DELETE FROM pgvec_leaves.%1$I t USING old_rows o WHERE o.model_version <> ALL (%2$L) AND t.chunk_id = o.chunk_id %3$s', target.leaf, silent || target.model_version, in_new);
-                PERFORM set_config('pgvec.carrying', '', true);
-            END IF;
-            CONTINUE;
+        deferred := stale_reader OR NOT pg_try_advisory_xact_lock_shared(pgvec.build_lock_class(), target.lock_key);
+        IF has_old AND NOT deferred THEN
+            -- Also where it does not follow: what is deleted is gone everywhere. A row that was written after our look at
+            -- the clock, and that we have seen, is deleted too: then as late as that.
+            EXECUTE format($q$
+                WITH free AS MATERIALIZED (
+                    SELECT t.chunk_id FROM pgvec_leaves.%1$I t WHERE t.chunk_id IN (SELECT d.chunk_id FROM (%3$s) d WHERE d.model_version <> %2$L)
+                     ORDER BY t.chunk_id FOR UPDATE OF t SKIP LOCKED),
+                gone AS (DELETE FROM pgvec_leaves.%1$I t USING free f WHERE t.chunk_id = f.chunk_id RETURNING t.chunk_id, t.written_at)
+                INSERT INTO pgvec.tombstone (collection, chunk_id, deleted_at) SELECT %4$L, g.chunk_id::text, g.written_at FROM gone g WHERE g.written_at > %5$L
+            $q$, target.leaf, target.model_version, deleted, coll, happened_at);
         END IF;
-        IF stale_reader OR NOT pg_try_advisory_xact_lock_shared(pgvec.build_lock_class(), target.lock_key) THEN
-            touched := concat_ws(' UNION ',
-                CASE WHEN has_new THEN format('SELECT n.chunk_id, n.model_version, %s AS asked_at FROM new_rows n WHERE n.model_version <> %L', asked_at, target.model_version) END,
-                CASE WHEN has_old THEN format('SELECT o.chunk_id, o.model_version, clock_timestamp() AS asked_at FROM old_rows o WHERE o.model_version <> ALL (%L) %s', silent || target.model_version, in_new) END);
-            EXECUTE format('INSERT INTO pgvec.work_item AS w (collection, source_version, model_version, lo, hi, written_at) '
-                           'SELECT %1$L, d.model_version, %2$L, d.chunk_id::text, d.chunk_id::text, d.asked_at FROM (%3$s) d ORDER BY d.chunk_id', coll, target.model_version, touched) || put_item;
-            CONTINUE;
-        END IF;
-        PERFORM set_config('pgvec.carrying', 'on', true);
+        CONTINUE WHEN NOT target.follows;
         IF has_old THEN
-            EXECUTE format('DELETE FROM pgvec_leaves.%1$I t USING old_rows o WHERE o.model_version <> ALL (%2$L) AND t.chunk_id = o.chunk_id %3$s', target.leaf, silent || target.model_version, in_new);
-        END IF;
-        IF has_new THEN
-            -- A counterpart that holds the content already is locked, so that it cannot be deleted unseen
-            -- between this look and our commit. An item that waits for the same chunk is asked again.
+            -- What is left, because another session holds it; and, among three leaves or more, what a worker may be
+            -- putting there at this moment from a row that we could not hold either.
             EXECUTE format($q$
-                WITH same AS MATERIALIZED (
-                    SELECT t.chunk_id FROM pgvec_leaves.%1$I t JOIN new_rows n ON n.chunk_id = t.chunk_id AND n.content = t.content
-                     WHERE n.model_version <> %2$L FOR KEY SHARE OF t)
-                INSERT INTO pgvec.work_item AS w (collection, source_version, model_version, lo, hi, written_at)
-                SELECT %3$L, n.model_version, %2$L, n.chunk_id::text, n.chunk_id::text, %4$s
-                  FROM new_rows n
-                 WHERE n.model_version <> %2$L
-                   AND (NOT EXISTS (SELECT FROM same s WHERE s.chunk_id = n.chunk_id)
-                        OR EXISTS (SELECT FROM pgvec.work_item p WHERE p.collection = %3$L AND p.model_version = %2$L AND p.source_version = n.model_version
-                                                                    AND p.lo = n.chunk_id::text AND p.hi = n.chunk_id::text))
+                INSERT INTO pgvec.work_item AS w (collection, source_version, model_version, lo, hi)
+                SELECT %4$L, d.model_version, %2$L, d.chunk_id::text, d.chunk_id::text FROM (%3$s) d
+                 WHERE d.model_version <> %2$L
+                   AND (%5$L OR EXISTS (SELECT FROM pgvec_leaves.%1$I t WHERE t.chunk_id = d.chunk_id)
+                        OR (%6$L AND NOT EXISTS (SELECT FROM old_rows o WHERE o.chunk_id = d.chunk_id AND o.model_version = %2$L)))
+                 ORDER BY d.chunk_id
+            $q$, target.leaf, target.model_version, deleted, coll, deferred, leaves > 2) || put_item;
+        END IF;
+        CONTINUE WHEN NOT has_new;
+        IF NOT deferred THEN
+            -- A counterpart with this content needs no vector. It stays locked until we commit: nobody deletes it unseen.
+            EXECUTE format($q$
+                WITH free AS MATERIALIZED (
+                    SELECT t.chunk_id FROM pgvec_leaves.%1$I t JOIN new_rows n ON n.chunk_id = t.chunk_id AND n.content = t.content AND n.written_at > t.written_at
+                     WHERE n.model_version <> %2$L %5$s ORDER BY t.chunk_id FOR NO KEY UPDATE OF t SKIP LOCKED)
+                UPDATE pgvec_leaves.%1$I t SET (%3$s) = ROW(%4$s) FROM new_rows n
+                 WHERE t.chunk_id IN (SELECT f.chunk_id FROM free f) AND n.chunk_id = t.chunk_id AND n.content = t.content AND n.written_at > t.written_at
+                   AND n.model_version <> %2$L %5$s
+            $q$, target.leaf, target.model_version, array_to_string(fields, ', '), new_fields, news);
+            -- A later row was there already: it goes the other way.
+            EXECUTE format($q$
+                INSERT INTO pgvec.work_item AS w (collection, source_version, model_version, lo, hi)
+                SELECT %3$L, %2$L, n.model_version, n.chunk_id::text, n.chunk_id::text
+                  FROM new_rows n JOIN pgvec_leaves.%1$I t ON t.chunk_id = n.chunk_id AND (t.written_at, t.content) > (n.written_at, n.content)
+                 WHERE n.model_version <> %2$L %4$s AND NOT EXISTS (SELECT FROM new_rows o WHERE o.chunk_id = n.chunk_id AND o.model_version = %2$L)
                  ORDER BY n.chunk_id
-            $q$, target.leaf, target.model_version, coll, asked_at) || put_item;
-            EXECUTE format($q$
-                UPDATE pgvec_leaves.%1$I t SET (%3$s) = ROW(%4$s)
-                  FROM new_rows n
-                 WHERE n.model_version <> ALL (%2$L) AND t.chunk_id = n.chunk_id AND t.content = n.content AND n.written_at > t.written_at
-            $q$, target.leaf, fills || target.model_version, array_to_string(fields, ', '), (SELECT string_agg('n.' || f, ', ') FROM unnest(fields) f));
+            $q$, target.leaf, target.model_version, coll, news) || put_item;
         END IF;
-        PERFORM set_config('pgvec.carrying', '', true);
+        EXECUTE format($q$
+            INSERT INTO pgvec.work_item AS w (collection, source_version, model_version, lo, hi)
+            SELECT %3$L, n.model_version, %2$L, n.chunk_id::text, n.chunk_id::text FROM new_rows n
+             WHERE n.model_version <> %2$L %4$s
+               AND (%5$L OR NOT EXISTS (SELECT FROM pgvec_leaves.%1$I t WHERE t.chunk_id = n.chunk_id AND (t.written_at, t.content) >= (n.written_at, n.content)))
+             ORDER BY n.chunk_id
+        $q$, target.leaf, target.model_version, coll, news, deferred) || put_item;
     END LOOP;
+    PERFORM set_config('pgvec.carrying', '', true);
     RETURN NULL;
 END
 $$;

@@ -6,13 +6,13 @@ RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     inherited bigint;
 BEGIN
-    INSERT INTO pgvec.work_item AS k (collection, source_version, model_version, lo, hi, written_at)
-    SELECT w.collection, w.source_version, inherit_work.model_version, w.lo, w.hi, max(w.written_at)
+    INSERT INTO pgvec.work_item AS k (collection, source_version, model_version, lo, hi)
+    SELECT w.collection, w.source_version, inherit_work.model_version, w.lo, w.hi
       FROM pgvec.work_item w JOIN pgvec.reference_versions(inherit_work.collection, inherit_work.model_version) r ON r.model_version = w.model_version
      WHERE w.collection = inherit_work.collection AND w.source_version <> inherit_work.model_version
      GROUP BY w.collection, w.source_version, w.lo, w.hi
     ON CONFLICT ON CONSTRAINT work_item_collection_model_version_source_version_lo_hi_key DO UPDATE
-       SET revision = k.revision + 1, lease = NULL, leased_until = NULL, attempts = 0, last_error = NULL, set_aside_at = NULL, written_at = excluded.written_at;
+       SET revision = k.revision + 1, lease = NULL, leased_until = NULL, attempts = 0, last_error = NULL, set_aside_at = NULL;
     GET DIAGNOSTICS inherited = ROW_COUNT;
     RETURN inherited;
 END

@@ -1,6 +1,6 @@
 -- Makes work items for everything that the version lacks against the active one: intervals of at most
 -- chunks_per_item chunks for what must be embedded, single items for what only differs otherwise
--- (other columns, rows that the active version no longer has). Call it as often as you like: what nobody has
+-- (other columns, rows that were deleted), and single items for the active version for what only this one has. Call it as often as you like: what nobody has
 -- begun is planned anew, what a worker holds or what was set aside stays as it is. A draining version that had stopped following follows again.
 -- Returns the number of work items that are open for the version. Raises PV001, PV002, PV005, PV007,
 -- 42501 where row-level security would hide rows.
@@ -44,21 +44,23 @@ BEGIN
               FROM todo GROUP BY part ORDER BY part
             ON CONFLICT (collection, model_version, source_version, lo, hi) DO NOTHING
         $q$, source.leaf, v.leaf, c.collection, v.model_version, chunks_per_item, source.model_version, c.id_type);
-        -- Only what the active version lacks is surplus, and what is not on its way there either.
+        EXECUTE format($q$
+            INSERT INTO pgvec.work_item (collection, source_version, model_version, lo, hi)
+            SELECT %3$L, %6$L, %4$L, o.chunk_id::text, o.chunk_id::text
+              FROM (SELECT t.chunk_id FROM pgvec_leaves.%1$I s JOIN pgvec_leaves.%2$I t ON t.chunk_id = s.chunk_id AND t.content = s.content
+                     WHERE s.written_at > t.written_at AND ROW(%5$s)::record OPERATOR(pg_catalog.*<>) ROW(%7$s)::record
+                    UNION
+                    SELECT t.chunk_id FROM pgvec_leaves.%2$I t JOIN pgvec.tombstone d ON d.collection = %3$L AND d.chunk_id = t.chunk_id::text AND d.deleted_at >= t.written_at) o
+            ON CONFLICT (collection, model_version, source_version, lo, hi) DO NOTHING
+        $q$, source.leaf, v.leaf, c.collection, v.model_version, (SELECT string_agg('s.' || f, ', ') FROM unnest(fields) f), source.model_version,
+            (SELECT string_agg('t.' || f, ', ') FROM unnest(fields) f));
+        -- What only this version holds, and nobody deleted, is news for the active one.
         CONTINUE WHEN source.state <> 'active';
         EXECUTE format($q$
             INSERT INTO pgvec.work_item (collection, source_version, model_version, lo, hi)
-            SELECT %3$L, %6$L, %4$L, d.chunk_id::text, d.chunk_id::text
-              FROM (SELECT t.chunk_id FROM pgvec_leaves.%1$I s JOIN pgvec_leaves.%2$I t ON t.chunk_id = s.chunk_id AND t.content = s.content
-                     WHERE s.written_at > t.written_at AND ROW(%5$s)::record OPERATOR(pg_catalog.*<>) ROW(%7$s)::record
-                    UNION ALL
-                    SELECT t.chunk_id FROM pgvec_leaves.%2$I t
-                     WHERE NOT EXISTS (SELECT FROM pgvec_leaves.%1$I s WHERE s.chunk_id = t.chunk_id)
-                       AND NOT EXISTS (SELECT FROM pgvec.work_item w JOIN %8$s o ON o.model_version = w.source_version WHERE w.collection = %3$L AND w.model_version = %6$L
-                                                                     AND t.chunk_id BETWEEN w.lo::%9$s AND w.hi::%9$s AND o.chunk_id = t.chunk_id)) d
+            SELECT %3$L, %4$L, %5$L, o.chunk_id, o.chunk_id FROM pgvec.surplus_chunks(%3$L, %4$L) o WHERE NOT o.deleted
             ON CONFLICT (collection, model_version, source_version, lo, hi) DO NOTHING
-        $q$, source.leaf, v.leaf, c.collection, v.model_version,
-            (SELECT string_agg('s.' || f, ', ') FROM unnest(fields) f), source.model_version, (SELECT string_agg('t.' || f, ', ') FROM unnest(fields) f), pgvec.chunk_table(collection), c.id_type);
+        $q$, source.leaf, v.leaf, c.collection, v.model_version, source.model_version);
     END LOOP;
     SELECT count(*) INTO open_items FROM pgvec.work_item w
      WHERE w.collection = c.collection AND w.model_version = v.model_version AND w.set_aside_at IS NULL;

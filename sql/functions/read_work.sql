@@ -16,7 +16,8 @@ BEGIN
           LEFT JOIN pgvec_leaves.%2$I t ON t.chunk_id = s.chunk_id
          WHERE w.item_id = ANY ($1) AND w.lease = $2
            AND (t.chunk_id IS NULL OR (t.content <> s.content AND (s.written_at, s.content) > (t.written_at, t.content)))
+           AND NOT EXISTS (SELECT FROM pgvec.tombstone d WHERE d.collection = %4$L AND d.chunk_id = s.chunk_id::text AND d.deleted_at >= s.written_at)
          GROUP BY s.chunk_id
-    $q$, s.leaf, t.leaf, c.id_type) USING items, lease;
+    $q$, s.leaf, t.leaf, c.id_type, c.collection) USING items, lease;
 END
 $$;

@@ -26,5 +26,6 @@ BEGIN
         RAISE NOTICE 'version % of %: %', due.model_version, due.collection, outcome;
         COMMIT;
     END LOOP;
+    PERFORM pgvec.prune_tombstones(c.collection) FROM pgvec.collection c;
 END
 $$;

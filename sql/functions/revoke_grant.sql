@@ -29,6 +29,7 @@ BEGIN
                    ('ids', false, c.host_schema, CASE c.id_type WHEN 'bigint' THEN c.collection || '_chunk_id_seq' END),
                    ('view', false, c.host_schema, 'active_' || c.collection),
                    ('work', true, 'pgvec', 'work_item'),
+                   ('deletes', true, 'pgvec', 'tombstone'),
                    ('events', true, 'pgvec', 'version_event'),
                    ('catalog', true, 'pgvec', 'collection'),
                    ('catalog', true, 'pgvec', 'model_version'),
@@ -54,7 +55,7 @@ BEGIN
               FROM (VALUES ('read', 'view', '{SELECT}'), ('read', 'leaf', '{SELECT}'), ('read', 'hidden leaf', '{SELECT}'),
                            ('write', 'chunks', '{SELECT,INSERT,UPDATE,DELETE}'), ('write', 'ids', '{USAGE}'), ('write', 'work', '{SELECT}'),
                            ('worker', 'leaf', '{SELECT,INSERT,UPDATE,DELETE}'), ('worker', 'hidden leaf', '{SELECT,INSERT,UPDATE,DELETE}'),
-                           ('worker', 'work', '{SELECT,INSERT,UPDATE,DELETE}'), ('worker', 'events', '{SELECT,INSERT}')) g (privilege, part, words)
+                           ('worker', 'work', '{SELECT,INSERT,UPDATE,DELETE}'), ('worker', 'deletes', '{SELECT}'), ('worker', 'events', '{SELECT,INSERT}')) g (privilege, part, words)
             UNION ALL
             SELECT a.privilege, g.part, g.word
               FROM unnest('{read,write,worker}'::text[]) a (privilege),

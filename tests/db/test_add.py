@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import psycopg
 import pytest
+from psycopg import sql
 from sqlalchemy import Engine
 
 from pgvec_versions import store as store_module
@@ -418,6 +419,12 @@ def test_two_adders_of_different_texts_leave_one_of_them_whole(engine: Engine) -
 
 def test_an_add_outlives_a_deadlock(engine: Engine, connect: Connect) -> None:
     tiny = TinyEmbedder()
+    other, watcher = connect(autocommit=False), connect()
+    # Each looks once, this long after it began to wait; whoever finds the deadlock is ended.
+    name = sql.Identifier(watcher.info.dbname)
+    watcher.execute(sql.SQL("ALTER DATABASE {} SET deadlock_timeout = '3s'").format(name))
+    other.execute("SET deadlock_timeout = '1min'")
+    other.commit()
     store = open_store(engine, tiny)
     first, second = Chunk("first", "a", 0), Chunk("second", "a", 1)
     insert = (
@@ -431,11 +438,10 @@ def test_an_add_outlives_a_deadlock(engine: Engine, connect: Connect) -> None:
             insert, (chunk_identity(chunk, "uuid"), chunk.position, chunk.content, vector)
         )
 
-    other, watcher = connect(autocommit=False), connect()
     put(second)
     with in_thread(store.add, [first, second]):
         wait_until(lambda: waits_for_lock(watcher))
-        # Now each waits for the other; the server ends the one that has waited longer.
+        # Now each waits for the other.
         put(first)
         other.commit()
     assert contents(engine) == ["first", "second"]

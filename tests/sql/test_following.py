@@ -217,6 +217,40 @@ def test_an_edit_that_commits_while_others_fill_by_hand_is_not_lost(db, connect,
     assert "edited" in str(same(db))
 
 
+def test_a_fill_of_a_text_that_was_edited_meanwhile_does_not_win(db, connect):
+    live_collection(db, count=0)
+    put(db, "a")
+    db.execute("SELECT pgvec.register_version('docs', 'v2', 8)")
+    reader = connect(autocommit=False)
+    content = one(reader, "SELECT content FROM docs")
+    edit(db, "a", "v1", "edited")
+    db.execute("DELETE FROM pgvec.work_item")
+    put(reader, "a", "v2", content)
+    reader.commit()
+    assert work_off(db, "v1", "v2") == 1
+    assert list(same(db).values()) == [("edited", {})]
+
+
+@pytest.mark.parametrize("with_age", [True, False])
+def test_a_fill_of_a_chunk_that_was_deleted_meanwhile_does_not_bring_it_back(db, connect, with_age):
+    live_collection(db, count=0)
+    put(db, "a")
+    db.execute("SELECT pgvec.register_version('docs', 'v2', 8)")
+    reader = connect(autocommit=False)
+    age = one(reader, "SELECT written_at FROM docs")
+    if with_age:
+        reader.commit()
+    db.execute("DELETE FROM docs")
+    reader.execute(
+        "INSERT INTO docs (chunk_id, model_version, content, embedding, written_at)"
+        " VALUES (md5('a')::uuid, 'v2', 'a', %s, coalesce(%s, clock_timestamp()))",
+        (vector("a", "v2"), age if with_age else None),
+    )
+    reader.commit()
+    work_off(db, "v1", "v2")
+    assert same(db) == {}
+
+
 # --- What is refused ---
 
 
@@ -368,29 +402,101 @@ def test_a_merge_is_a_write_like_any_other(tx):
     assert sorted(same(tx).values(), key=str) == [("a", {"k": 1}), ("b", {}), ("c", {})]
 
 
-def test_a_deadlock_between_two_versions_loses_neither_write_silently(db, connect):
+@pytest.mark.parametrize(
+    "change", ["UPDATE docs SET metadata = '{\"by\": \"%s\"}'", "DELETE FROM docs"]
+)
+def test_writers_of_two_versions_never_wait_for_each_other(db, connect, change):
     pair(db)
     first, second = connect(autocommit=False), connect(autocommit=False)
-    change = f"UPDATE docs SET metadata = %s WHERE {ONE_ID} AND model_version = %s RETURNING 1"
+    both = [(first, "v1"), (second, "v2")]
+    for connection, _ in both:
+        connection.execute("SET LOCAL lock_timeout = '1ms'")
     second.execute("SELECT FROM docs WHERE model_version = 'v2' FOR UPDATE")
-    with in_background(rows, first, change, '{"by": 1}', "v1") as waits:
-        wait_until_blocked(db, first)
-        errors = []
-        try:
-            rows(second, change, '{"by": 2}', "v2")
-            second.commit()
-        except psycopg.errors.DeadlockDetected as error:
-            errors.append(error)
-            second.rollback()
-        failed = waits.exception()
-        if failed is None:
-            first.commit()
-        else:
-            assert isinstance(failed, psycopg.errors.DeadlockDetected)
-            errors.append(failed)
-            first.rollback()
-    assert len(errors) == 1
-    assert ("a", {"by": 2 if failed else 1}) in same(db).values()
+    for connection, version in both:
+        statement = change.replace("%s", version) + f" WHERE model_version = '{version}'"
+        connection.execute(statement.encode())
+    first.commit()
+    second.commit()
+    work_off(db, "v1", "v2")
+    held = same(db)
+    if change.startswith("DELETE"):
+        assert held == {}
+    else:
+        assert [metadata for _, metadata in held.values()] == [{"by": "v2"}] * 2
+
+
+# --- Deletes that something stands in the way of ---
+
+
+def test_a_delete_passes_by_a_row_that_another_session_holds_and_reaches_it_later(db, connect):
+    pair(db)
+    holder = connect(autocommit=False)
+    holder.execute("SELECT FROM docs WHERE model_version = 'v2' FOR UPDATE")
+    db.execute("SET lock_timeout = '1ms'")
+    db.execute(f"DELETE FROM docs WHERE model_version = 'v1' AND {ONE_ID}".encode())
+    assert items(db) == [("v1", "v2", "a")]
+    problems = one(db, "SELECT pgvec.ready_problems('docs', 'v2')")
+    assert problems == {"open_items": 1, "surplus": 1}
+    holder.commit()
+    assert work_off(db, "v2") == 1
+    assert list(same(db).values()) == [("b", {})]
+
+
+def test_an_insert_that_commits_after_a_later_delete_goes_in_both_versions(db, connect):
+    pair(db, words="b")
+    put(db, "a", "v1")
+    db.execute("DELETE FROM pgvec.work_item")
+    writer = connect(autocommit=False)
+    put(writer, "a", "v2", "another text")
+    db.execute(f"DELETE FROM docs WHERE model_version = 'v1' AND {ONE_ID}".encode())
+    writer.commit()
+    assert work_off(db, "v1", "v2") == 1
+    assert list(same(db).values()) == [("b", {})]
+
+
+def test_a_chunk_put_again_after_its_delete_stays_whatever_its_age(tx):
+    pair(tx)
+    tx.execute(f"DELETE FROM docs WHERE {ONE_ID}".encode())
+    tx.execute(
+        "INSERT INTO docs (chunk_id, model_version, content, embedding, written_at)"
+        " VALUES (md5('a')::uuid, 'v1', 'again', %s, '2001-01-01')",
+        (vector("again", "v1"),),
+    )
+    assert work_off(tx, "v1", "v2") == 1
+    assert sorted(content for content, _ in same(tx).values()) == ["again", "b"]
+
+
+def test_a_change_is_later_than_what_it_replaces_though_the_clock_was_put_back(tx):
+    pair(tx)
+    tx.execute("SELECT set_config('pgvec.carrying', 'on', true)")
+    tx.execute("UPDATE docs SET written_at = '2100-01-01'")
+    tx.execute("SELECT set_config('pgvec.carrying', '', true)")
+    edit(tx, "a", "v1", "edited")
+    tx.execute("DELETE FROM docs WHERE model_version = 'v2' AND content = 'b'")
+    assert work_off(tx, "v1", "v2") == 1
+    assert list(same(tx).values()) == [("edited", {})]
+
+
+def test_deletes_are_forgotten_once_they_can_hold_nothing_back(db, connect):
+    pair(db, until="active", words="abc")
+    count = "SELECT count(*) FROM pgvec.tombstone"
+    db.execute("DELETE FROM docs WHERE content = 'a'")
+    assert one(db, count) == 1
+    assert one(db, "SELECT pgvec.prune_tombstones('docs')") == 0
+    older = connect(autocommit=False)
+    older.execute("SELECT pg_current_xact_id()")
+    db.execute("DELETE FROM docs WHERE content = 'b'")
+    put(db, "d", "v2")
+    db.execute("DELETE FROM docs WHERE content = 'd'")
+    # What is old, what a transaction beside it may still undo, what a work item is open for.
+    assert one(db, "SELECT pgvec.prune_tombstones('docs', '0')") == 1
+    older.rollback()
+    assert one(db, "SELECT pgvec.prune_tombstones('docs', '0')") == 1
+    assert work_off(db, "v1") == 1
+    assert one(db, "SELECT pgvec.prune_tombstones('docs', '1 day')") == 0
+    db.execute("UPDATE pgvec.model_version SET retire_at = clock_timestamp() WHERE retire_at > now()")
+    db.execute("CALL pgvec.retire_due()")
+    assert one(db, count) == 0
 
 
 # --- Deletes against the backfill ---
@@ -482,7 +588,7 @@ def test_a_worker_does_not_write_over_what_came_later_through_the_other_version(
     assert {content for content, _ in same(db).values()} == {"later", "b"}
 
 
-def test_an_interval_whose_text_changed_leaves_that_chunk_to_its_own_item(db):
+def test_an_item_whose_text_changed_behind_our_back_stays_open(db):
     mine, made = backfill_ready(db)
     put(db, "b")
     edit(db, "a", "v1", "newer")
@@ -491,17 +597,20 @@ def test_an_interval_whose_text_changed_leaves_that_chunk_to_its_own_item(db):
         " WHERE item_id = %s",
         (mine.revisions[0], mine.lease, mine.items[0]),
     )
-    assert complete(db, mine, made) == (1, 0, 0, 0)
+    assert complete(db, mine, made) == (0, 0, 0, 0)
     assert chunks(db, "v2") == {}
-    assert rows(db, "SELECT count(*) FROM pgvec.missing_chunks('docs', 'v2')") == [(2,)]
+    assert sorted(items(db)) == [("v1", "v2", "a"), ("v1", "v2", "b")]
+    assert work_off(db, "v2") == 2
+    assert len(same(db)) == 2
 
 
 def test_vectors_for_chunks_outside_the_claim_are_not_written(db):
     mine, made = backfill_ready(db)
     put(db, "b")
     foreign = [([mine.items[0] + 1000], *made[0][1:])]
-    assert complete(db, mine, foreign) == (1, 0, 0, 0)
+    assert complete(db, mine, foreign) == (0, 0, 0, 0)
     assert chunks(db, "v2") == {}
+    assert sorted(items(db)) == [("v1", "v2", "a"), ("v1", "v2", "b")]
 
 
 # --- While an index is built ---

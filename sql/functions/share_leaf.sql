@@ -1,0 +1,13 @@
+-- Keeps an index build of a version's leaf from beginning before this transaction has ended; see build_lock_class.
+-- Raises PV001, PV002, PV009 while one runs.
+CREATE OR REPLACE FUNCTION pgvec.share_leaf(collection text, model_version text)
+RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    v pgvec.model_version := pgvec.get_version(collection, model_version);
+BEGIN
+    IF NOT pg_try_advisory_xact_lock_shared(pgvec.build_lock_class(), format('pgvec_leaves.%I', v.leaf)::regclass::oid::integer) THEN
+        PERFORM pgvec.raise_error('PV009', format('the index of %s in %s is being built.', v.model_version, v.collection),
+            jsonb_build_object('collection', collection, 'model_version', model_version), 'The work waits until the build has ended.');
+    END IF;
+END
+$$;
