@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.faults.boundaries import put_boundaries
 from tests.faults.looks import Connection, assert_catalog_agrees, one, standings
 from tests.sql.helpers import rows, second_version, wait_until_blocked, world
 from tests.tools import Connect
@@ -118,6 +119,39 @@ def test_a_verb_that_is_terminated_half_way_has_changed_nothing(
             running.result(60)
     assert world(db) == before
     assert_it_works_now(verb, db)
+
+
+#: Once each: what the session waits for does not matter here.
+PLAIN = [v for v in VERBS if " at " not in v.name]
+
+
+@pytest.mark.parametrize("stage", PLAIN, indirect=True, ids=lambda v: v.name)
+def test_a_verb_that_is_terminated_at_any_statement_boundary_has_changed_nothing(
+    stage: tuple[Verb, Connection], connect: Connect
+) -> None:
+    verb, db = stage
+    assert put_boundaries(db) > 300
+    before = world(db)
+    passed = 0
+    while True:
+        doomed = connect()
+        doomed.execute("SELECT set_config('pgvec.boundaries_to_pass', %s, false)", (str(passed),))
+        try:
+            doomed.execute(verb.statement.encode())
+            break
+        except psycopg.OperationalError as error:
+            assert error.sqlstate == "57P01"  # noqa: PT017 - the last try raises nothing
+        passed += 1
+        if world(db) != before:
+            # A job that commits on its way has then done all that it was to do.
+            assert verb.statement.startswith("CALL")
+            assert_it_works_now(verb, db)
+            before = world(db)
+    print(f"{verb.name}: terminated at {passed} boundaries")
+    assert passed > 5
+    if verb.name != "drop_collection":
+        assert_catalog_agrees(db)
+        assert standings(db)["v2"].state == verb.after
 
 
 @every_verb

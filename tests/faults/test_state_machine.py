@@ -188,6 +188,8 @@ class Transitions(RuleBasedStateMachine):
         label, key = self.pick_live(version), chunk_id(chunk)
         if self.row(label, key) is not None:
             return
+        # Into a building version, of what the active one holds: a copy, which is never news.
+        copies = self.state[label] == "building" and self.active and self.row(self.active, key)
         with self.writing(manner, number) as connection:
             connection.execute(
                 "INSERT INTO docs (chunk_id, model_version, document_id, content, metadata,"
@@ -201,13 +203,8 @@ class Transitions(RuleBasedStateMachine):
                     literal(LABELS[label].vector(text)),
                 ),
             )
-        self.chunks[key] = (text, {"n": number})
-        if label == self.active or self.state[label] != "building":
-            return
-        # A fill by hand with the active version's text takes the other columns from there.
-        before = self.active and self.row(self.active, key)
-        if before and before.content == text:
-            self.chunks[key] = (before.content, before.metadata)
+        if not copies:
+            self.chunks[key] = (text, {"n": number})
 
     @rule(version=picks, chunk=picks, text=contents, manner=manners)
     def edit_by_sql(self, version: int, chunk: int, text: str, manner: str) -> None:
