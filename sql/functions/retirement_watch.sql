@@ -1,5 +1,5 @@
 -- What watching needs, in one object: the last runs, the last success, what is due, and the job if pg_cron is in this
--- database: whether it is active, how its last run ended, whether its role may drop what it has to drop.
+-- database: whether it is active, how its last run ended, whether its role may do what the job does.
 -- Changes nothing.
 CREATE OR REPLACE FUNCTION pgvec.retirement_watch()
 RETURNS jsonb LANGUAGE plpgsql STABLE AS $$
@@ -11,10 +11,7 @@ BEGIN
     IF here AND has_schema_privilege('cron', 'USAGE') THEN
         EXECUTE $q$
             SELECT jsonb_build_object('jobid', j.jobid, 'schedule', j.schedule, 'active', j.active, 'username', j.username,
-                       'may_drop', coalesce((SELECT bool_and(pg_has_role(r.oid, t.relowner, 'USAGE')) FROM pg_catalog.pg_roles r, pg_catalog.pg_class t
-                                              WHERE r.rolname = j.username AND (t.oid IN ('pgvec.model_version'::regclass, 'pgvec.retirement_run'::regclass)
-                                                    OR t.oid IN (SELECT to_regclass(format('%I.%I', c.host_schema, c.collection)) FROM pgvec.collection c)
-                                                    OR t.oid IN (SELECT to_regclass(format('pgvec_leaves.%I', v.leaf)) FROM pgvec.model_version v WHERE v.dropped_at IS NULL))), false),
+                       'may_retire', pgvec.may_retire(j.username),
                        'last_status', d.status, 'last_message', d.return_message, 'last_at', d.start_time)
               FROM cron.job j
               LEFT JOIN LATERAL (SELECT k.status, k.return_message, k.start_time FROM cron.job_run_details k
