@@ -34,7 +34,6 @@ _ASSUMED_INTERVAL = timedelta(hours=1)
 #: A run that is still open after this is not coming back.
 _LONGEST_RUN = timedelta(hours=1)
 _STUCK = {
-    "held": "pgvec release, when the reason is gone",
     "feeding": "run pgvec worker",
     "still read": "find the app instance that still reads it, or: pgvec retire --ignore-readers",
     "not exported": "pgvec export",
@@ -180,7 +179,12 @@ def _judge_job(seen: Watch) -> list[RetirementFinding]:
             return [
                 RetirementFinding("ok", "retirement", "no pg_cron job, and yet it runs regularly")
             ]
-        where = "no pg_cron job in this database" if seen.job_known else "no pg_cron in sight"
+        elsewhere = seen.facts["cron_elsewhere"]
+        where = (
+            "no pg_cron job in this database"
+            if seen.job_known or not elsewhere
+            else f"the job would be in database {elsewhere}, which this role cannot look into"
+        )
         return [
             RetirementFinding(
                 "warning",
@@ -267,16 +271,25 @@ def _judge_runs(seen: Watch) -> list[RetirementFinding]:
 
 
 def _judge_due(seen: Watch) -> list[RetirementFinding]:
-    found: list[RetirementFinding] = []
+    found = [
+        RetirementFinding(
+            "ok",
+            f"{hold['collection']}/{hold['model_version']}",
+            f"held by {hold['held_by']} since {_moment(hold['held_at']):%Y-%m-%d}: "
+            f"{hold['reason']}",
+            "pgvec release, when the reason is gone.",
+        )
+        for hold in seen.facts["holds"]
+    ]
     for version in seen.facts["due"]:
         late = seen.now - _moment(version["retire_at"])
-        if late <= 2 * seen.interval:
+        if late <= 2 * seen.interval or version["outcome"] == "held":
             continue
         outcome = version["outcome"]
         detail = f" ({version['detail']})" if version["detail"] else ""
         found.append(
             RetirementFinding(
-                "ok" if outcome == "held" else "warning",
+                "warning",
                 f"{version['collection']}/{version['model_version']}",
                 f"due since {_moment(version['retire_at']):%Y-%m-%d %H:%M}, "
                 + ("and nothing keeps it" if outcome == "would retire" else f"{outcome}{detail}"),
