@@ -9,13 +9,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from psycopg import errors as pg_errors
 from psycopg.rows import dict_row
 from sqlalchemy import Engine
 from sqlalchemy.engine import URL
 
 from pgvec_versions import sqlfiles
 from pgvec_versions.database import autocommitted, engine_for, transaction
-from pgvec_versions.errors import DatabaseUnavailable, NotPermitted, PgvecError, RequirementMissing
+from pgvec_versions.errors import (
+    DatabaseUnavailable,
+    InvalidArgument,
+    NotPermitted,
+    PgvecError,
+    RequirementMissing,
+)
 from pgvec_versions.install import require_catalog
 from pgvec_versions.timetable import scheduler_lines
 
@@ -192,9 +199,18 @@ def schedule_retirement(
         with transaction(there) as raw:
             has_cron = raw.execute(sqlfiles.query("has_pg_cron")).fetchone()
             if has_cron and has_cron[0]:
-                made: Any = raw.execute(
-                    sqlfiles.query("schedule_elsewhere"), {"schedule": schedule, "database": here}
-                ).fetchone()
+                try:
+                    made: Any = raw.execute(
+                        sqlfiles.query("schedule_elsewhere"),
+                        {"schedule": schedule, "database": here},
+                    ).fetchone()
+                except (pg_errors.DataError, pg_errors.InternalError) as exc:
+                    raise InvalidArgument(
+                        f"pg_cron does not take the schedule {schedule!r}.",
+                        hint='Five fields as in cron, or "N seconds" with N from 1 to 59.',
+                        detail={"schedule": schedule},
+                        sqlstate=exc.sqlstate,
+                    ) from exc
                 raw.execute(sqlfiles.query("activate_job"), {"jobid": made[0]})
                 return (
                     f"pg_cron job {made[0]} in database {there.url.database}: "
