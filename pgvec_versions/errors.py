@@ -18,7 +18,9 @@
     │   ├── NotReady                   3  PV006
     │   ├── Busy                       3  PV009
     │   ├── VersionNotWritable         3  PV023
-    │   └── LeaseLost                  3  PV031
+    │   ├── LeaseLost                  3  PV031
+    │   ├── NotArchived                3  PV040
+    │   └── ArchiveMismatch            3  PV041
     ├── GuardError                     6
     │   ├── QueryVersionMismatch       6  PV011
     │   ├── QueryVersionNotDeclared    6  PV012
@@ -57,6 +59,7 @@ import psycopg
 
 __all__ = [
     "AlreadyExists",
+    "ArchiveMismatch",
     "BadEmbedding",
     "Busy",
     "CatalogMismatch",
@@ -75,6 +78,7 @@ __all__ = [
     "InvalidVector",
     "LeaseLost",
     "LockTimeout",
+    "NotArchived",
     "NotPermitted",
     "NotReady",
     "PgvecError",
@@ -216,6 +220,18 @@ class LeaseLost(Refused):
     """A worker came back after its lease; what it brought was not written."""
 
     code = "PV031"
+
+
+class NotArchived(Refused):
+    """Nothing of the version was kept, so there is nothing to restore."""
+
+    code = "PV040"
+
+
+class ArchiveMismatch(Refused):
+    """What was kept is not what it was recorded as, or the chunk table changed since."""
+
+    code = "PV041"
 
 
 class GuardError(PgvecError):

@@ -2,27 +2,45 @@
 
 from __future__ import annotations
 
+import logging
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from psycopg import errors as pg_errors
 from psycopg.rows import dict_row
 from sqlalchemy import Engine
 from sqlalchemy.engine import URL
 
 from pgvec_versions import sqlfiles
 from pgvec_versions.database import autocommitted, engine_for, transaction
+from pgvec_versions.errors import (
+    DatabaseUnavailable,
+    InvalidArgument,
+    NotPermitted,
+    PgvecError,
+    RequirementMissing,
+)
 from pgvec_versions.install import require_catalog
+from pgvec_versions.timetable import scheduler_lines
 
 __all__ = [
     "Job",
     "Retirement",
+    "cron_elsewhere",
     "retire_due",
     "retirement_job",
+    "retirement_plan",
+    "retiring_every",
     "schedule_retirement",
     "unschedule_retirement",
 ]
 
 DEFAULT_SCHEDULE = "17 * * * *"
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,56 +61,200 @@ class Retirement:
     model_version: str
     outcome: str
     bytes: int
+    detail: str | None = None
+    on_retire: str = "drop"
 
 
-def retire_due(target: str | URL | Engine) -> list[Retirement]:
+def retirement_plan(
+    target: str | URL | Engine, *, ignore_readers: bool = False
+) -> list[Retirement]:
+    """What ``retire_due`` would do now: one entry a version that is due. Changes nothing."""
+    with autocommitted(engine_for(target)) as raw:
+        require_catalog(raw)
+        return [Retirement(**row) for row in _plan(raw, ignore_readers)]
+
+
+def _plan(raw: Any, ignore_readers: bool) -> list[dict[str, Any]]:
+    with raw.cursor(row_factory=dict_row) as cursor:
+        rows = cursor.execute(
+            sqlfiles.query("retirement_plan"), {"within": "0", "ignore_readers": ignore_readers}
+        ).fetchall()
+    wanted = ("collection", "model_version", "outcome", "bytes", "detail", "on_retire")
+    return [{name: row[name] for name in wanted} for row in rows]
+
+
+def retire_due(target: str | URL | Engine, *, ignore_readers: bool = False) -> list[Retirement]:
     """Retires every version that is due, in all collections: ``CALL pgvec.retire_due()``.
 
     Returns one entry a version that was due. Units: bytes freed, or held.
+    ``ignore_readers``: a version that is still read goes too.
     """
     with autocommitted(engine_for(target)) as raw:
         require_catalog(raw)
+        due = {(r["collection"], r["model_version"]): r for r in _plan(raw, ignore_readers)}
+        before: Any = raw.execute(sqlfiles.query("last_run_id")).fetchone()
+        raw.execute(sqlfiles.query("retire_due"), {"ignore_readers": ignore_readers})
         with raw.cursor(row_factory=dict_row) as cursor:
-            due = cursor.execute(sqlfiles.query("due_versions")).fetchall()
-            if not due:
-                return []
-            cursor.execute(sqlfiles.query("retire_due"))
-            left = {
-                (r["collection"], r["model_version"])
-                for r in cursor.execute(sqlfiles.query("due_versions"))
-            }
-        found: list[Retirement] = []
-        for row in due:
-            key = (row["collection"], row["model_version"])
-            outcome = "retired"
-            if key in left:
-                reason = raw.execute(
-                    sqlfiles.query("last_refusal"),
-                    {"collection": key[0], "model_version": key[1]},
-                ).fetchone()
-                outcome = reason[0] if reason else "another session is retiring"
-            found.append(Retirement(*key, outcome, int(row["bytes"] or 0)))
-        return found
+            run = cursor.execute(sqlfiles.query("own_run"), {"before": before[0]}).fetchone()
+    if run is None:  # A standby.
+        return []
+    found = [
+        Retirement(
+            said["collection"],
+            said["model_version"],
+            said["outcome"],
+            int(said.get("bytes") or _planned(due, said).get("bytes") or 0),
+            said.get("detail"),
+            said.get("on_retire") or _planned(due, said).get("on_retire") or "drop",
+        )
+        for said in run["did"] + run["refused"]
+    ]
+    if run["outcome"] == "left to another run":
+        met = {(r.collection, r.model_version) for r in found}
+        found += [
+            Retirement(*key, "another session is retiring", row["bytes"])
+            for key, row in due.items()
+            if key not in met
+        ]
+    return found
 
 
-def schedule_retirement(target: str | URL | Engine, schedule: str = DEFAULT_SCHEDULE) -> str:
-    """Puts ``CALL pgvec.retire_due()`` on a schedule.
+def _planned(due: dict[tuple[str, str], dict[str, Any]], said: dict[str, Any]) -> dict[str, Any]:
+    """What the plan had said of the version, if it was due then."""
+    return due.get((said["collection"], said["model_version"]), {})
 
-    Returns what was done, or what to do without pg_cron.
-    Raises: InvalidArgument for a schedule that pg_cron does not take.
+
+@contextmanager
+def retiring_every(target: str | URL | Engine, seconds: float | None) -> Generator[None]:
+    """Runs the job at once and then every ``seconds``, in a thread, while the block runs.
+
+    None: does nothing. A run that fails is logged and does not end the next ones.
     """
-    with transaction(engine_for(target)) as raw:
-        require_catalog(raw)
-        row = raw.execute(sqlfiles.query("schedule_retirement"), {"schedule": schedule}).fetchone()
-    return str(row[0]) if row else ""
+    if seconds is None:
+        yield
+        return
+    engine = engine_for(target)
+    ended = threading.Event()
+
+    def run() -> None:
+        while True:
+            try:
+                for met in retire_due(engine):
+                    log.info("%s of %s: %s", met.model_version, met.collection, met.outcome)
+            except PgvecError as exc:
+                log.warning("retirement: %s", exc)
+            if ended.wait(seconds):
+                return
+
+    thread = threading.Thread(target=run, name="pgvec-retire", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
-def unschedule_retirement(target: str | URL | Engine) -> bool:
-    """Takes the job away. Returns whether there was one."""
-    with transaction(engine_for(target)) as raw:
+# --- The schedule ---
+
+
+def cron_elsewhere(engine: Engine, cron_database: str | None = None) -> tuple[Engine, str] | None:
+    """An engine on the database of this server that pg_cron works in, and this database's name.
+
+    None where pg_cron is in this very database, or nowhere, or the role may not know.
+    """
+    with autocommitted(engine) as raw:
+        row: Any = raw.execute(sqlfiles.query("cron_database")).fetchone()
+    there, here = cron_database or row[0], row[1]
+    if there is None or there == here:
+        return None
+    return engine_for(engine.url.set(database=there)), here
+
+
+def schedule_retirement(
+    target: str | URL | Engine, schedule: str = DEFAULT_SCHEDULE, cron_database: str | None = None
+) -> str:
+    """Puts ``CALL pgvec.retire_due()`` on a schedule; calling it again leaves one job.
+
+    Takes pg_cron in this database, or else in another one of this server, found by itself or named
+    by ``cron_database``. Returns what was done, or without pg_cron ready lines for cron, systemd
+    and Kubernetes.
+    Raises: InvalidArgument for a schedule that pg_cron does not take; RequirementMissing when
+    ``cron_database`` has no pg_cron.
+    """
+    engine = engine_for(target)
+    with transaction(engine) as raw:
         require_catalog(raw)
-        row = raw.execute(sqlfiles.query("unschedule_retirement")).fetchone()
-    return bool(row and row[0])
+        row: Any = raw.execute(
+            sqlfiles.query("schedule_retirement"), {"schedule": schedule}
+        ).fetchone()
+        has_cron: Any = raw.execute(sqlfiles.query("has_pg_cron")).fetchone()
+    if has_cron[0] and not cron_database:
+        return str(row[0])
+    elsewhere = cron_elsewhere(engine, cron_database)
+    if elsewhere is None:
+        return scheduler_lines(schedule)
+    there, here = elsewhere
+    try:
+        with transaction(there) as raw:
+            has_cron = raw.execute(sqlfiles.query("has_pg_cron")).fetchone()
+            if has_cron and has_cron[0]:
+                try:
+                    made: Any = raw.execute(
+                        sqlfiles.query("schedule_elsewhere"),
+                        {"schedule": schedule, "database": here},
+                    ).fetchone()
+                except (pg_errors.DataError, pg_errors.InternalError) as exc:
+                    raise InvalidArgument(
+                        f"pg_cron does not take the schedule {schedule!r}.",
+                        hint='Five fields as in cron, or "N seconds" with N from 1 to 59.',
+                        detail={"schedule": schedule},
+                        sqlstate=exc.sqlstate,
+                    ) from exc
+                raw.execute(sqlfiles.query("activate_job"), {"jobid": made[0]})
+                return (
+                    f"pg_cron job {made[0]} in database {there.url.database}: "
+                    f"CALL pgvec.retire_due() in {here} at {schedule}."
+                )
+    except (DatabaseUnavailable, NotPermitted) as exc:
+        if cron_database:
+            raise
+        log.warning("pg_cron in database %s is out of reach: %s", there.url.database, exc)
+        return str(row[0])
+    if cron_database:
+        raise RequirementMissing(
+            f"pg_cron is not in database {cron_database}.",
+            hint="CREATE EXTENSION pg_cron; in the database that cron.database_name names.",
+            detail={"requirement": "pg_cron", "database": cron_database},
+        )
+    return scheduler_lines(schedule)
+
+
+def unschedule_retirement(target: str | URL | Engine, cron_database: str | None = None) -> bool:
+    """Takes the job away, wherever pg_cron is. Returns whether there was one."""
+    engine = engine_for(target)
+    with transaction(engine) as raw:
+        require_catalog(raw)
+        row: Any = raw.execute(sqlfiles.query("unschedule_retirement")).fetchone()
+    if row[0]:
+        return True
+    elsewhere = cron_elsewhere(engine, cron_database)
+    if elsewhere is None:
+        return False
+    there, here = elsewhere
+    try:
+        with transaction(there) as raw:
+            has_cron: Any = raw.execute(sqlfiles.query("has_pg_cron")).fetchone()
+            if not has_cron[0]:
+                return False
+            gone: Any = raw.execute(
+                sqlfiles.query("unschedule_elsewhere"), {"database": here}
+            ).fetchone()
+    except (DatabaseUnavailable, NotPermitted):
+        if cron_database:
+            raise
+        return False
+    return bool(gone[0])
 
 
 def retirement_job(target: str | URL | Engine) -> Job | None:

@@ -27,7 +27,8 @@ class State(StrEnum):
     ACTIVE = "active"
     #: Entered when another version becomes active. Left by roll_back and by retirement.
     DRAINING = "draining"
-    #: Entered by retirement. Never left.
+    #: Entered by retirement. Never left, but that an archived version is restored to draining
+    #: (``sql/functions/restore_version.sql``), while its record says that its rows were kept.
     RETIRED = "retired"
     #: Entered by abandon. Never left.
     ABANDONED = "abandoned"

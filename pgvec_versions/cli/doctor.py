@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import astuple, dataclass
 from typing import Any
 
 import typer
@@ -15,7 +14,7 @@ from pgvec_versions.catalog import status_rows
 from pgvec_versions.cli.common import ConfigOption, JsonOption, UrlOption, console, emit, workplace
 from pgvec_versions.database import autocommitted
 from pgvec_versions.install import installed_version, require_catalog
-from pgvec_versions.schedule import retirement_job
+from pgvec_versions.retirement import retirement_findings
 
 __all__ = ["Finding", "register"]
 
@@ -112,15 +111,6 @@ def _version(row: dict[str, Any], memory: int) -> list[Finding]:
                 "Let a worker run: pgvec worker.",
             )
         )
-    if row["state"] == "draining" and row["retire_at"] < datetime.now(UTC):
-        found.append(
-            Finding(
-                "warning",
-                name,
-                f"due since {row['retire_at']:%Y-%m-%d %H:%M}",
-                "Is the job running? pgvec retire.",
-            )
-        )
     if row["index_bytes"] and row["index_bytes"] > memory:
         found.append(
             Finding(
@@ -155,24 +145,8 @@ def doctor(
                     f for row in rows for f in _version(row, server["maintenance_work_mem"])
                 ]
         if rows:
-            job = retirement_job(here.engine)
-            if job is None:
-                findings.append(
-                    Finding(
-                        "warning",
-                        "retirement",
-                        "no pg_cron job in this database",
-                        "pgvec schedule, or pgvec retire from another scheduler.",
-                    )
-                )
-            elif not job.active:
-                findings.append(
-                    Finding(
-                        "problem", "retirement", f"job {job.jobid} is inactive", "pgvec schedule"
-                    )
-                )
-            else:
-                findings.append(Finding("ok", "retirement", f"job {job.jobid}: {job.schedule}"))
+            with autocommitted(here.engine) as raw:
+                findings += [Finding(*astuple(f)) for f in retirement_findings(raw, here.engine)]
     if as_json:
         emit(findings, True)
     else:

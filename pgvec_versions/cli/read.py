@@ -23,6 +23,7 @@ from pgvec_versions.cli.common import (
 from pgvec_versions.database import autocommitted
 from pgvec_versions.errors import InvalidArgument
 from pgvec_versions.install import require_catalog
+from pgvec_versions.retirement import retirement_line, watch
 from pgvec_versions.store import ChunkStore
 
 __all__ = ["register", "status_table"]
@@ -163,10 +164,12 @@ def status(
         if collection is not None:
             ChunkStore(here.engine, collection)
         rows = status_rows(raw, collection)
+        line = retirement_line(watch(raw, here.engine)) if rows and not as_json else ""
     if as_json:
         emit(rows, True)
     elif rows:
         console.print(status_table(rows))
+        console.print(line, soft_wrap=True, markup=False)
     else:
         console.print("no version is registered yet; next: pgvec init NAME, then pgvec upgrade.")
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from pgvec_versions.cli.common import ConfigOption, JsonOption, UrlOption, emit, workplace
 from pgvec_versions.schedule import (
     DEFAULT_SCHEDULE,
+    Retirement,
     retire_due,
+    retirement_plan,
     schedule_retirement,
     unschedule_retirement,
 )
@@ -18,27 +20,52 @@ __all__ = ["register"]
 
 _REASONS = {
     "active": "it is active",
-    "last": "it is the last live version",
+    "broken": "its chunk table was dropped or renamed by hand",
+    "failed": "an error; see pgvec.version_event",
     "feeding": "chunks written through it still wait to be carried; run pgvec worker",
+    "held": "it is held; pgvec release ends that",
+    "in grace": "its grace period has not passed",
     "in use": "something of yours depends on its pinned view; see pgvec.version_event",
+    "last": "it is the last live version",
     "locked": "a long transaction holds a lock; the next run tries again",
     "not due": "it is not due any more",
+    "not exported": "the collection wants a file first: pgvec export",
+    "not permitted": "this role may not drop it; run the job as its owner",
+    "rolled back": "it was rolled back to meanwhile and is active",
+    "still read": "an app instance still reads it; --ignore-readers retires it all the same",
 }
+_KEPT = {"archive": "kept in schema pgvec_archive", "export": "exported before"}
+
+
+def _line(version: Retirement) -> str:
+    name = f"{version.model_version} of {version.collection}"
+    size = f"{version.bytes / 1024**2:.1f} MB"
+    kept = f", {_KEPT[version.on_retire]}" if version.on_retire in _KEPT else ""
+    if version.outcome == "retired":
+        return f"{name}: retired, {size}{kept or ' freed'}."
+    if version.outcome == "would retire":
+        return f"{name}: would retire, {size}{kept}."
+    reason = _REASONS.get(version.outcome, version.outcome)
+    return f"{name}: stays, {reason}." + (f" ({version.detail})" if version.detail else "")
 
 
 def retire(
-    database_url: UrlOption = None, config: ConfigOption = None, as_json: JsonOption = False
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would go, and how large it is.")
+    ] = False,
+    ignore_readers: Annotated[
+        bool,
+        typer.Option("--ignore-readers", help="Also what is still read: its readers will fail."),
+    ] = False,
+    database_url: UrlOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Drop every version whose grace period has passed. The same as CALL pgvec.retire_due()."""
+    do = retirement_plan if dry_run else retire_due
     with workplace(database_url, config) as here:
-        done = retire_due(here.engine)
-    lines = [
-        f"{r.model_version} of {r.collection}: retired, {r.bytes / 1024**2:.1f} MB freed."
-        if r.outcome == "retired"
-        else f"{r.model_version} of {r.collection}: stays, {_REASONS.get(r.outcome, r.outcome)}."
-        for r in done
-    ]
-    emit(done, as_json, "\n".join(lines) or "nothing is due.")
+        done = do(here.engine, ignore_readers=ignore_readers)
+    emit(done, as_json, "\n".join(map(_line, done)) or "nothing is due.")
 
 
 def schedule(
@@ -46,16 +73,24 @@ def schedule(
         str, typer.Argument(metavar="SCHEDULE", help="Five fields as in cron, or N seconds.")
     ] = DEFAULT_SCHEDULE,
     off: Annotated[bool, typer.Option("--off", help="Take the job away.")] = False,
+    cron_database: Annotated[
+        str | None,
+        typer.Option(
+            help="The database of this server that pg_cron is in, where the role may not see it."
+        ),
+    ] = None,
     database_url: UrlOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Put the retirement job on a schedule."""
+    options: dict[str, Any] = {"cron_database": cron_database}
     with workplace(database_url, config) as here:
         if off:
-            text = "the job is gone." if unschedule_retirement(here.engine) else "there was no job."
+            gone = unschedule_retirement(here.engine, **options)
+            text = "the job is gone." if gone else "there was no job."
         else:
-            text = schedule_retirement(here.engine, when)
+            text = schedule_retirement(here.engine, when, **options)
     emit({"schedule": None if off else when, "result": text}, as_json, text)
 
 
@@ -64,5 +99,5 @@ def register(app: typer.Typer) -> None:
     app.command()(retire)
     app.command(
         help="Put the retirement job on a schedule with pg_cron, "
-        "or print the line for another scheduler."
+        "or print the lines for another scheduler."
     )(schedule)

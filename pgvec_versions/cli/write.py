@@ -24,6 +24,7 @@ from pgvec_versions.cli.common import (
 )
 from pgvec_versions.documents import Document, find_documents
 from pgvec_versions.errors import NotReady
+from pgvec_versions.schedule import retiring_every
 from pgvec_versions.store import ChunkStore
 from pgvec_versions.transition import Progress as Step
 from pgvec_versions.worker import Worker, WorkerReport
@@ -91,6 +92,10 @@ def worker(
     max_attempts: Annotated[
         int, typer.Option(help="Failures of a work item before it is set aside.")
     ] = 3,
+    retire_every: Annotated[
+        float | None,
+        typer.Option(min=1, help="Also run the retirement job, every so many seconds."),
+    ] = None,
     collection: CollectionOption = None,
     database_url: UrlOption = None,
     config: ConfigOption = None,
@@ -102,6 +107,7 @@ def worker(
         workplace(database_url, config, collection) as here,
         Stopper() as stopper,
         progress_bar(as_json) as show,
+        retiring_every(here.engine, retire_every),
     ):
         made = Worker(here.engine, here.collection, here.embedders(), max_attempts=max_attempts)
         reopened = made.retry_failed() if retry_failed else 0

@@ -17,4 +17,5 @@ END
 $$;
 
 DROP SCHEMA pgvec_leaves;
+DROP SCHEMA pgvec_archive;
 DROP SCHEMA pgvec CASCADE;

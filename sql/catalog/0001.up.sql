@@ -147,3 +147,72 @@ CREATE TABLE pgvec.collection_grant (
 COMMENT ON TABLE pgvec.collection_grant IS 'who may do what; given again to every new leaf and view';
 
 INSERT INTO pgvec.catalog_version (version) VALUES (1);
+
+-- Retirement: what a collection wants, what operators hold, what was kept, what every run did.
+CREATE SCHEMA pgvec_archive;
+COMMENT ON SCHEMA pgvec_archive IS 'pgvec-versions: leaves of retired versions that were kept, without their index';
+
+CREATE TABLE pgvec.retirement_setting (
+    collection text PRIMARY KEY REFERENCES pgvec.collection ON DELETE CASCADE,
+    on_retire text NOT NULL DEFAULT 'drop' CHECK (on_retire IN ('drop', 'archive', 'export')),
+    read_window interval NOT NULL DEFAULT '1 hour' CHECK (read_window >= interval '0')
+);
+COMMENT ON TABLE pgvec.retirement_setting IS 'how a collection retires its versions; no row: the defaults';
+COMMENT ON COLUMN pgvec.retirement_setting.read_window IS
+    'a due version that was searched within this time stays; zero: nobody looks';
+
+CREATE TABLE pgvec.retirement_hold (
+    collection text NOT NULL,
+    model_version text NOT NULL,
+    reason text NOT NULL CHECK (reason <> ''),
+    held_by text NOT NULL DEFAULT session_user,
+    held_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (collection, model_version),
+    FOREIGN KEY (collection, model_version) REFERENCES pgvec.model_version ON DELETE CASCADE
+);
+COMMENT ON TABLE pgvec.retirement_hold IS 'versions that an operator keeps from retirement';
+
+CREATE TABLE pgvec.archive (
+    collection text NOT NULL,
+    model_version text NOT NULL,
+    kind text NOT NULL CHECK (kind IN ('table', 'file')),
+    location text NOT NULL,
+    format text CHECK (format IN ('parquet', 'copy')),
+    chunks bigint CHECK (chunks >= 0),
+    bytes bigint NOT NULL CHECK (bytes >= 0),
+    sha256 text CHECK (sha256 ~ '^[0-9a-f]{64}$'),
+    columns text[] NOT NULL,
+    archived_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    archived_by text NOT NULL DEFAULT session_user,
+    PRIMARY KEY (collection, model_version, kind),
+    FOREIGN KEY (collection, model_version) REFERENCES pgvec.model_version ON DELETE CASCADE,
+    CHECK ((kind = 'file') = (sha256 IS NOT NULL AND format IS NOT NULL AND chunks IS NOT NULL))
+);
+COMMENT ON TABLE pgvec.archive IS
+    'what was kept of a version: its detached leaf in pgvec_archive, or a file; from this alone it can be restored';
+
+CREATE TABLE pgvec.leaf_reads (
+    collection text NOT NULL,
+    model_version text NOT NULL,
+    searches bigint NOT NULL,
+    looked_at timestamptz NOT NULL,
+    rose_at timestamptz,
+    PRIMARY KEY (collection, model_version),
+    FOREIGN KEY (collection, model_version) REFERENCES pgvec.model_version ON DELETE CASCADE
+);
+COMMENT ON TABLE pgvec.leaf_reads IS
+    'PostgreSQL 15, whose statistics do not say when an index was last used: the count at the last run';
+
+CREATE TABLE pgvec.retirement_run (
+    run_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    ended_at timestamptz,
+    who text NOT NULL DEFAULT session_user,
+    pid integer NOT NULL DEFAULT pg_backend_pid(),
+    did jsonb NOT NULL DEFAULT '[]',
+    refused jsonb NOT NULL DEFAULT '[]',
+    pruned bigint NOT NULL DEFAULT 0,
+    outcome text CHECK (outcome IN ('succeeded', 'failed', 'left to another run')),
+    CHECK ((ended_at IS NULL) = (outcome IS NULL))
+);
+COMMENT ON TABLE pgvec.retirement_run IS 'a row a run of pgvec.retire_due; without an end, it is under way or was killed';

@@ -1,4 +1,4 @@
--- Drops a collection with everything it holds: chunks, leaves, views, work items, catalog rows.
+-- Drops a collection with everything it holds: chunks, leaves, archived leaves, views, work items, catalog rows.
 -- The events stay. Raises PV001; 2BP01 when something of the host's depends on the table or a view.
 CREATE OR REPLACE FUNCTION pgvec.drop_collection(collection text)
 RETURNS void LANGUAGE plpgsql AS $$
@@ -9,6 +9,9 @@ BEGIN
     PERFORM FROM pgvec.collection k WHERE k.collection = c.collection FOR UPDATE;
     FOR label IN SELECT v.model_version FROM pgvec.model_version v WHERE v.collection = c.collection LOOP
         PERFORM pgvec.drop_pinned_view(c.collection, label);
+    END LOOP;
+    FOR label IN SELECT v.leaf FROM pgvec.model_version v WHERE v.collection = c.collection AND v.state = 'retired' LOOP
+        EXECUTE format('DROP TABLE IF EXISTS pgvec_archive.%I', label);
     END LOOP;
     EXECUTE format('DROP VIEW IF EXISTS %I.%I', c.host_schema, 'active_' || c.collection);
     EXECUTE format('DROP TABLE IF EXISTS %I.%I', c.host_schema, c.collection);

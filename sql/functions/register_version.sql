@@ -14,7 +14,6 @@ DECLARE
     new_leaf text;
     new_view text;
     turn integer;
-    vectors text := pgvec.vector_schema();
 BEGIN
     PERFORM pgvec.check_name(collection, model_version, true);
     IF dimensions IS NULL OR dimensions NOT BETWEEN 1 AND most THEN
@@ -53,13 +52,7 @@ BEGIN
         turn := coalesce(turn, 1) + 1;
     END LOOP;
 
-    EXECUTE format('CREATE TABLE pgvec_leaves.%I (LIKE %s INCLUDING ALL EXCLUDING IDENTITY, '
-                   'CONSTRAINT pgvec_version CHECK (model_version = %L), '
-                   'CONSTRAINT pgvec_dimensions CHECK (%I.vector_dims(embedding) = %s)%s)',
-                   new_leaf, chunks, model_version, vectors, dimensions,
-                   CASE WHEN c.distance = 'cosine' THEN
-                       format(', CONSTRAINT pgvec_not_zero CHECK (%I.%I(embedding) > 0)', vectors, CASE c.storage WHEN 'vector' THEN 'vector_norm' ELSE 'l2_norm' END)
-                   ELSE '' END);
+    PERFORM pgvec.create_leaf('pgvec_leaves', new_leaf, collection, model_version, dimensions);
     PERFORM pgvec.copy_policies(chunks, new_leaf);
     EXECUTE format('ALTER TABLE %s ATTACH PARTITION pgvec_leaves.%I FOR VALUES IN (%L)', chunks, new_leaf, model_version);
 

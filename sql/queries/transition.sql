@@ -40,32 +40,6 @@ SELECT pgvec.roll_back(%(collection)s, %(lock_timeout)s, %(attempts)s, %(allow_m
 -- name: abandon
 SELECT pgvec.abandon(%(collection)s, %(model_version)s)
 
--- name: retire_due
-CALL pgvec.retire_due()
-
--- name: due_versions
-SELECT v.collection, v.model_version, v.state, v.retire_at, pg_total_relation_size(to_regclass('pgvec_leaves.' || quote_ident(v.leaf))) AS bytes
-  FROM pgvec.model_version v
- WHERE v.state IN ('draining', 'abandoned') AND v.dropped_at IS NULL AND v.retire_at <= clock_timestamp()
- ORDER BY v.retire_at
-
--- name: last_refusal
-SELECT e.detail ->> 'reason' FROM pgvec.version_event e
- WHERE e.collection = %(collection)s AND e.model_version = %(model_version)s AND e.verb = 'retire_refused' ORDER BY e.event_id DESC LIMIT 1
-
--- name: schedule_retirement
-SELECT pgvec.schedule_retirement(%(schedule)s)
-
--- name: unschedule_retirement
-SELECT pgvec.unschedule_retirement()
-
--- name: retirement_job
--- The pg_cron job in this database, if pg_cron is here.
-SELECT j.jobid, j.schedule, j.active, j.username FROM cron.job j WHERE j.jobname = 'pgvec-retire' AND j.database = current_database()
-
--- name: has_pg_cron
-SELECT to_regclass('cron.job') IS NOT NULL
-
 -- name: server
 SELECT current_setting('server_version') AS server_version, current_setting('server_version_num')::integer AS server_version_num,
        (SELECT e.extversion FROM pg_catalog.pg_extension e WHERE e.extname = 'vector') AS vector_version,

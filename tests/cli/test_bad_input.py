@@ -209,7 +209,7 @@ def test_usage_errors_end_with_two(run: Run) -> None:
 
 
 def test_a_defect_is_one_line_too(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pgvec_versions.cli.retire.retire_due", lambda engine: 1 / 0)
+    monkeypatch.setattr("pgvec_versions.cli.retire.retire_due", lambda engine, **options: 1 / 0)
     ended = run("retire")
     assert ended.code == 1
     assert "unexpected ZeroDivisionError" in ended.complaint

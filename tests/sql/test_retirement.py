@@ -190,8 +190,12 @@ def test_a_reader_of_the_retired_version_holds_only_that_one_up(db, connect):
     due(db)
     reader = connect(autocommit=False)
     reader.execute("SELECT count(*) FROM docs_at_v1")
-    db.execute(RETIRE.encode())
+    db.execute(b"CALL pgvec.retire_due('20 ms', 2, ignore_readers => true)")
     assert refusals(db) == [("v1", "locked")]
+    assert str(reader.info.backend_pid) in one(
+        db,
+        "SELECT refused -> 0 ->> 'detail' FROM pgvec.retirement_run ORDER BY run_id DESC LIMIT 1",
+    )
     db.execute("SET statement_timeout = '10 s'")
     put(db, "a", "v2")
 

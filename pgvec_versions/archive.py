@@ -1,0 +1,351 @@
+"""A version's rows in a file and back: streamed, with a checksum; Parquet or PostgreSQL's COPY."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from importlib import import_module
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from psycopg import sql
+from psycopg.rows import dict_row
+from sqlalchemy import Engine
+from sqlalchemy.engine import URL
+
+from pgvec_versions import sqlfiles
+from pgvec_versions.database import PgConnection, engine_for, transaction
+from pgvec_versions.errors import (
+    ArchiveMismatch,
+    ConfigError,
+    InvalidArgument,
+    NotArchived,
+    UnreadableFile,
+)
+from pgvec_versions.install import require_catalog
+from pgvec_versions.vectors import unpack
+
+__all__ = ["FORMATS", "Export", "export_version", "restore_version"]
+
+FORMATS = ("parquet", "copy")
+#: Rows that are in memory at once.
+_BATCH = 2000
+_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """A file that holds a version. Units: bytes of the file."""
+
+    path: str
+    format: str
+    chunks: int
+    bytes: int
+    sha256: str
+
+
+class _Hashed:
+    """A file that is written once, front to back, and knows its checksum at the end."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._hash = hashlib.sha256()
+        self.bytes = 0
+        self.closed = False
+
+    def write(self, data: Any) -> int:
+        view = memoryview(data).cast("B")
+        self._file.write(view)
+        self._hash.update(view)
+        self.bytes += view.nbytes
+        return view.nbytes
+
+    def tell(self) -> int:
+        return self.bytes
+
+    def flush(self) -> None:
+        self._file.flush()
+
+    def close(self) -> None:
+        self.closed = True
+
+    def writable(self) -> bool:
+        return True
+
+    def readable(self) -> bool:
+        return False
+
+    def seekable(self) -> bool:
+        return False
+
+    @property
+    def sha256(self) -> str:
+        return self._hash.hexdigest()
+
+
+def _pyarrow() -> tuple[Any, Any]:
+    try:
+        # It comes without types, so it is fetched by name.
+        pa, pq = import_module("pyarrow"), import_module("pyarrow.parquet")
+    except ImportError:
+        raise ConfigError(
+            "Parquet needs an extra that is not installed.",
+            hint="Run: pip install 'pgvec-versions[archive]', or export with --format copy.",
+            detail={"extra": "archive"},
+        ) from None
+    return pa, pq
+
+
+def export_version(
+    target: str | URL | Engine,
+    collection: str,
+    model_version: str,
+    path: Path,
+    file_format: str | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Export:
+    """Writes a version's rows to a file and records it in ``pgvec.archive``.
+
+    The format is that of ``file_format``, or goes by the name: ``….parquet``, anything else is a
+    binary COPY. Shape: one row a chunk, the columns of the chunk table; in Parquet the vector is
+    a list of float32 and columns that the host added are text.
+    Effects: streams, holds a snapshot and no lock that writers meet; the file appears whole or not
+    at all. Chunks written later are in the other live versions only.
+    Raises: NotArchived (its rows are gone), InvalidArgument (the file exists), ConfigError (no
+    pyarrow), UnknownVersion.
+    """
+    chosen = file_format or ("parquet" if path.suffix == ".parquet" else "copy")
+    if chosen not in FORMATS:
+        raise InvalidArgument(f"unknown format {chosen!r}.", hint="Use parquet or copy.")
+    if path.exists():
+        raise InvalidArgument(f"{path} exists already.", hint="Name a new file.")
+    write = _write_parquet if chosen == "parquet" else _write_copy
+    part = path.with_name(path.name + ".part")
+    parameters: dict[str, Any] = {"collection": collection, "model_version": model_version}
+    try:
+        with transaction(engine_for(target)) as raw:
+            require_catalog(raw)
+            raw.execute(sqlfiles.query("every_row"))
+            with raw.cursor(row_factory=dict_row) as cursor:
+                home: Any = cursor.execute(sqlfiles.query("archive_home"), parameters).fetchone()
+            try:
+                with part.open("wb") as file:
+                    out = _Hashed(file)
+                    chunks = write(raw, home, parameters, out, progress or (lambda done: None))
+            except OSError as exc:
+                raise UnreadableFile(f"{part} cannot be written: {exc.strerror}.") from exc
+            made = Export(str(path), chosen, chunks, out.bytes, out.sha256)
+            raw.execute(
+                sqlfiles.query("record_export"),
+                {
+                    **parameters,
+                    "location": path.name,
+                    "format": chosen,
+                    "chunks": chunks,
+                    "bytes": out.bytes,
+                    "sha256": out.sha256,
+                    "columns": home["columns"],
+                },
+            )
+            # Before the commit: a record is worth nothing without its file.
+            part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    return made
+
+
+def _write_copy(
+    raw: PgConnection,
+    home: dict[str, Any],
+    parameters: dict[str, Any],
+    out: _Hashed,
+    progress: Callable[[int], None],
+) -> int:
+    statement = sqlfiles.query("copy_out").format(
+        relation=sql.Identifier(home["nspname"], home["relname"]),
+        columns=sql.SQL(", ").join(map(sql.Identifier, home["columns"])),
+    )
+    with raw.cursor() as cursor:
+        with cursor.copy(statement) as copy:
+            for block in copy:
+                out.write(block)
+        progress(cursor.rowcount)
+        return cursor.rowcount
+
+
+def _write_parquet(
+    raw: PgConnection,
+    home: dict[str, Any],
+    parameters: dict[str, Any],
+    out: _Hashed,
+    progress: Callable[[int], None],
+) -> int:
+    pa, pq = _pyarrow()
+    dimensions: int = home["dimensions"]
+    typed = {
+        "position": ("integer", pa.int32()),
+        "written_at": ("timestamp with time zone", pa.timestamp("us", "UTC")),
+    }
+    fields: list[sql.Composable] = []
+    schema: list[Any] = []
+    for name, kind in zip(home["columns"], home["types"], strict=True):
+        if name == "embedding":
+            fields.append(sql.Identifier(name))
+            schema.append(pa.field(name, pa.list_(pa.float32(), dimensions)))
+        elif name in typed and typed[name][0] == kind:
+            fields.append(sql.Identifier(name))
+            schema.append(pa.field(name, typed[name][1]))
+        else:
+            fields.append(sql.SQL("{}::text").format(sql.Identifier(name)))
+            schema.append(pa.field(name, pa.string()))
+    about = {
+        **parameters,
+        "dimensions": dimensions,
+        "distance": home["distance"],
+        "storage": home["storage"],
+        "embedder": home["embedder"],
+    }
+    arrow = pa.schema(schema, metadata={"pgvec": json.dumps(about)})
+    statement = sqlfiles.query("read_out").format(
+        fields=sql.SQL(", ").join(fields),
+        relation=sql.Identifier(home["nspname"], home["relname"]),
+    )
+    done = 0
+    with (
+        raw.cursor(name="pgvec_export") as cursor,
+        pq.ParquetWriter(pa.PythonFile(out, mode="w"), arrow, compression="zstd") as writer,
+    ):
+        # Binary, so that a vector comes as the bytes that it is and never as a text.
+        cursor.format = cursor.format.BINARY
+        cursor.execute(statement)
+        while rows := cursor.fetchmany(_BATCH):
+            columns: list[Any] = []
+            for field, values in zip(arrow, zip(*rows, strict=True), strict=True):
+                if field.name == "embedding":
+                    numbers = unpack(values, home["storage"])
+                    columns.append(
+                        pa.FixedSizeListArray.from_arrays(pa.array(numbers.ravel()), dimensions)
+                    )
+                else:
+                    columns.append(pa.array(values, field.type))
+            writer.write_table(pa.table(columns, schema=arrow))
+            done += len(rows)
+            progress(done)
+    return done
+
+
+def restore_version(
+    target: str | URL | Engine,
+    collection: str,
+    model_version: str,
+    path: Path | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> datetime:
+    """Brings a retired version back as draining, from its archived leaf or from an exported file.
+
+    Effects: one transaction, then the index is built. It does not follow writes: a roll-back to it
+    is refused until its backfill was planned and worked off. Returns when it retires again.
+    Raises: NotArchived, ArchiveMismatch (not the file that was recorded; other columns),
+    WrongState, AlreadyExists, LockTimeout.
+    """
+    parameters: dict[str, Any] = {"collection": collection, "model_version": model_version}
+    engine = engine_for(target)
+    with transaction(engine) as raw:
+        require_catalog(raw)
+        if path is not None:
+            _load(raw, parameters, path, progress or (lambda done: None))
+        row: Any = raw.execute(sqlfiles.query("restore_version"), parameters).fetchone()
+    with transaction(engine) as raw:
+        raw.execute(sqlfiles.query("rebuild_index"), parameters)
+    return row[0]
+
+
+def _load(
+    raw: PgConnection,
+    parameters: dict[str, Any],
+    path: Path,
+    progress: Callable[[int], None],
+) -> None:
+    raw.execute(sqlfiles.query("open_archive"), parameters)
+    with raw.cursor(row_factory=dict_row) as cursor:
+        record = cursor.execute(sqlfiles.query("exported_file"), parameters).fetchone()
+        home: Any = cursor.execute(sqlfiles.query("archive_home"), parameters).fetchone()
+    if record is None:
+        raise NotArchived("it was never exported.", detail=parameters)
+    _check(path, record, parameters)
+    names = {
+        "relation": sql.Identifier(home["nspname"], home["relname"]),
+        "columns": sql.SQL(", ").join(map(sql.Identifier, record["columns"])),
+    }
+    kind = "copy_in_text" if record["format"] == "parquet" else "copy_in_binary"
+    statement = sqlfiles.query(kind).format(**names)
+    with raw.cursor() as cursor:
+        with cursor.copy(statement) as copy:
+            if record["format"] == "parquet":
+                for done, row in enumerate(_rows(path, record["columns"]), 1):
+                    copy.write_row(row)
+                    if done % _BATCH == 0:
+                        progress(done)
+            else:
+                for block in _blocks(path):
+                    copy.write(block)
+        loaded = cursor.rowcount
+    progress(loaded)
+    if loaded != record["chunks"]:
+        raise ArchiveMismatch(
+            f"{path} holds {loaded} chunks, {record['chunks']} were exported.",
+            detail={**parameters, "chunks": loaded, "recorded": record["chunks"]},
+        )
+
+
+def _check(path: Path, record: dict[str, Any], parameters: dict[str, Any]) -> None:
+    digest = hashlib.sha256()
+    for block in _blocks(path):
+        digest.update(block)
+    if digest.hexdigest() != record["sha256"]:
+        raise ArchiveMismatch(
+            f"{path} is not the file that was exported: its SHA-256 is another one.",
+            hint=f"The export was called {record['location']} and had {record['bytes']} bytes.",
+            detail={**parameters, "sha256": digest.hexdigest(), "recorded": record["sha256"]},
+        )
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
+    with _opened(path) as file:
+        while block := file.read(_BLOCK):
+            yield block
+
+
+@contextmanager
+def _opened(path: Path) -> Generator[IO[bytes]]:
+    try:
+        file = path.open("rb")
+    except OSError as exc:
+        raise UnreadableFile(f"{path} cannot be read: {exc.strerror}.") from exc
+    with file:
+        yield file
+
+
+def _rows(path: Path, columns: list[str]) -> Iterator[list[Any]]:
+    _, pq = _pyarrow()
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(_BATCH, columns=columns):
+            fields: list[Any] = []
+            for name in columns:
+                values = batch.column(batch.schema.get_field_index(name))
+                if name == "embedding":
+                    numbers = values.flatten().to_numpy().reshape(len(values), -1)
+                    fields.append([_literal(row) for row in numbers])
+                else:
+                    fields.append(values.to_pylist())
+            yield from (list(row) for row in zip(*fields, strict=True))
+
+
+def _literal(numbers: Any) -> str:
+    """A vector as pgvector reads it. float32 prints shortest and reads back the same."""
+    return "[" + ",".join(map(str, np.asarray(numbers, dtype=np.float32))) + "]"

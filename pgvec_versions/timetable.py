@@ -1,0 +1,149 @@
+"""Schedules as pg_cron and cron write them: how far apart, and said for other schedulers. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import timedelta
+
+__all__ = ["longest_gap", "scheduler_lines"]
+
+_SECONDS = re.compile(r"^\s*(\d+) seconds?\s*$")
+_DAYS = ("Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_NAMES = {day.lower(): str(number) for number, day in enumerate(_DAYS[:7])} | {
+    month: str(number) for number, month in enumerate(_MONTHS, 1)
+}
+
+
+def _values(field: str, least: int, most: int) -> list[int] | None:
+    """The values of one field of five, or None for one that cron itself would not read."""
+    found: set[int] = set()
+    for part in field.lower().split(","):
+        spread, _, step = part.partition("/")
+        low, _, high = spread.partition("-")
+        low, high = _NAMES.get(low, low), _NAMES.get(high, high)
+        if step and not step.isdigit():
+            return None
+        if low == "*" and not high:
+            first, last = least, most
+        elif low.isdigit() and (high.isdigit() or not high):
+            first, last = int(low), int(high or (most if step else low))
+        else:
+            return None
+        if int(step or 1) < 1 or not least <= first <= last <= most:
+            return None
+        found.update(range(first, last + 1, int(step or 1)))
+    return sorted(found)
+
+
+def _fields(schedule: str) -> list[list[int]] | None:
+    parts = schedule.split()
+    if len(parts) != 5:
+        return None
+    ranges = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
+    found = [_values(part, *limits) for part, limits in zip(parts, ranges, strict=True)]
+    known = [values for values in found if values is not None]
+    return known if len(known) == 5 else None
+
+
+def _widest(points: Iterable[int], round_trip: int) -> int:
+    """The largest distance between two neighbours on a circle."""
+    ordered = sorted(set(points))
+    return max(b - a for a, b in zip(ordered, [*ordered[1:], ordered[0] + round_trip], strict=True))
+
+
+def longest_gap(schedule: str) -> timedelta | None:
+    """The longest time between two runs, or None for what is no schedule.
+
+    A day of the month or a month counts as a month of 31 days.
+    """
+    seconds = _SECONDS.match(schedule)
+    if seconds:
+        return timedelta(seconds=int(seconds[1]))
+    fields = _fields(schedule)
+    if fields is None:
+        return None
+    minutes, hours, days, months, weekdays = fields
+    times = [hour * 60 + minute for hour in hours for minute in minutes]
+    if len(days) < 31 or len(months) < 12:
+        return timedelta(days=31 if len(months) == 12 else 366)
+    if len({day % 7 for day in weekdays}) == 7:
+        return timedelta(minutes=_widest(times, 24 * 60))
+    week = [day % 7 * 24 * 60 + time for day in weekdays for time in times]
+    return timedelta(minutes=_widest(week, 7 * 24 * 60))
+
+
+def _calendar(schedule: str) -> str | None:
+    """The five fields as systemd's OnCalendar; None for what it cannot say: either of two days."""
+    fields = _fields(schedule)
+    if fields is None:
+        return None
+    minutes, hours, days, months, weekdays = fields
+    weekly = len({day % 7 for day in weekdays}) < 7
+    if weekly and len(days) < 31:
+        return None
+
+    def said(values: list[int], most: int) -> str:
+        return "*" if len(values) == most else ",".join(f"{value:02d}" for value in values)
+
+    named = ",".join(dict.fromkeys(_DAYS[day] for day in weekdays)) + " " if weekly else ""
+    return f"{named}*-{said(months, 12)}-{said(days, 31)} {said(hours, 24)}:{said(minutes, 60)}:00"
+
+
+def scheduler_lines(schedule: str, program: str = "pgvec") -> str:
+    """Ready lines for cron, a systemd timer and a Kubernetes CronJob. The URL stays a variable."""
+    seconds = _SECONDS.match(schedule)
+    # The others know no seconds: once a minute is the most often that they can.
+    five = "* * * * *" if seconds else schedule
+    if seconds:
+        timer = f"OnBootSec=1min\nOnUnitActiveSec={seconds[1]}s\nAccuracySec=1s"
+    else:
+        calendar = _calendar(five)
+        timer = f"OnCalendar={calendar}" if calendar else f"# OnCalendar= for {five}, in two timers"
+        timer += "\nPersistent=true"
+    return f"""\
+# --- cron: one line of a crontab
+{five} {program} retire --database-url "$PGVEC_DATABASE_URL"
+
+# --- systemd: /etc/systemd/system/pgvec-retire.service
+[Unit]
+Description=Retire model versions that are due
+[Service]
+Type=oneshot
+EnvironmentFile=/etc/pgvec.env
+ExecStart={program} retire
+
+# --- systemd: /etc/systemd/system/pgvec-retire.timer
+# then: systemctl enable --now pgvec-retire.timer
+[Unit]
+Description=Retire model versions that are due
+[Timer]
+{timer}
+[Install]
+WantedBy=timers.target
+
+# --- Kubernetes: kubectl apply -f -
+apiVersion: batch/v1
+kind: CronJob
+metadata:
+  name: pgvec-retire
+spec:
+  schedule: "{five}"
+  concurrencyPolicy: Forbid
+  jobTemplate:
+    spec:
+      template:
+        spec:
+          restartPolicy: Never
+          containers:
+            - name: pgvec-retire
+              image: YOUR-IMAGE-WITH-PGVEC-VERSIONS
+              command: ["pgvec", "retire"]
+              envFrom:
+                - secretRef:
+                    name: pgvec-database
+
+# --- or, with psql alone, in any of these
+psql "$PGVEC_DATABASE_URL" -c "CALL pgvec.retire_due()"
+"""

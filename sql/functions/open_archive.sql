@@ -1,0 +1,28 @@
+-- Makes an empty archive table for a retired version that was exported, to be filled from the file in the same
+-- transaction and then restored. Its CHECKs refuse rows of another version. Returns its name.
+-- Raises PV001, PV002, PV004 (an archived leaf stands there), PV005 (not retired), PV040 (never exported).
+CREATE OR REPLACE FUNCTION pgvec.open_archive(collection text, model_version text)
+RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    v pgvec.model_version := pgvec.get_version(collection, model_version);
+    a pgvec.archive;
+BEGIN
+    IF v.state <> 'retired' THEN
+        PERFORM pgvec.raise_error('PV005', format('restore: version %s of %s is %s, not retired.', model_version, collection, v.state),
+            jsonb_build_object('collection', collection, 'model_version', model_version, 'state', v.state, 'needed', ARRAY['retired'], 'verb', 'restore'), 'Only a retired version is restored.');
+    END IF;
+    SELECT k.* INTO a FROM pgvec.archive k WHERE k.collection = v.collection AND k.model_version = v.model_version AND k.kind = 'file';
+    IF NOT FOUND THEN
+        PERFORM pgvec.raise_error('PV040', format('version %s of %s was never exported: no file can be trusted to be it.', model_version, collection),
+            jsonb_build_object('collection', collection, 'model_version', model_version), 'Its record has no checksum to compare with.');
+    END IF;
+    IF to_regclass(format('pgvec_archive.%I', v.leaf)) IS NOT NULL THEN
+        PERFORM pgvec.raise_error('PV004', format('pgvec_archive.%I stands there already.', v.leaf), jsonb_build_object('collection', collection, 'model_version', model_version),
+            format('Restore that: SELECT pgvec.restore_version(%L, %L);', collection, model_version));
+    END IF;
+    PERFORM pgvec.create_leaf('pgvec_archive', v.leaf, v.collection, v.model_version, v.dimensions);
+    INSERT INTO pgvec.archive (collection, model_version, kind, location, bytes, columns)
+    VALUES (v.collection, v.model_version, 'table', format('pgvec_archive.%I', v.leaf), 0, a.columns);
+    RETURN format('pgvec_archive.%I', v.leaf);
+END
+$$;

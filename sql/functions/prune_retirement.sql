@@ -1,0 +1,34 @@
+-- Takes away what the job would otherwise pile up: its own rows of cron.job_run_details after a week, its runs after 30
+-- days (the last success stays), work items of versions that are gone, 10,000 a run, and deletes that
+-- can hold nothing back any more. A run that was killed is marked as failed.
+-- Returns how many rows went. own_run is the caller's, still under way.
+CREATE OR REPLACE FUNCTION pgvec.prune_retirement(own_run bigint DEFAULT NULL)
+RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    gone bigint;
+    more bigint;
+BEGIN
+    UPDATE pgvec.retirement_run r SET ended_at = clock_timestamp(), outcome = 'failed'
+     WHERE r.ended_at IS NULL AND r.run_id IS DISTINCT FROM own_run
+       AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_activity a WHERE a.pid = r.pid AND a.backend_start <= r.started_at);
+    DELETE FROM pgvec.retirement_run r
+     WHERE r.started_at < clock_timestamp() - interval '30 days'
+       AND r.run_id < (SELECT max(k.run_id) FROM pgvec.retirement_run k WHERE k.outcome = 'succeeded');
+    GET DIAGNOSTICS gone = ROW_COUNT;
+    DELETE FROM pgvec.work_item w WHERE w.item_id IN (
+        SELECT i.item_id FROM pgvec.work_item i
+         WHERE NOT EXISTS (SELECT FROM pgvec.model_version v WHERE v.collection = i.collection AND v.model_version = i.model_version
+                              AND v.state IN ('building', 'ready', 'active', 'draining'))
+         LIMIT 10000 FOR UPDATE SKIP LOCKED);
+    GET DIAGNOSTICS more = ROW_COUNT;
+    gone := gone + more;
+    IF to_regclass('cron.job_run_details') IS NOT NULL AND has_schema_privilege('cron', 'USAGE') AND has_table_privilege('cron.job_run_details', 'SELECT')
+       AND has_table_privilege('cron.job_run_details', 'DELETE') THEN
+        EXECUTE 'DELETE FROM cron.job_run_details d WHERE d.database = current_database() AND d.command = $1 AND d.end_time < clock_timestamp() - $2'
+          USING 'CALL pgvec.retire_due()', interval '7 days';
+        GET DIAGNOSTICS more = ROW_COUNT;
+        gone := gone + more;
+    END IF;
+    RETURN gone + coalesce((SELECT sum(pgvec.prune_tombstones(c.collection)) FROM pgvec.collection c), 0);
+END
+$$;

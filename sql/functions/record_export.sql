@@ -1,0 +1,14 @@
+-- Writes down that a version's rows stand in a file, with what it takes to trust and to read it again; a later export
+-- replaces the record. Raises PV001, PV002; 23514 for what is no export.
+CREATE OR REPLACE FUNCTION pgvec.record_export(collection text, model_version text, location text, format text, chunks bigint, bytes bigint, sha256 text, columns text[])
+RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    v pgvec.model_version := pgvec.get_version(collection, model_version);
+BEGIN
+    DELETE FROM pgvec.archive a WHERE a.collection = v.collection AND a.model_version = v.model_version AND a.kind = 'file';
+    INSERT INTO pgvec.archive (collection, model_version, kind, location, format, chunks, bytes, sha256, columns)
+    VALUES (v.collection, v.model_version, 'file', location, record_export.format, chunks, bytes, sha256, columns);
+    PERFORM pgvec.log_event(collection, model_version, 'export', v.state, v.state,
+        jsonb_build_object('location', location, 'format', record_export.format, 'chunks', chunks, 'bytes', bytes, 'sha256', sha256));
+END
+$$;

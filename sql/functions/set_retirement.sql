@@ -1,0 +1,25 @@
+-- Says how a collection retires its versions; what is NULL stays as it is. on_retire: 'drop', 'archive' (the leaf is
+-- detached into schema pgvec_archive without its HNSW index) or 'export' (it stays until pgvec export has written it to a
+-- file). read_window: a due version that was read within this time stays; zero turns that off.
+-- Raises PV001, PV007.
+CREATE OR REPLACE FUNCTION pgvec.set_retirement(collection text, on_retire text DEFAULT NULL, read_window interval DEFAULT NULL, retire_after interval DEFAULT NULL)
+RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    wants pgvec.retirement_setting;
+BEGIN
+    PERFORM pgvec.get_collection(collection);
+    IF on_retire NOT IN ('drop', 'archive', 'export') THEN
+        PERFORM pgvec.raise_error('PV007', format('unknown on_retire %L.', on_retire), jsonb_build_object('on_retire', on_retire), 'Use drop, archive or export.');
+    END IF;
+    IF read_window < interval '0' OR retire_after < interval '0' THEN
+        PERFORM pgvec.raise_error('PV007', 'read_window and retire_after must be intervals of zero or more.', jsonb_build_object('read_window', read_window, 'retire_after', retire_after));
+    END IF;
+    wants := pgvec.retirement_wishes(collection);
+    INSERT INTO pgvec.retirement_setting AS k (collection, on_retire, read_window)
+    VALUES (set_retirement.collection, coalesce(set_retirement.on_retire, wants.on_retire), coalesce(set_retirement.read_window, wants.read_window))
+    ON CONFLICT ON CONSTRAINT retirement_setting_pkey DO UPDATE SET on_retire = excluded.on_retire, read_window = excluded.read_window;
+    UPDATE pgvec.collection c SET retire_after = set_retirement.retire_after WHERE c.collection = set_retirement.collection AND set_retirement.retire_after IS NOT NULL;
+    PERFORM pgvec.log_event(collection, NULL, 'set_retirement', NULL, NULL,
+        jsonb_strip_nulls(jsonb_build_object('on_retire', on_retire, 'read_window', read_window, 'retire_after', retire_after)));
+END
+$$;
