@@ -192,3 +192,14 @@ def test_a_foreign_key_of_the_host_keeps_its_version(db):
     db.execute("DELETE FROM cites")
     db.execute(RETIRE.encode())
     assert state(db, "v1") == "retired"
+
+
+def test_what_was_deleted_while_a_version_lay_in_the_archive_does_not_come_back_with_it(db):
+    archived(db)
+    gone = "text 7"
+    db.execute("DELETE FROM docs WHERE content = %s", (gone,))
+    db.execute(RESTORE.encode())
+    assert one(db, "SELECT count(*) FROM docs_at_v1") == 19
+    db.execute("SELECT pgvec.plan_backfill('docs', 'v1')")
+    work_off(db, "v1", "v2")
+    assert rows(db, "SELECT model_version FROM docs WHERE content = %s", gone) == []
