@@ -17,6 +17,7 @@
     │   ├── WrongState                 3  PV005
     │   ├── NotReady                   3  PV006
     │   ├── Busy                       3  PV009
+    │   ├── Paused                     3  PV060
     │   ├── VersionNotWritable         3  PV023
     │   └── LeaseLost                  3  PV031
     ├── GuardError                     6
@@ -77,6 +78,7 @@ __all__ = [
     "LockTimeout",
     "NotPermitted",
     "NotReady",
+    "Paused",
     "PgvecError",
     "QueryVersionMismatch",
     "QueryVersionNotDeclared",
@@ -204,6 +206,12 @@ class Busy(Refused):
     """Another session is at the same work."""
 
     code = "PV009"
+
+
+class Paused(Refused):
+    """An operator has paused the version's transition; nothing was changed."""
+
+    code = "PV060"
 
 
 class VersionNotWritable(Refused):
