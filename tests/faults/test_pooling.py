@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from types import FunctionType
 from typing import Any
 
 import psycopg
@@ -40,7 +39,8 @@ def settings(connection: Connection) -> dict[str, Any]:
         name: one(connection, "SELECT nullif(current_setting(%s, true), '')", name) for name in OURS
     }
     for name, value in connection.execute(
-        "SELECT name, setting FROM pg_settings WHERE source = 'session'"
+        # A transaction's own settings begin anew with each transaction.
+        "SELECT name, setting FROM pg_settings WHERE source = 'session' AND name NOT LIKE 'tran%'"
     ).fetchall():
         found[name] = value
     found["prepared"] = one(connection, "SELECT count(*) FROM pg_prepared_statements")
@@ -64,7 +64,11 @@ def one_session(database: str) -> Iterator[str]:
 
 
 def test_no_verb_leaves_a_setting_behind_in_a_session_that_others_get(one_session: str) -> None:
-    look = psycopg.connect(one_session, autocommit=True, prepare_threshold=None)
+    with psycopg.connect(one_session, autocommit=True, prepare_threshold=None) as look:
+        go_the_whole_way(look, one_session)
+
+
+def go_the_whole_way(look: Connection, one_session: str) -> None:
     # The library of pgvector adds its settings when it is first used.
     look.execute("SELECT '[1]'::vector <=> '[1]'::vector")
     pid = one(look, "SELECT pg_backend_pid()")
@@ -122,7 +126,6 @@ def test_no_verb_leaves_a_setting_behind_in_a_session_that_others_get(one_sessio
     look.execute("UPDATE pgvec.model_version SET retire_at = now() WHERE state = 'draining'")
     assert [r.outcome for r in retire_due(one_session)] == ["retired"]
     check("retire_due")
-    look.close()
 
 
 def test_sessions_that_share_connections_never_get_each_others_declaration(
@@ -170,11 +173,20 @@ def engine(database: str) -> Iterator[Engine]:
         close_shared_engines()
 
 
-_TESTS = {name: test for name, test in vars(transitions).items() if name.startswith("test_")}
+def _copied(test: FunctionType) -> FunctionType:
+    """The same test with marks of its own: one server is enough here."""
+    made = FunctionType(
+        test.__code__, test.__globals__, test.__name__, test.__defaults__, test.__closure__
+    )
+    made.__dict__.update(test.__dict__)
+    return pytest.mark.parametrize("server", [18], ids=["pg18"], indirect=True)(made)
+
+
+_TESTS = {
+    name: _copied(test) for name, test in vars(transitions).items() if name.startswith("test_")
+}
 globals().update(_TESTS)
 
 
-def test_the_suites_transition_tests_are_among_these() -> None:
+def test_the_transition_tests_of_the_suite_are_among_these() -> None:
     assert len(_TESTS) > 10
-    assert time.monotonic() > 0
-    assert timedelta(0) is not None
