@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -100,18 +100,15 @@ def crash_in(cluster: Cluster, url: str, phase: Phase) -> float:
         return time.perf_counter() - began
 
 
-def crash_in_backfill(cluster: Cluster, engine: Any) -> tuple[float, int]:
-    """The server goes while the model runs, then again and again while a worker works."""
+def crash_in_backfill(cluster: Cluster, engine: Any) -> float:
+    """The server goes while the model runs: what was embedded has nowhere to go."""
     model = HookedEmbedder("v2")
     model.hook = on_call(2, cluster.crash)
     began = time.perf_counter()
-    # What it had embedded cannot be written: the connections are gone, or the claim is fenced.
-    try:
+    with suppress(PgvecError, psycopg.Error):
         Worker(engine, "docs", {"v2": model}, lease=LEASE).drain()
-        lost = 0
-    except (PgvecError, psycopg.Error):
-        lost = 1
-    return time.perf_counter() - began, lost
+    assert model.calls >= 2
+    return time.perf_counter() - began
 
 
 @pytest.mark.timeout(120)
@@ -137,7 +134,7 @@ def test_an_immediate_shutdown_in_the_middle_of_every_phase_loses_nothing(
                 Worker(engine, "docs", EMBEDDERS, lease=LEASE).drain()
                 db.execute(DUE)
         if phase.name == "backfill":
-            down.append(crash_in_backfill(cluster, engine)[0])
+            down.append(crash_in_backfill(cluster, engine))
             again: Callable[[], Any] = Transition(
                 engine, "docs", "v2", EMBEDDERS["v2"], lease=LEASE
             ).backfill
