@@ -255,7 +255,8 @@ def test_no_reader_ever_gets_a_foreign_version_through_two_hundred_flips(
         f" {len(results)} readers through {FLIPS} flips, 0 of a foreign version;"
         f" refused and asked again: {dict(refusals)};"
         f" a read took p50 {quantile(every, 0.5) * 1e3:.1f} ms,"
-        f" p99 {quantile(every, 0.99) * 1e3:.0f} ms; {len(met)} reads met a flip: p50 {quantile(met, 0.5) * 1e3:.1f} ms,"
+        f" p99 {quantile(every, 0.99) * 1e3:.0f} ms;"
+        f" {len(met)} reads met a flip: p50 {quantile(met, 0.5) * 1e3:.1f} ms,"
         f" p99 {quantile(met, 0.99) * 1e3:.0f} ms, max {max(met) * 1e3:.0f} ms;"
         f" a flip took median {quantile(took, 0.5) * 1e3:.0f} ms, max {max(took) * 1e3:.0f} ms"
     )
