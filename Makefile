@@ -6,9 +6,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip
 ARGS   ?=
+MINUTES ?= 10
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format cron-server cron-server-stop clean
+.PHONY: help install demo test soak lint format cron-server cron-server-stop clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +23,9 @@ demo: $(VENV)/.installed-demo ## an upgrade of the embedding model, start to end
 
 test: $(VENV)/.installed-dev ## all tests; tests that need pg_cron are skipped without its server
 	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+
+soak: $(VENV)/.installed-dev ## writers, killed workers, lost backends, flips, readers: MINUTES=10
+	$(BIN)/python -m bench.soak $(MINUTES)
 
 lint: $(VENV)/.installed-dev ## ruff, pyright, import-linter, squawk, pre-commit; no network
 	$(BIN)/ruff check .

@@ -95,8 +95,13 @@ def transaction(engine: Engine, caller: Caller | None = None) -> Generator[PgCon
         if caller is None:
             with engine.connect() as own:
                 raw = _raw(own)
-                with raw.transaction():
-                    yield raw
+                try:
+                    with raw.transaction():
+                        yield raw
+                finally:
+                    if raw.closed:
+                        # The server ended it: there is nothing to roll back or to give back.
+                        own.invalidate()
             return
         connection = caller.connection() if isinstance(caller, Session) else caller
         raw = _raw(connection)

@@ -17,6 +17,7 @@
     │   ├── WrongState                 3  PV005
     │   ├── NotReady                   3  PV006
     │   ├── Busy                       3  PV009
+    │   ├── Paused                     3  PV060
     │   ├── VersionNotWritable         3  PV023
     │   ├── LeaseLost                  3  PV031
     │   ├── NotArchived                3  PV040
@@ -81,6 +82,7 @@ __all__ = [
     "NotArchived",
     "NotPermitted",
     "NotReady",
+    "Paused",
     "PgvecError",
     "QueryVersionMismatch",
     "QueryVersionNotDeclared",
@@ -208,6 +210,12 @@ class Busy(Refused):
     """Another session is at the same work."""
 
     code = "PV009"
+
+
+class Paused(Refused):
+    """An operator has paused the version's transition; nothing was changed."""
+
+    code = "PV060"
 
 
 class VersionNotWritable(Refused):

@@ -21,19 +21,27 @@ from sqlalchemy.engine import URL
 
 from pgvec_versions import sqlfiles
 from pgvec_versions.catalog import Version, read_collection
+from pgvec_versions.control import paused, wait_while_paused
 from pgvec_versions.database import PgConnection, autocommitted, engine_for, transaction
 from pgvec_versions.embedders import Embedder, require_same
-from pgvec_versions.errors import AlreadyExists, EmbedderMissing, LockTimeout, NotReady, WrongState
+from pgvec_versions.errors import (
+    AlreadyExists,
+    EmbedderMissing,
+    LockTimeout,
+    NotReady,
+    Paused,
+    WrongState,
+)
 from pgvec_versions.install import require_catalog
+from pgvec_versions.locks import LOCK_WAIT, patiently, set_lock_timeout, writers_wait
 from pgvec_versions.states import State
+from pgvec_versions.throttle import Throttle
 from pgvec_versions.worker import Worker, WorkerReport
 
 __all__ = ["Progress", "Transition", "abandon", "roll_back"]
 
 #: Memory for an index build is sized to the graph, between these bounds. Units: MB.
 _LEAST_MEMORY, _MOST_MEMORY = 64, 2048
-#: How long a verb waits for the writers' lock in one try: new writers wait behind it.
-_LOCK_WAIT = timedelta(milliseconds=200)
 #: How long writers wait at most while the last work items are drained.
 _LONGEST_PAUSE = timedelta(seconds=5)
 
@@ -73,6 +81,7 @@ class Transition:
         max_attempts: int = 3,
         retry_in: timedelta = timedelta(seconds=5),
         lease: timedelta = timedelta(minutes=2),
+        throttle: Throttle | None = None,
     ) -> None:
         self.engine = engine_for(target)
         self.collection = collection
@@ -85,6 +94,7 @@ class Transition:
             "max_attempts": max_attempts,
             "retry_in": retry_in,
             "lease": lease,
+            "throttle": throttle,
         }
         with autocommitted(self.engine) as raw:
             require_catalog(raw)
@@ -113,7 +123,7 @@ class Transition:
     def _one(self, name: str, wait: timedelta | None = None, **parameters: Any) -> Any:
         with transaction(self.engine) as raw:
             if wait is not None:
-                _set_lock_timeout(raw, wait)
+                set_lock_timeout(raw, wait)
             row = raw.execute(
                 sqlfiles.query(name),
                 {"collection": self.collection, "model_version": self.model_version, **parameters},
@@ -150,13 +160,13 @@ class Transition:
                 self._check(found)
                 if found is None or not found.live:
                     raise
-        planned = _patiently(
+        planned = patiently(
             lambda wait: self._one("plan_backfill", wait, chunks_per_item=self.chunks_per_item)
         )
         return int(planned)
 
     def _register(self, dimensions: int) -> None:
-        _patiently(
+        patiently(
             lambda wait: self._one(
                 "register_version",
                 wait,
@@ -208,8 +218,15 @@ class Transition:
                     )
                 )
 
-        report = self.worker().drain(stop=stop, progress=show, later_too=False)
-        if not (stop and stop.is_set()):
+        stop = stop or threading.Event()
+        worker = self.worker()
+        report = WorkerReport()
+        while True:
+            wait_while_paused(self.engine, self.collection, self.model_version, stop)
+            worker.drain(stop=stop, progress=show, later_too=False, report=report)
+            if stop.is_set() or not paused(self.engine, self.collection, [self.model_version]):
+                break
+        if not stop.is_set():
             self._refuse_set_aside(report)
         return report
 
@@ -306,6 +323,7 @@ class Transition:
         stop = stop or threading.Event()
         self.begin()
         for step in (self.backfill, self._indexed, self.catch_up):
+            wait_while_paused(self.engine, self.collection, self.model_version, stop)
             if stop.is_set():
                 break
             step(on_progress, stop)
@@ -317,7 +335,7 @@ class Transition:
                     self.make_ready()
                 else:
                     # Writers never pause: for the last of it they wait a moment.
-                    self._while_writers_wait("make_ready", _LOCK_WAIT, _LONGEST_PAUSE)
+                    self._while_writers_wait("make_ready", LOCK_WAIT, _LONGEST_PAUSE)
                 break
             except NotReady as exc:
                 # What came between the last item and the check is worked off again.
@@ -353,9 +371,9 @@ class Transition:
         """Makes the version active, in one transaction. Returns the label that was active before.
 
         Work that is still open is drained first. If writers never pause, the last of it is drained
-        while they wait, for ``longest_pause`` at most. No reader waits longer than ``lock_timeout``
-        a try.
-        Raises: NotReady, WrongState, LockTimeout; nothing was changed then.
+        while they wait, for ``longest_pause`` at most: the server sees to that. No reader waits
+        longer than ``lock_timeout`` a try.
+        Raises: NotReady, WrongState, Paused, LockTimeout; nothing was changed then.
         """
         options: dict[str, Any] = {"lock_timeout": lock_timeout, "attempts": attempts}
         for last_one in (False, False, True):
@@ -383,10 +401,8 @@ class Transition:
             "lock_timeout": lock_timeout,
             "attempts": 1,
         }
-        with transaction(self.engine) as raw:
-            _set_lock_timeout(raw, lock_timeout)
-            raw.execute(sqlfiles.query("lock_chunk_table"), {"collection": self.collection})
-            worker.drain(deadline=time.monotonic() + longest_pause.total_seconds())
+        with writers_wait(self.engine, self.collection, lock_timeout, longest_pause) as (raw, over):
+            worker.drain(stop=over)
             row = raw.execute(sqlfiles.query(verb), parameters).fetchone()
         return row[0] if row else None
 
@@ -407,25 +423,6 @@ class Transition:
     def abandon(self) -> None:
         """Gives the version up, never active; its leaf goes with the next retirement."""
         abandon(self.engine, self.collection, self.model_version)
-
-
-def _set_lock_timeout(raw: PgConnection, wait: timedelta) -> None:
-    milliseconds = max(int(wait.total_seconds() * 1000), 1)
-    raw.execute(sqlfiles.query("lock_timeout"), {"value": str(milliseconds)})
-
-
-def _patiently(call: Callable[[timedelta], Any], attempts: int = 20) -> Any:
-    """Repeats a call that did not get its lock, with growing pauses.
-
-    The call is told how long it may wait: writers queue behind a lock that is waited for.
-    Raises: LockTimeout at last.
-    """
-    for attempt in range(attempts - 1):
-        try:
-            return call(_LOCK_WAIT)
-        except LockTimeout:
-            time.sleep(min(0.05 * 2**attempt, 1.0))
-    return call(_LOCK_WAIT)
 
 
 def roll_back(
@@ -476,6 +473,13 @@ def roll_back(
                     "or roll back with allow_missing and catch up after.",
                     detail=exc.detail,
                 ) from exc
+            if paused(engine, collection, [label]):
+                raise Paused(
+                    f"{label} must catch up before {collection} can go back to it, "
+                    "and it is paused.",
+                    hint=f"pgvec resume {label}; or roll back with allow_missing.",
+                    detail=exc.detail,
+                ) from exc
             back = Transition(engine, collection, label, embedder)
             back.begin()
             back.worker().drain()
@@ -488,10 +492,10 @@ def abandon(target: str | URL | Engine, collection: str, model_version: str) -> 
 
     def once(wait: timedelta) -> None:
         with transaction(engine) as raw:
-            _set_lock_timeout(raw, wait)
+            set_lock_timeout(raw, wait)
             raw.execute(
                 sqlfiles.query("abandon"),
                 {"collection": collection, "model_version": model_version},
             )
 
-    _patiently(once)
+    patiently(once)

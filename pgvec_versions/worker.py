@@ -10,24 +10,21 @@ from __future__ import annotations
 import logging
 import threading
 import time
-import uuid
+from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
 
-from psycopg import errors as pg_errors
-from psycopg import sql
 from sqlalchemy import Engine
 from sqlalchemy.engine import URL
 
-from pgvec_versions import sqlfiles, vectors
+from pgvec_versions import vectors
 from pgvec_versions.bound import BoundEmbedders
 from pgvec_versions.catalog import read_collection
 from pgvec_versions.claims import Claim, Mark
-from pgvec_versions.database import PgConnection, autocommitted, engine_for, transaction
+from pgvec_versions.database import autocommitted, engine_for
 from pgvec_versions.embedders import Embedder
 from pgvec_versions.errors import (
     Busy,
@@ -41,6 +38,8 @@ from pgvec_versions.errors import (
     VersionNotWritable,
 )
 from pgvec_versions.install import require_catalog
+from pgvec_versions.throttle import Brake, Throttle
+from pgvec_versions.work_queue import WorkQueue
 
 __all__ = ["Worker", "WorkerReport"]
 
@@ -52,9 +51,6 @@ _FIRST_CALL = 32
 _CLAIM_CHUNKS = 4096
 #: A claim grows while it takes less than this. Units: seconds.
 _QUICK_CLAIM = 1.0
-#: How long a write waits for a lock, below deadlock_timeout, so that the worker gives way. Units:
-#: ms.
-_WRITE_LOCK_TIMEOUT = "800"
 _WRITE_TRIES = 10
 #: How long a drain waits for items that it cannot claim, at first. Units: seconds.
 _SHORTEST_PAUSE = 0.02
@@ -78,7 +74,8 @@ class Worker:
     """Drains the work items of a collection, for the versions it has embedders of.
 
     ``lease`` is how long a claim lasts without a sign of life; ``max_attempts`` how often an item
-    may fail before it is split or set aside; ``retry_in`` how long it rests after a failure.
+    may fail before it is split or set aside; ``retry_in`` how long it rests after a failure;
+    ``throttle`` how fast it may go. A version that is paused is left alone.
     Raises: EmbedderMismatch, UnknownCollection, CatalogNotInstalled.
     """
 
@@ -92,6 +89,7 @@ class Worker:
         max_attempts: int = 3,
         retry_in: timedelta = timedelta(seconds=5),
         patience: int = 8,
+        throttle: Throttle | None = None,
     ) -> None:
         self.engine = engine_for(target)
         self.collection = collection
@@ -103,9 +101,9 @@ class Worker:
             require_catalog(connection)
             known = read_collection(connection, collection)
         self._storage = known.storage
-        self._id_type = known.id_type
-        self._id_type_name = known.id_type_name
+        self._queue = WorkQueue(self.engine, known, lease)
         self._embedders = BoundEmbedders(known, embedders)
+        self.brake = Brake(self.engine, throttle)
         self._claim_items = 1
         self._call_size = _FIRST_CALL
 
@@ -136,19 +134,21 @@ class Worker:
         progress: Callable[[WorkerReport], None] | None = None,
         deadline: float | None = None,
         later_too: bool = True,
+        report: WorkerReport | None = None,
     ) -> WorkerReport:
         """Works until nothing is open for its versions, waiting for items that other workers hold.
 
         Without ``later_too`` only what is open now is worked off: writers who never pause would
         keep it going for ever.
         ``stop`` ends it early; what was claimed is given back. ``deadline`` is in
-        ``time.monotonic()`` seconds.
+        ``time.monotonic()`` seconds. With ``report`` what is done is added to that one. The items
+        of a version that is paused are waited for.
         Raises: the embedder's error once ``patience`` claims in a row have failed: it is down, not
         one text bad.
         """
         stop = stop or threading.Event()
-        report = WorkerReport()
-        mark = None if later_too else Mark(self._newest())
+        report = WorkerReport() if report is None else report
+        mark = None if later_too else Mark(self._queue.newest(self.versions))
         failures = 0
         pause = _SHORTEST_PAUSE
         while not stop.is_set() and (deadline is None or time.monotonic() < deadline):
@@ -156,7 +156,7 @@ class Worker:
             failures = self._pipeline(stop, report, progress, deadline, mark, failures)
             if not isinstance(report.last_error, EmbedderUnavailable):
                 failures = 0
-            waiting, next_in = self._waiting(mark)
+            waiting, next_in = self._queue.waiting(self.versions, mark)
             if waiting == 0 or stop.is_set():
                 break
             pause = _SHORTEST_PAUSE if report.completed > before else min(pause * 2, 1.0)
@@ -190,35 +190,6 @@ class Worker:
             stop.wait(min(poll.total_seconds() * 2 ** min(failures, 6), 60.0))
         return report
 
-    def retry_failed(self, version: str | None = None) -> int:
-        """Opens the items again that were set aside. Returns how many."""
-        with transaction(self.engine) as raw:
-            row = raw.execute(
-                sqlfiles.query("retry_set_aside"),
-                {"collection": self.collection, "model_version": version},
-            ).fetchone()
-        return int(row[0]) if row else 0
-
-    def _newest(self) -> int:
-        with autocommitted(self.engine) as raw:
-            row = raw.execute(
-                sqlfiles.query("newest_item"),
-                {"collection": self.collection, "versions": self.versions},
-            ).fetchone()
-        assert row is not None
-        return int(row[0])
-
-    def _waiting(self, mark: Mark | None) -> tuple[int, float]:
-        parameters: dict[str, Any] = {"collection": self.collection, "versions": self.versions}
-        name = "open_work"
-        if mark is not None:
-            name = "held_work"
-            parameters["newest"] = mark.newest
-        with autocommitted(self.engine) as raw:
-            row = raw.execute(sqlfiles.query(name), parameters).fetchone()
-        assert row is not None
-        return int(row[0]), float(row[2] or 0.0)
-
     def _pipeline(
         self,
         stop: threading.Event,
@@ -247,7 +218,7 @@ class Worker:
                         break
                     over = stop.is_set() or (deadline is not None and time.monotonic() >= deadline)
                     if over or (mark is not None and mark.passed(claim)):
-                        self._release(claim)
+                        self._queue.release(claim)
                         break
                     reading = reader.submit(self._claim)
                     if self._embed(claim, report, stop, reading):
@@ -264,52 +235,21 @@ class Worker:
             finally:
                 ahead = reading.result() if reading is not None else None
                 if ahead is not None:
-                    self._release(ahead)
+                    self._queue.release(ahead)
                 if writing is not None:
                     writing.result()
                 if progress is not None:
                     progress(report)
         return failures
 
+    def retry_failed(self, version: str | None = None) -> int:
+        """Opens the items again that were set aside. Returns how many."""
+        return self._queue.retry_set_aside(version)
+
     # --------------------------------------------------------------- steps
 
     def _claim(self) -> Claim | None:
-        with autocommitted(self.engine) as raw:
-            items = raw.execute(
-                sqlfiles.query("claim_work"),
-                {
-                    "collection": self.collection,
-                    "versions": self.versions,
-                    "max_items": self._claim_items,
-                    "lease": self.lease,
-                },
-            ).fetchall()
-            if not items:
-                return None
-            claim = Claim(
-                source=items[0][1],
-                target=items[0][2],
-                lease=items[0][7],
-                items=[i[0] for i in items],
-                revisions=[i[5] for i in items],
-                attempts=max(i[6] for i in items),
-                began=time.monotonic(),
-                rows=[],
-                prolong_at=time.monotonic() + self.lease.total_seconds() / 3,
-            )
-            with suppress(pg_errors.UndefinedTable), raw.cursor(binary=True) as cursor:
-                # A leaf that was dropped just now took its items with it.
-                claim.rows = cursor.execute(
-                    sqlfiles.query("read_work"),
-                    {
-                        "collection": self.collection,
-                        "source": claim.source,
-                        "target": claim.target,
-                        "items": claim.items,
-                        "lease": claim.lease,
-                    },
-                ).fetchall()
-        return claim
+        return self._queue.claim(self.versions, self._claim_items)
 
     def _embed(
         self,
@@ -325,7 +265,7 @@ class Worker:
         if claim.attempts > self.max_attempts and len(claim.items) > 1:
             # One of them is suspect, and must be met alone.
             self._claim_items = 1
-            self._release(claim)
+            self._queue.release(claim)
             return False
         if claim.attempts > self.max_attempts:
             # Claimed again and again and never heard of: it takes its workers down with it.
@@ -345,11 +285,11 @@ class Worker:
         except BaseException:
             # Ctrl-C in the model, or the database is away: others need not wait for the lease.
             with suppress(Exception):
-                self._release(claim)
+                self._queue.release(claim)
             raise
         if stop.is_set() and len(sound) < len(claim.items):
             claim.error = None
-            self._release(claim)
+            self._queue.release(claim)
             return False
         if not sound:
             self._fail(claim, report)
@@ -396,14 +336,19 @@ class Worker:
         ahead: Future[Claim | None] | None,
     ) -> None:
         texts = sorted(wanted, key=len, reverse=True)
+        rows = Counter(row[2] for row in claim.rows)
         done = 0
         while done < len(texts) and not stop.is_set():
             began = time.monotonic()
             if began > claim.prolong_at:
-                self._renew(claim)
+                self._queue.renew(claim)
                 self._renew_ahead(ahead)
                 claim.prolong_at = began + self.lease.total_seconds() / 3
-            part = texts[done : done + self._call_size]
+            if self.brake.hold(stop, self.lease.total_seconds() / 6):
+                continue
+            began = time.monotonic()
+            part = texts[done : done + self.brake.pace.most(self._call_size)]
+            self.brake.pace.spend(sum(rows[text] for text in part), began)
             made = self._embedders.documents(claim.target, part)
             self._call_size = self._next_size(time.monotonic() - began, len(part))
             claim.vectors.update(zip(part, vectors.pack(made, self._storage), strict=True))
@@ -423,9 +368,7 @@ class Worker:
     def _write(self, claim: Claim, report: WorkerReport) -> None:
         for attempt in range(_WRITE_TRIES):
             try:
-                with transaction(self.engine) as raw:
-                    raw.execute(sqlfiles.query("lock_timeout"), {"value": _WRITE_LOCK_TIMEOUT})
-                    completed, fenced, written, deleted = self._complete(raw, claim)
+                completed, fenced, written, deleted = self._queue.complete(claim)
             except (LockTimeout, StaleSnapshot) as exc:
                 log.info("%s of %s waits: %s", claim.target, self.collection, exc)
                 time.sleep(min(0.05 * 2**attempt, 1.0))
@@ -448,59 +391,7 @@ class Worker:
             elif took > 4 * _QUICK_CLAIM or len(claim.rows) > _CLAIM_CHUNKS:
                 self._claim_items = max(self._claim_items // 2, 1)
             return
-        self._release(claim)
-
-    def _complete(self, raw: PgConnection, claim: Claim) -> tuple[int, int, int, int]:
-        with raw.cursor() as cursor:
-            cursor.execute(
-                sqlfiles.query("made_table").format(
-                    id_type=self._id_type_name,
-                    vector_type=self._vector_type(raw),
-                )
-            )
-            if claim.rows:
-                with cursor.copy(sqlfiles.query("copy_made")) as copy:
-                    copy.set_types(
-                        [
-                            "int8[]",
-                            {"bigint": "int8"}.get(self._id_type, self._id_type),
-                            "bytea",
-                            "bytea",
-                        ]
-                    )
-                    as_id = {"uuid": uuid.UUID, "bigint": int}.get(self._id_type, str)
-                    for item_ids, chunk_id, content, content_hash in claim.rows:
-                        copy.write_row(
-                            (item_ids, as_id(chunk_id), content_hash, claim.vectors[content].data)
-                        )
-            row = cursor.execute(
-                sqlfiles.query("complete_work"),
-                {
-                    "collection": self.collection,
-                    "source": claim.source,
-                    "target": claim.target,
-                    "items": claim.items,
-                    "revisions": claim.revisions,
-                    "lease": claim.lease,
-                },
-            ).fetchone()
-        assert row is not None
-        return row[0], row[1], row[2], row[3]
-
-    def _vector_type(self, raw: PgConnection) -> sql.Composable:
-        row = raw.execute(sqlfiles.query("vector_schema")).fetchone()
-        assert row is not None
-        return sql.Identifier(row[0], self._storage)
-
-    def _renew(self, claim: Claim) -> None:
-        with autocommitted(self.engine) as raw:
-            row = raw.execute(
-                sqlfiles.query("renew_work"), {"lease": claim.lease, "prolong": self.lease}
-            ).fetchone()
-        if not row or not row[0]:
-            raise LeaseLost(
-                f"the lease on {len(claim.items)} work items of {self.collection} has run out."
-            )
+        self._queue.release(claim)
 
     def _renew_ahead(self, ahead: Future[Claim | None] | None) -> None:
         if ahead is None or not ahead.done() or ahead.exception() is not None:
@@ -509,29 +400,10 @@ class Worker:
         if claim is not None:
             # If it is lost, that shows when its turn comes.
             with suppress(LeaseLost):
-                self._renew(claim)
-
-    def _release(self, claim: Claim) -> None:
-        with transaction(self.engine) as raw:
-            raw.execute(sqlfiles.query("release_work"), {"lease": claim.lease})
+                self._queue.renew(claim)
 
     def _fail(self, claim: Claim, report: WorkerReport) -> None:
-        """Records ``claim.error`` for every item that the lease still holds."""
-        parameters: dict[str, Any] = {
-            "lease": claim.lease,
-            "error": f"{type(claim.error).__name__}: {claim.error}",
-            "max_attempts": self.max_attempts,
-            "retry_in": self.retry_in,
-            "split": True,
-        }
-        with transaction(self.engine) as raw:
-            if isinstance(claim.error, EmbedderUnavailable):
-                # No text is to blame: nothing is counted against the items, or set aside.
-                failed = raw.execute(sqlfiles.query("postpone_work"), parameters).rowcount
-                set_aside = 0
-            else:
-                row = raw.execute(sqlfiles.query("fail_work"), parameters).fetchone()
-                failed, set_aside = (sum(row), int(row[2])) if row else (0, 0)
+        failed, set_aside = self._queue.fail(claim, self.max_attempts, self.retry_in)
         report.failed += failed
         report.set_aside += set_aside
         report.last_error = claim.error

@@ -8,7 +8,18 @@ import sys
 
 import typer
 
-from pgvec_versions.cli import archive, demo, doctor, hold, read, retire, setup, transition, write
+from pgvec_versions.cli import (
+    archive,
+    control,
+    demo,
+    doctor,
+    hold,
+    read,
+    retire,
+    setup,
+    transition,
+    write,
+)
 from pgvec_versions.errors import PgvecError, error_for
 
 __all__ = ["app", "main"]
@@ -25,7 +36,7 @@ app = typer.Typer(
     "7 the embedder; 130 stopped.",
 )
 
-for _verbs in (setup, write, read, transition, retire, hold, archive, doctor, demo):
+for _verbs in (setup, write, read, transition, control, retire, hold, archive, doctor, demo):
     _verbs.register(app)
 
 

@@ -46,6 +46,8 @@ __all__ = [
     "Workplace",
     "console",
     "emit",
+    "messages",
+    "need_positive",
     "progress_bar",
     "workplace",
 ]

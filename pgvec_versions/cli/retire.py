@@ -7,10 +7,12 @@ from typing import Annotated, Any
 import typer
 
 from pgvec_versions.cli.common import ConfigOption, JsonOption, UrlOption, emit, workplace
+from pgvec_versions.cli.control import DryRunOption, plan
 from pgvec_versions.schedule import (
     DEFAULT_SCHEDULE,
     Retirement,
     retire_due,
+    retirement_job,
     retirement_plan,
     schedule_retirement,
     unschedule_retirement,
@@ -79,6 +81,7 @@ def schedule(
             help="The database of this server that pg_cron is in, where the role may not see it."
         ),
     ] = None,
+    dry: DryRunOption = False,
     database_url: UrlOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
@@ -86,6 +89,12 @@ def schedule(
     """Put the retirement job on a schedule."""
     options: dict[str, Any] = {"cron_database": cron_database}
     with workplace(database_url, config) as here:
+        if dry:
+            job = retirement_job(here.engine)
+            there = f"; now it is at {job.schedule}" if job else "; there is none now"
+            does = "takes the job away" if off else f"puts CALL pgvec.retire_due() at {when}"
+            plan([does + there], [], as_json)
+            return
         if off:
             gone = unschedule_retirement(here.engine, **options)
             text = "the job is gone." if gone else "there was no job."

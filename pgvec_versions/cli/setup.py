@@ -8,9 +8,19 @@ import typer
 
 from pgvec_versions import sqlfiles
 from pgvec_versions.catalog import collection_names
-from pgvec_versions.cli.common import ConfigOption, JsonOption, UrlOption, emit, workplace
-from pgvec_versions.database import transaction
-from pgvec_versions.install import install
+from pgvec_versions.cli.common import (
+    ConfigOption,
+    JsonOption,
+    UrlOption,
+    Workplace,
+    emit,
+    workplace,
+)
+from pgvec_versions.cli.control import DryRunOption, plan
+from pgvec_versions.control import preview
+from pgvec_versions.database import autocommitted, transaction
+from pgvec_versions.install import install, installed_version
+from pgvec_versions.sqlfiles import latest_catalog_version
 
 __all__ = ["register"]
 
@@ -40,12 +50,16 @@ def init(
             "for a roll-back without delay."
         ),
     ] = True,
+    dry: DryRunOption = False,
     database_url: UrlOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Install or upgrade the catalog; with a name, create the collection too."""
     with workplace(database_url, config) as here:
+        if dry:
+            _dry_init(here, collection, as_json)
+            return
         with transaction(here.engine) as raw:
             before, after = install(raw)
         created = False
@@ -89,6 +103,29 @@ def init(
         as_json,
         "\n".join(lines),
     )
+
+
+def _dry_init(here: Workplace, collection: str | None, as_json: bool) -> None:
+    newest = latest_catalog_version()
+    does: list[str] = []
+    blocks: list[str] = []
+    with autocommitted(here.engine) as raw:
+        found = installed_version(raw)
+        names = collection_names(raw) if found else []
+    if found > newest:
+        blocks.append(f"the catalog has version {found}, this package brings {newest}")
+    elif found < newest:
+        does.append(f"brings the catalog from version {found or 'none'} to {newest}")
+    else:
+        does.append(f"replaces the functions and views of catalog version {found}")
+    if collection is not None and collection not in names:
+        if found == newest:
+            made = preview(here.engine, "create_collection", collection)
+            does += made.does
+            blocks += made.in_the_way
+        else:
+            does.append(f"creates the collection {collection}")
+    plan(does, blocks, as_json)
 
 
 def register(app: typer.Typer) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -17,11 +19,23 @@ from pgvec_versions.cli.common import (
     UrlOption,
     Workplace,
     emit,
+    messages,
+    need_positive,
     progress_bar,
     workplace,
 )
+from pgvec_versions.cli.control import (
+    DryRunOption,
+    LagOption,
+    RateOption,
+    SessionsOption,
+    dry_run,
+    plan,
+    throttle_of,
+)
+from pgvec_versions.control import Preview, preview, wait_until_ready
 from pgvec_versions.database import autocommitted, transaction
-from pgvec_versions.errors import ConfigError, WrongState
+from pgvec_versions.errors import ConfigError, NotReady, Paused, UnknownVersion, WrongState
 from pgvec_versions.install import require_catalog
 from pgvec_versions.states import State
 from pgvec_versions.transition import Progress as Step
@@ -41,6 +55,10 @@ def upgrade(
     max_attempts: Annotated[
         int, typer.Option(help="Failures of a work item before it is set aside.")
     ] = 3,
+    rows_per_second: RateOption = None,
+    max_lag_mb: LagOption = None,
+    max_active_sessions: SessionsOption = None,
+    dry: DryRunOption = False,
     collection: CollectionOption = None,
     database_url: UrlOption = None,
     config: ConfigOption = None,
@@ -51,6 +69,9 @@ def upgrade(
         name = here.collection
         wanted = here.config.collection(name)
         label = wanted.model_version
+        if dry:
+            _dry_upgrade(here, label, cut_over, as_json)
+            return
         _set_retire_after(here, wanted.retire_after)
         made = Transition(
             here.engine,
@@ -60,6 +81,7 @@ def upgrade(
             m=m,
             ef_construction=ef_construction,
             max_attempts=max_attempts,
+            throttle=throttle_of(rows_per_second, max_lag_mb, max_active_sessions),
         )
         state, previous = made.state, None
         if state in (State.DRAINING, State.RETIRED, State.ABANDONED):
@@ -96,6 +118,38 @@ def upgrade(
     )
 
 
+def _dry_upgrade(here: Workplace, label: str, cut_over: bool, as_json: bool) -> None:
+    """The steps that are left, one after the other, and what no step of its own would mend."""
+    engine, name = here.engine, here.collection
+    with autocommitted(engine) as raw:
+        require_catalog(raw)
+        known = read_collection(raw, name)
+    try:
+        state = known.version(label).state
+    except UnknownVersion:
+        state = None
+    does: list[str] = []
+    blocks: list[str] = []
+    if state is None:
+        does += preview(engine, "register_version", name, label).does
+        does += [f"embeds every chunk of {known.active.model_version}"] if known.active else []
+        does += ["builds the index", "checks every row and makes it ready"]
+    elif state in (State.BUILDING, State.READY):
+        for verb in ("plan_backfill", "build_index", "make_ready"):
+            found = preview(engine, verb, name, label)
+            does += found.does
+            for line, detail in zip(
+                found.in_the_way, found.details[len(found.does) :], strict=True
+            ):
+                if detail.keys() & {"paused_at", "set_aside"} and line not in blocks:
+                    blocks.append(line)
+    elif state != State.ACTIVE:
+        blocks.append(f"{label} is {state}")
+    if cut_over and state in (None, State.BUILDING, State.READY):
+        does.append(f"cuts {name} over to {label}")
+    plan(does, blocks, as_json)
+
+
 def _set_retire_after(here: Workplace, retire_after: str) -> None:
     with transaction(here.engine) as raw:
         require_catalog(raw)
@@ -114,31 +168,51 @@ def cut_over(
         int, typer.Option(help="How long one try may keep readers waiting.")
     ] = 200,
     attempts: Annotated[int, typer.Option(help="Tries before giving up.")] = 20,
+    longest_pause_ms: Annotated[
+        int, typer.Option(help="How long writers may wait while the last work items are drained.")
+    ] = 5000,
+    when_ready: Annotated[
+        bool, typer.Option("--when-ready", help="Wait until nothing is in the way, then cut over.")
+    ] = False,
+    timeout_s: Annotated[
+        float | None, typer.Option(help="With --when-ready: give up after that; never, without.")
+    ] = None,
+    dry: DryRunOption = False,
     collection: CollectionOption = None,
     database_url: UrlOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Route queries to a ready version, in one transaction. The version before it drains."""
+    need_positive(longest_pause_ms, "--longest-pause-ms")
     with workplace(database_url, config, collection) as here:
         name = here.collection
-        label = version or _only_ready(here)
+        label = version or _only_ready(here, building_too=when_ready or dry)
+        if dry:
+            dry_run(here, "cut_over", as_json, label)
+            return
         options: dict[str, Any] = {
             "lock_timeout": timedelta(milliseconds=lock_timeout_ms),
             "attempts": attempts,
         }
         configured = here.config.collections.get(name)
-        if configured is not None and label in configured.embedders:
-            made = Transition(here.engine, name, label, here.embedder(label))
-            previous = made.cut_over(**options)
-        else:
+        ours = configured is not None and label in configured.embedders
+
+        def go() -> str | None:
+            if ours:
+                made = Transition(here.engine, name, label, here.embedder(label))
+                return made.cut_over(
+                    **options, longest_pause=timedelta(milliseconds=longest_pause_ms)
+                )
             # Filled by another client: there is no embedder of ours to drain with.
             with transaction(here.engine) as raw:
                 row = raw.execute(
                     sqlfiles.query("cut_over"),
                     {"collection": name, "model_version": label, **options},
                 ).fetchone()
-            previous = row[0] if row else None
+            return row[0] if row else None
+
+        previous = _patient(here, label, timeout_s, ours, go) if when_ready else go()
     emit(
         {"collection": name, "active": label, "previous": previous},
         as_json,
@@ -147,10 +221,45 @@ def cut_over(
     )
 
 
-def _only_ready(here: Workplace) -> str:
+def _patient(
+    here: Workplace, label: str, timeout_s: float | None, ours: bool, go: Callable[[], str | None]
+) -> str | None:
+    """Waits for the cut-over to be possible, and again when it was not after all."""
+    deadline = None if timeout_s is None else time.monotonic() + timeout_s
+    told: list[tuple[str, ...]] = []
+
+    def on_wait(found: Preview) -> None:
+        if found.in_the_way not in told[-1:]:
+            told.append(found.in_the_way)
+            messages.print(f"waiting: {'; '.join(found.in_the_way)}", markup=False)
+
+    with Stopper() as stopper:
+        while True:
+            left = None if deadline is None else timedelta(seconds=deadline - time.monotonic())
+            if not wait_until_ready(
+                here.engine,
+                here.collection,
+                label,
+                timeout=left,
+                stop=stopper.event,
+                open_items_too=ours,
+                on_wait=on_wait,
+            ):
+                stopper.check(f"pgvec cut-over {label} --when-ready")
+            try:
+                return go()
+            except (NotReady, Paused):
+                if left is not None and left.total_seconds() <= 0:
+                    raise
+                stopper.event.wait(1.0)
+
+
+def _only_ready(here: Workplace, *, building_too: bool = False) -> str:
     with autocommitted(here.engine) as raw:
         known = read_collection(raw, here.collection)
     ready = [v.model_version for v in known.versions if v.state == State.READY]
+    if building_too and not ready:
+        ready = [v.model_version for v in known.versions if v.state == State.BUILDING]
     if len(ready) == 1:
         return ready[0]
     states = ", ".join(f"{v.model_version} ({v.state})" for v in known.versions) or "none"
@@ -173,6 +282,7 @@ def roll_back_verb(
             help="Go back at once, even if chunks written since are still missing there.",
         ),
     ] = False,
+    dry: DryRunOption = False,
     collection: CollectionOption = None,
     database_url: UrlOption = None,
     config: ConfigOption = None,
@@ -181,6 +291,9 @@ def roll_back_verb(
     """Route queries back to the version that was active last. No row is rewritten."""
     with workplace(database_url, config, collection) as here:
         name = here.collection
+        if dry:
+            dry_run(here, "roll_back", as_json)
+            return
         try:
             embedders = here.embedders()
         except ConfigError:
@@ -191,6 +304,7 @@ def roll_back_verb(
 
 def abandon_verb(
     version: Annotated[str, typer.Argument(help="The version to give up.")],
+    dry: DryRunOption = False,
     collection: CollectionOption = None,
     database_url: UrlOption = None,
     config: ConfigOption = None,
@@ -199,6 +313,9 @@ def abandon_verb(
     """Give up a version that was never active. Its label is not used again."""
     with workplace(database_url, config, collection) as here:
         name = here.collection
+        if dry:
+            dry_run(here, "abandon", as_json, version)
+            return
         abandon(here.engine, name, version)
     emit(
         {"collection": name, "abandoned": version},

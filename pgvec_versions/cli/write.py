@@ -10,6 +10,8 @@ from typing import Annotated
 
 import typer
 
+from pgvec_versions.bound import BoundEmbedders, write_version
+from pgvec_versions.catalog import read_collection, status_rows
 from pgvec_versions.chunks import Chunk
 from pgvec_versions.cli.common import (
     CollectionOption,
@@ -17,13 +19,25 @@ from pgvec_versions.cli.common import (
     JsonOption,
     Stopper,
     UrlOption,
+    Workplace,
     emit,
     need_positive,
     progress_bar,
     workplace,
 )
+from pgvec_versions.cli.control import (
+    DryRunOption,
+    LagOption,
+    RateOption,
+    SessionsOption,
+    plan,
+    throttle_of,
+)
+from pgvec_versions.control import preview
+from pgvec_versions.database import autocommitted
 from pgvec_versions.documents import Document, find_documents
 from pgvec_versions.errors import NotReady
+from pgvec_versions.install import require_catalog
 from pgvec_versions.schedule import retiring_every
 from pgvec_versions.store import ChunkStore
 from pgvec_versions.transition import Progress as Step
@@ -37,6 +51,7 @@ def add(
         list[Path], typer.Argument(help="Text and Markdown files, or folders of them.")
     ],
     chunk_chars: Annotated[int, typer.Option(help="Characters in a chunk, at most.")] = 800,
+    dry: DryRunOption = False,
     collection: CollectionOption = None,
     database_url: UrlOption = None,
     config: ConfigOption = None,
@@ -47,6 +62,9 @@ def add(
     documents = find_documents(paths)
     empty: list[str] = []
     with workplace(database_url, config, collection) as here, progress_bar(as_json) as show:
+        if dry:
+            _dry_add(here, documents, chunk_chars, as_json)
+            return
         store = ChunkStore(here.engine, here.collection, here.embedders())
         began = time.monotonic()
         done = 0
@@ -96,6 +114,10 @@ def worker(
         float | None,
         typer.Option(min=1, help="Also run the retirement job, every so many seconds."),
     ] = None,
+    rows_per_second: RateOption = None,
+    max_lag_mb: LagOption = None,
+    max_active_sessions: SessionsOption = None,
+    dry: DryRunOption = False,
     collection: CollectionOption = None,
     database_url: UrlOption = None,
     config: ConfigOption = None,
@@ -109,7 +131,16 @@ def worker(
         progress_bar(as_json) as show,
         retiring_every(here.engine, retire_every),
     ):
-        made = Worker(here.engine, here.collection, here.embedders(), max_attempts=max_attempts)
+        made = Worker(
+            here.engine,
+            here.collection,
+            here.embedders(),
+            max_attempts=max_attempts,
+            throttle=throttle_of(rows_per_second, max_lag_mb, max_active_sessions),
+        )
+        if dry:
+            _dry_worker(here, made, retry_failed, as_json)
+            return
         reopened = made.retry_failed() if retry_failed else 0
         began = time.monotonic()
 
@@ -143,6 +174,44 @@ def worker(
             f"{report.set_aside} work items were set aside.{reason}",
             hint="See pgvec status; then pgvec worker --drain --retry-failed.",
         )
+
+
+def _dry_worker(here: Workplace, worker: Worker, retry_failed: bool, as_json: bool) -> None:
+    with autocommitted(here.engine) as raw:
+        rows = status_rows(raw, here.collection)
+    does = (
+        list(preview(here.engine, "retry_set_aside", here.collection).does) if retry_failed else []
+    )
+    blocks: list[str] = []
+    for row in rows:
+        label = row["model_version"]
+        if label not in worker.versions:
+            continue
+        if row["paused_at"]:
+            blocks.append(f"{label} is paused")
+        elif row["items_open"]:
+            does.append(f"works off {row['items_open']} open work items of {label}")
+        if row["items_set_aside"] and not retry_failed:
+            blocks.append(f"{row['items_set_aside']} work items of {label} are set aside")
+    plan(does, blocks, as_json)
+
+
+def _dry_add(here: Workplace, documents: list[Document], chunk_chars: int, as_json: bool) -> None:
+    chunks = sum(1 for document in documents for _ in document.chunks(chunk_chars))
+    with autocommitted(here.engine) as raw:
+        require_catalog(raw)
+        known = read_collection(raw, here.collection)
+    target = write_version(known, BoundEmbedders(known, here.embedders()))
+    others = [
+        v.model_version for v in known.live if v.follows and v.model_version != target.model_version
+    ]
+    does = [
+        f"compares {chunks} chunks of {len(documents)} documents with what is stored, "
+        f"and embeds with {target.model_version} those that are new or changed"
+    ]
+    if others:
+        does.append(f"leaves work items for {', '.join(others)}")
+    plan(does, [], as_json)
 
 
 def register(app: typer.Typer) -> None:

@@ -146,6 +146,11 @@ CREATE TABLE pgvec.collection_grant (
 );
 COMMENT ON TABLE pgvec.collection_grant IS 'who may do what; given again to every new leaf and view';
 
+-- Operator control: a paused version is left alone by every worker.
+ALTER TABLE pgvec.model_version ADD COLUMN paused_at timestamptz;
+COMMENT ON COLUMN pgvec.model_version.paused_at IS
+    'since when no work is claimed for it, nor is it built, made ready or cut over to; who and why is in pgvec.version_event';
+
 INSERT INTO pgvec.catalog_version (version) VALUES (1);
 
 -- Retirement: what a collection wants, what operators hold, what was kept, what every run did.

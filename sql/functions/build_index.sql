@@ -2,7 +2,7 @@
 -- runs, changes for this version become work items. maintenance_work_mem and parallel_workers hold
 -- for this build only; below pgvector 0.8.2 it runs without parallel workers (CVE-2026-3172).
 -- Returns true when it built, false when a valid index stood there already.
--- Raises PV001, PV002, PV005 (not live), PV009 (another session builds it).
+-- Raises PV001, PV002, PV005 (not live), PV009 (another session builds it), PV060 (paused).
 CREATE OR REPLACE FUNCTION pgvec.build_index(collection text, model_version text, maintenance_work_mem text DEFAULT NULL, parallel_workers integer DEFAULT NULL)
 RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
@@ -20,6 +20,7 @@ BEGIN
         PERFORM pgvec.raise_error('PV005', format('build_index: version %s of %s is %s.', v.model_version, v.collection, v.state),
             jsonb_build_object('collection', collection, 'model_version', model_version, 'state', v.state), 'Only a live version has an index.');
     END IF;
+    PERFORM pgvec.refuse_paused(collection, model_version, 'build_index');
     lock_key := format('pgvec_leaves.%I', v.leaf)::regclass::oid::integer;
     IF NOT pg_try_advisory_xact_lock(pgvec.build_lock_class() + 1, lock_key) THEN
         PERFORM pgvec.raise_error('PV009', format('another session is building the index of %s in %s.', v.model_version, v.collection),

@@ -1,6 +1,6 @@
 -- Claims up to max_items open work items of one source and one target among the named versions, for
--- as long as the lease lasts; all claimed rows bear the same lease id. Items of a version whose
--- index is being built are left alone. Commit at once: the claim is the lease, never an open transaction.
+-- as long as the lease lasts; all claimed rows bear the same lease id. Items of a version that is
+-- paused, or whose index is being built, are left alone. Commit at once: the claim is the lease, never an open transaction.
 -- Shape: one row an item. Raises PV001.
 CREATE OR REPLACE FUNCTION pgvec.claim_work(collection text, versions text[], max_items integer DEFAULT 1, lease interval DEFAULT '2 minutes')
 RETURNS TABLE (item_id bigint, source_version text, model_version text, lo text, hi text, revision integer, attempts integer, lease_id uuid)
@@ -13,6 +13,7 @@ DECLARE
 BEGIN
     SELECT coalesce(array_agg(v.model_version), '{}') INTO takers FROM pgvec.model_version v
      WHERE v.collection = c.collection AND v.model_version = ANY (versions) AND v.state IN ('building', 'ready', 'active', 'draining')
+       AND v.paused_at IS NULL
        AND NOT EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE l.locktype = 'advisory' AND l.mode = 'ExclusiveLock' AND l.granted AND l.pid <> pg_backend_pid()
                           AND l.classid = pgvec.build_lock_class()::oid AND l.objid = to_regclass(format('pgvec_leaves.%I', v.leaf))::oid
                           AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = current_database()));

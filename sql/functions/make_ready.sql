@@ -1,6 +1,6 @@
 -- Checks a version by its rows and makes it ready, with its pinned view. A version that is ready already
 -- is checked again, and falls back to building (with a warning) if a check fails.
--- Returns the state it is in afterwards. Raises PV001, PV002, PV005, PV006 (DETAIL holds the numbers).
+-- Returns the state it is in afterwards. Raises PV001, PV002, PV005, PV006 (DETAIL holds the numbers), PV060 (paused).
 CREATE OR REPLACE FUNCTION pgvec.make_ready(collection text, model_version text)
 RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -8,6 +8,7 @@ DECLARE
     problems jsonb;
 BEGIN
     PERFORM pgvec.get_version(collection, model_version);
+    PERFORM pgvec.refuse_paused(collection, model_version, 'make_ready');
     PERFORM FROM pgvec.collection c WHERE c.collection = make_ready.collection FOR UPDATE;
     v := pgvec.get_version(collection, model_version);
     IF v.state NOT IN ('building', 'ready') THEN

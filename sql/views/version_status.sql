@@ -5,7 +5,8 @@ SELECT v.collection, v.model_version, v.state, v.dimensions, s.chunks, s.missing
        CASE WHEN s.chunks + s.missing = 0 THEN 1.0 ELSE round(1.0 - s.missing::numeric / greatest(s.chunks + s.missing, 1), 4) END AS share_complete,
        s.index_state = 'valid' AS index_valid, s.index_bytes, s.table_bytes,
        w.items_open, w.items_set_aside, w.last_error,
-       v.registered_at, v.activated_at, v.retire_at, v.retired_at, v.follows, v.pinned_view, v.leaf, v.embedder
+       v.registered_at, v.activated_at, v.retire_at, v.retired_at, v.follows, v.pinned_view, v.leaf, v.embedder,
+       v.paused_at
   FROM pgvec.model_version v
   CROSS JOIN LATERAL pgvec.leaf_status(v.collection, v.model_version) s
   CROSS JOIN LATERAL (

@@ -13,6 +13,7 @@ import psycopg
 import pytest
 from sqlalchemy import Engine
 
+from pgvec_versions import work_queue as work_queue_module
 from pgvec_versions import worker as worker_module
 from pgvec_versions.catalog import status_rows
 from pgvec_versions.chunks import Chunk
@@ -188,6 +189,7 @@ def test_a_claim_that_waits_for_its_turn_keeps_its_lease(
     clock = [1000.0]
     fake = SimpleNamespace(monotonic=lambda: clock[0], sleep=time.sleep)
     monkeypatch.setattr(worker_module, "time", fake)
+    monkeypatch.setattr(work_queue_module, "time", fake)
     monkeypatch.setattr(worker_module, "_FIRST_CALL", 1)
     begin_v2(engine, texts(12), per_item=6)
     until: list[dict[int, Any]] = []

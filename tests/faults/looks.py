@@ -107,7 +107,8 @@ def assert_catalog_agrees(connection: Connection, collection: str = "docs") -> d
     assert len(active) <= 1, f"two versions are active: {active}"
     leaves, views, definition, last_states = connection.execute(
         """SELECT ARRAY(SELECT c.relname::text FROM pg_class c
-                         WHERE c.relnamespace = 'pgvec_leaves'::regnamespace AND c.relkind = 'r'),
+                         WHERE c.relnamespace = 'pgvec_leaves'::regnamespace AND c.relkind = 'r'
+                           AND c.relname LIKE %(leaves)s),
                   ARRAY(SELECT c.relname::text FROM pg_class c
                          WHERE c.relkind = 'v' AND c.relname LIKE %(pinned)s),
                   pg_get_viewdef(('active_' || %(collection)s)::regclass),
@@ -118,7 +119,11 @@ def assert_catalog_agrees(connection: Connection, collection: str = "docs") -> d
                                               WHERE c.collection = %(collection)s
                                                 AND c.verb = 'create_collection')
                          ORDER BY e.model_version, e.event_id DESC)""",
-        {"collection": collection, "pinned": f"{collection}\\_at\\_%"},
+        {
+            "collection": collection,
+            "pinned": f"{collection}\\_at\\_%",
+            "leaves": f"{collection}\\_\\_%",
+        },
     ).fetchone() or ([], [], "", [])
     assert set(leaves) == {v.leaf for v in versions.values() if not v.dropped}
     assert set(views) == {

@@ -1,9 +1,10 @@
-"""Readers of every kind while the collection flips between two versions, a hundred times."""
+"""Readers of every kind while the collection flips between two versions, two hundred times."""
 
 from __future__ import annotations
 
 import threading
 import time
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,9 +17,10 @@ from sqlalchemy.exc import DBAPIError
 
 from pgvec_versions import Chunk, ChunkStore, Transition
 from tests.faults.looks import Connection, assert_catalog_agrees, one, tiny, wait_until
+from tests.sql.helpers import in_background, second_version
 from tests.tools import Connect, literal
 
-FLIPS = 100
+FLIPS = 200
 #: What a reader may meet at a flip, and then asks again: another version's query, an old snapshot.
 RETRIED = ("PV011", "40001")
 V1, V2 = tiny("v1", 8), tiny("v2", 8)
@@ -36,7 +38,8 @@ class Reads:
 
     done: int = 0
     refused: Counter[str] = field(default_factory=Counter[str])
-    seconds: list[float] = field(default_factory=list[float])
+    #: When each read began and ended.
+    spans: list[tuple[float, float]] = field(default_factory=list[tuple[float, float]])
     wrong: list[str] = field(default_factory=list[str])
     error: BaseException | None = None
 
@@ -162,7 +165,7 @@ def read_on(
                 version = active()
                 continue
             finally:
-                reads.seconds.append(time.perf_counter() - began)
+                reads.spans.append((began, time.perf_counter()))
             reads.done += 1
     except BaseException as error:
         reads.error = error
@@ -173,7 +176,7 @@ def quantile(values: list[float], share: float) -> float:
 
 
 @pytest.mark.timeout(120)
-def test_no_reader_ever_gets_a_foreign_version_through_a_hundred_flips(
+def test_no_reader_ever_gets_a_foreign_version_through_two_hundred_flips(
     engine: Engine, connect: Connect
 ) -> None:
     db = connect()
@@ -212,7 +215,7 @@ def test_no_reader_ever_gets_a_foreign_version_through_a_hundred_flips(
     for thread in threads:
         thread.start()
     start.wait()
-    flips: list[float] = []
+    flips: list[tuple[float, float]] = []
     try:
         for number in range(FLIPS):
             floor = [reads.done for reads in results]
@@ -222,7 +225,7 @@ def test_no_reader_ever_gets_a_foreign_version_through_a_hundred_flips(
             else:
                 back_to = "v1" if number % 2 else "v2"
                 assert one(db, "SELECT pgvec.roll_back('docs')") == back_to
-            flips.append(time.perf_counter() - began)
+            flips.append((began, time.perf_counter()))
             if number % 10 == 9:
                 # Everybody reads on between the flips: nobody is locked out.
                 wait_until(
@@ -242,13 +245,73 @@ def test_no_reader_ever_gets_a_foreign_version_through_a_hundred_flips(
         assert reads.wrong == []
     assert_catalog_agrees(db)
 
-    every = [seconds for reads in results for seconds in reads.seconds]
+    spans = [span for reads in results for span in reads.spans]
+    every = [end - began for began, end in spans]
+    met = stalls(spans, flips)
+    took = [end - began for began, end in flips]
     refusals = sum((reads.refused for reads in results), Counter[str]())
     print(
         f"PostgreSQL {db.info.server_version // 10_000}: {sum(r.done for r in results)} reads by"
         f" {len(results)} readers through {FLIPS} flips, 0 of a foreign version;"
         f" refused and asked again: {dict(refusals)};"
         f" a read took p50 {quantile(every, 0.5) * 1e3:.1f} ms,"
-        f" p99 {quantile(every, 0.99) * 1e3:.0f} ms, max {max(every) * 1e3:.0f} ms;"
-        f" a flip took median {quantile(flips, 0.5) * 1e3:.0f} ms, max {max(flips) * 1e3:.0f} ms"
+        f" p99 {quantile(every, 0.99) * 1e3:.0f} ms;"
+        f" {len(met)} reads met a flip: p50 {quantile(met, 0.5) * 1e3:.1f} ms,"
+        f" p99 {quantile(met, 0.99) * 1e3:.0f} ms, max {max(met) * 1e3:.0f} ms;"
+        f" a flip took median {quantile(took, 0.5) * 1e3:.0f} ms, max {max(took) * 1e3:.0f} ms"
+    )
+
+
+def stalls(spans: list[tuple[float, float]], flips: list[tuple[float, float]]) -> list[float]:
+    """How long those reads took that were under way during a flip. Units: seconds."""
+    starts = [began for began, _ in flips]
+    found: list[float] = []
+    for began, end in spans:
+        # The last flip that began before the read ended.
+        at = bisect_left(starts, end) - 1
+        if at >= 0 and flips[at][1] > began:
+            found.append(end - began)
+    return found
+
+
+def test_new_readers_never_wait_long_behind_a_flip_that_waits_for_an_idle_transaction(
+    connect: Connect,
+) -> None:
+    db = connect()
+    second_version(db, until="ready", count=20)
+    # Somebody has read, and does not end his transaction.
+    idle = connect(autocommit=False)
+    idle.execute("SET LOCAL pgvec.query_version.docs = 'v1'")
+    idle.execute("SELECT count(*) FROM active_docs").fetchone()
+    flipper, reader = connect(), connect()
+    reader.execute("SET pgvec.query_version.docs = 'any'")
+    # The server is the clock: a reader that is kept for longer than this gets an error.
+    reader.execute("SET lock_timeout = '5s'")
+    met = 0
+    waits: list[float] = []
+    with in_background(
+        lambda: flipper.execute(
+            "SELECT pgvec.cut_over('docs', 'v2', lock_timeout => '150 ms', attempts => 12)"
+        )
+    ) as flipping:
+        while not flipping.done():
+            in_line = one(
+                db, "SELECT cardinality(pg_blocking_pids(%s)) > 0", flipper.info.backend_pid
+            )
+            began = time.perf_counter()
+            reader.execute("SELECT count(*) FROM active_docs").fetchone()
+            waits.append(time.perf_counter() - began)
+            met += in_line
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            flipping.result()
+    assert met > 3, "the flip was never met while it waited"
+    assert one(db, "SELECT pgvec.active_version('docs')") == "v1"
+    assert_catalog_agrees(db)
+    idle.rollback()
+    # Nothing was changed, and it goes through once the transaction has ended.
+    assert one(flipper, "SELECT pgvec.cut_over('docs', 'v2')") == "v1"
+    print(
+        f"PostgreSQL {db.info.server_version // 10_000}: {len(waits)} new readers while a flip with"
+        f" lock_timeout 150 ms waited for an idle transaction, {met} of them met it waiting:"
+        f" the longest waited {max(waits) * 1e3:.0f} ms"
     )

@@ -1,0 +1,22 @@
+-- Pauses the transition of a version: from now on no worker claims anything for it, and build_index, make_ready
+-- and cut_over refuse it. What is claimed already is finished; writes go on becoming work items; queries and
+-- roll_back are not touched. Returns false when it was paused already.
+-- Raises PV001, PV002, PV005 (not live).
+CREATE OR REPLACE FUNCTION pgvec.pause(collection text, model_version text, reason text DEFAULT NULL)
+RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    v pgvec.model_version := pgvec.get_version(collection, model_version);
+BEGIN
+    IF v.state NOT IN ('building', 'ready', 'active', 'draining') THEN
+        PERFORM pgvec.raise_error('PV005', format('pause: version %s of %s is %s.', model_version, collection, v.state),
+            jsonb_build_object('collection', collection, 'model_version', model_version, 'state', v.state, 'verb', 'pause'), 'There is no work for it to pause.');
+    END IF;
+    UPDATE pgvec.model_version k SET paused_at = clock_timestamp()
+     WHERE k.collection = pause.collection AND k.model_version = pause.model_version AND k.paused_at IS NULL;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    PERFORM pgvec.log_event(collection, model_version, 'pause', v.state, v.state, jsonb_strip_nulls(jsonb_build_object('reason', reason)));
+    RETURN true;
+END
+$$;

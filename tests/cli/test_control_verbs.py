@@ -1,0 +1,65 @@
+"""pause, resume, --dry-run and cut-over --when-ready, as an operator types them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg
+
+from tests.cli.conftest import Run, static
+
+
+def test_an_operator_looks_ahead_holds_and_lets_go(
+    run: Run, configure: Callable[..., Path], tmp_path: Path, db: psycopg.Connection
+) -> None:
+    configure("static-1", static())
+    assert run("init", "docs", "--dry-run", "--json").data["dry_run"] is True
+    assert db.execute("SELECT count(*) FROM pgvec.collection").fetchone() == (0,)
+    run("init", "docs")
+    assert "creates an empty leaf" in run("upgrade", "--dry-run").out
+    assert db.execute("SELECT count(*) FROM pgvec.model_version").fetchone() == (0,)
+    run("upgrade", "--cut-over")
+    (tmp_path / "note.md").write_text("# A note\n\nof two words")
+    assert "of 1 documents" in run("add", "note.md", "--dry-run").out
+    assert db.execute("SELECT count(*) FROM docs").fetchone() == (0,)
+    run("add", "note.md")
+
+    configure("static-2", static(truncate_dim=192), static_1=static())
+    looked = run("upgrade", "--dry-run", "--cut-over", "--json")
+    assert looked.code == 0
+    assert looked.data["does"][-1] == "cuts docs over to static-2"
+    db.execute("SELECT pgvec.register_version('docs', 'static-2', 192)")
+    looked = run("cut-over", "--dry-run", "--json")
+    assert looked.code == 3
+    assert any("building" in line for line in looked.data["in_the_way"])
+    assert run("abandon", "static-2", "--dry-run").code == 0
+    assert run("pause", "--dry-run").code == 0
+    assert run("pause", "--reason", "rush hour", "--json").data["changed"] is True
+    assert "paused since" in run("status").out
+    assert run("worker", "--dry-run").code == 3
+    assert run("cut-over", "static-2", "--when-ready", "--timeout-s", "0").code == 3
+    assert run("resume", "--json").data["resumed"] == "static-2"
+    assert run("resume").out.strip() == "static-2 was not paused."
+    assert run("pause", "nobody").code == 4
+    states = db.execute("SELECT model_version, state FROM pgvec.model_version ORDER BY 1")
+    assert states.fetchall() == [("static-1", "active"), ("static-2", "building")]
+
+
+def test_a_cut_over_that_waits_goes_through_at_once_when_nothing_is_in_the_way(
+    run: Run, configure: Callable[..., Path], db: psycopg.Connection
+) -> None:
+    configure("static-1", static())
+    run("init", "docs")
+    run("upgrade", "--cut-over")
+    configure("static-2", static(truncate_dim=192), static_1=static())
+    assert run("upgrade", "--rows-per-second", "1000").code == 0
+    done = run("cut-over", "--when-ready", "--longest-pause-ms", "1000", "--json").data
+    assert (done["active"], done["previous"]) == ("static-2", "static-1")
+    looked = run("roll-back", "--dry-run", "--json")
+    assert looked.code == 0
+    assert any("active_docs shows static-1" in line for line in looked.data["does"])
+    assert run("retire", "--dry-run").out.strip() == "would: do nothing"
+    assert "puts CALL pgvec.retire_due()" in run("schedule", "--dry-run").out
+    assert run("worker", "--rows-per-second", "0").code == 2
+    assert db.execute("SELECT pgvec.active_version('docs')").fetchone() == ("static-2",)
