@@ -18,6 +18,7 @@
     │   ├── NotReady                   3  PV006
     │   ├── Busy                       3  PV009
     │   ├── VersionNotWritable         3  PV023
+    │   ├── ReadOnlyView               3  PV050
     │   └── LeaseLost                  3  PV031
     ├── GuardError                     6
     │   ├── QueryVersionMismatch       6  PV011
@@ -80,6 +81,7 @@ __all__ = [
     "PgvecError",
     "QueryVersionMismatch",
     "QueryVersionNotDeclared",
+    "ReadOnlyView",
     "Refused",
     "RelabelRefused",
     "RequirementMissing",
@@ -210,6 +212,12 @@ class VersionNotWritable(Refused):
     """Rows of an unknown, abandoned or retired version have nowhere to go."""
 
     code = "PV023"
+
+
+class ReadOnlyView(Refused):
+    """A routing or pinned view is read, not written; ``detail`` names the collection."""
+
+    code = "PV050"
 
 
 class LeaseLost(Refused):

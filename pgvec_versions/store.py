@@ -362,12 +362,14 @@ class ChunkStore:
     def embed_query(self, text: str, version: str | None = None) -> QueryVector:
         """The vector of a query, made by the active version's embedder (or that of ``version``).
 
+        Which version is active is asked now. After a cut-over that comes later the guard refuses
+        the vector: embed the query again.
         Raises: EmbedderMissing, EmbedderError, InvalidArgument, VersionNotQueryable,
         UnknownVersion.
         """
         if not text.strip():
             raise InvalidArgument("the query is empty.", hint="Write a few words.")
-        label = version or self.active_label or self.active_version
+        label = version or self.active_version
         if label is None:
             raise VersionNotQueryable(
                 f"{self.collection} has no active version yet.",
@@ -401,7 +403,11 @@ class ChunkStore:
         Raises: QueryVersionMismatch, VersionNotQueryable, EmbedderMissing, InvalidVector,
         InvalidArgument.
         """
-        asked = query if isinstance(query, QueryVector) else self.embed_query(query, version)
+        asked = (
+            query
+            if isinstance(query, QueryVector)
+            else self.embed_query(query, version or self.active_label)
+        )
         if version is not None and asked.model_version != version:
             raise QueryVersionMismatch(
                 f"the query vector is of {asked.model_version}, version {version} was asked for.",
