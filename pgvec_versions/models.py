@@ -218,7 +218,7 @@ def _properties(model: type[Any]) -> dict[str, MapperProperty[Any]]:
     for cls in model.__mro__:
         for key, attribute in vars(cls).items():
             if isinstance(attribute, InstrumentedAttribute):
-                found.setdefault(key, attribute.property)
+                found.setdefault(key, cast("InstrumentedAttribute[Any]", attribute).property)
     return found
 
 
@@ -234,7 +234,7 @@ def _readable(original: Relationship[Any], chunks: Table[Any], view: Table[Any])
         def to_view(element: Any, **_: Any) -> Any:
             return view.c[element.key] if getattr(element, "table", None) is chunks else None
 
-        return visitors.replacement_traverse(part, {}, to_view)
+        return cast("Any", visitors).replacement_traverse(part, {}, to_view)
 
     def foreign_keys() -> list[Any]:
         to_one = configured().direction is RelationshipDirection.MANYTOONE
@@ -243,14 +243,15 @@ def _readable(original: Relationship[Any], chunks: Table[Any], view: Table[Any])
     def order_by() -> list[Any]:
         return [moved(each) for each in configured().order_by or ()]
 
+    plain = cast("Any", original)
     return relationship(
         lambda: configured().mapper,
         primaryjoin=lambda: moved(configured().primaryjoin),
         foreign_keys=foreign_keys,
         order_by=order_by,
-        uselist=original.uselist,
-        collection_class=original.collection_class,
-        lazy=original.lazy,
+        uselist=plain.uselist,
+        collection_class=plain.collection_class,
+        lazy=plain.lazy,
         viewonly=True,
     )
 

@@ -158,7 +158,7 @@ def write_delete(session: Session) -> None:
 def test_a_flush_through_the_view_says_where_to_write(host: HostDatabase, write: Any) -> None:
     with Session(host.engine) as session:
         session.execute(declare_query_version(ActiveDoc, "v1"))
-        with pytest.raises(ReadOnlyView, match="with DocChunk or ChunkStore.add") as caught:
+        with pytest.raises(ReadOnlyView, match=r"with DocChunk or ChunkStore\.add") as caught:
             write(session)
     assert caught.value.detail == {"collection": "docs", "view": "active_docs"}
     assert caught.value.sqlstate == "PV050"
