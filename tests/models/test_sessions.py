@@ -72,9 +72,9 @@ def test_what_was_said_ends_with_the_transaction(host: HostDatabase, end: str) -
         session.rollback()
         session.execute(declare_query_version("docs", "any"))
         assert session.scalar(COUNT) == 20
-    with Session(engine) as other:  # The very same connection, out of the pool.
-        with pytest.raises(QueryVersionNotDeclared), translated():
-            other.scalar(COUNT)
+    # The very same connection, out of the pool.
+    with Session(engine) as other, pytest.raises(QueryVersionNotDeclared), translated():
+        other.scalar(COUNT)
     engine.dispose()
 
 
