@@ -60,12 +60,11 @@ def run(host_python: Path, empty_database: str) -> Run:
 
     def run_one(*arguments: str, ok: bool = True) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
-            [str(host_python), "-P", "-m", *arguments],
+            [str(host_python), "-m", *arguments],
             cwd=APP,
             env={
                 **{k: v for k, v in os.environ.items() if k != "PGVEC_DATABASE_URL"},
                 "HOST_DATABASE_URL": empty_database,
-                "PYTHONPATH": str(APP),
                 "PYTHONDONTWRITEBYTECODE": "1",
             },
             capture_output=True,

@@ -11,10 +11,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from pgvec_versions import StaticTokenEmbedder, Transition
 from pgvec_versions.embedded import EmbeddedServer
 from tests.host_app.conftest import APP, Run
-from tests.tools import MINILM, MINILM_REVISION
+
+# What differs between servers is tested elsewhere; here it is the application that matters.
+pytestmark = pytest.mark.parametrize("server", [18], indirect=True, ids=["pg18"])
 
 
 def test_the_application_uses_the_wheel_and_not_the_checkout(run: Run, host_python: Path) -> None:
@@ -32,8 +33,6 @@ def test_its_own_tests_pass(run: Run) -> None:
 
 def test_alembic_check_passes_after_any_number_of_upgrades(run: Run, empty_database: str) -> None:
     run("alembic", "upgrade", "head")
-    old = StaticTokenEmbedder(MINILM, revision=MINILM_REVISION)
-    Transition(empty_database, "docs", "static-1", old)
     for number in range(3, 6):
         with psycopg.connect(empty_database, autocommit=True) as connection:
             connection.execute("SELECT pgvec.register_version('docs', %s, 8)", (f"n{number}",))
@@ -47,14 +46,11 @@ def test_alembic_check_passes_after_any_number_of_upgrades(run: Run, empty_datab
         assert "No new upgrade operations" in run("alembic", *schemas, "check").stdout
 
 
-def test_a_real_change_of_the_models_shows_with_its_refresh(
-    run: Run, tmp_path: Path, server: EmbeddedServer
-) -> None:
+def test_a_real_change_of_the_models_shows_with_its_refresh(run: Run, tmp_path: Path) -> None:
     run("alembic", "upgrade", "head")
     ini = _copy(tmp_path, ("language: Mapped[str | None]", "lingua: Mapped[str | None]"))
-    assert "New upgrade operations" in run("alembic", "-c", ini, "check", ok=False).stdout + (
-        run("alembic", "-c", ini, "check", ok=False).stderr
-    )
+    seen = run("alembic", "-c", ini, "check", ok=False)
+    assert "New upgrade operations" in seen.stdout + seen.stderr
     run("alembic", "-c", ini, "revision", "--autogenerate", "--rev-id", "0005", "-m", "renamed")
     (made,) = (tmp_path / "app/migrations/versions").glob("0005*.py")
     calls = re.findall(r"op\.(\w+)\((.*)\)$", made.read_text(), flags=re.MULTILINE)
@@ -101,9 +97,10 @@ def test_a_catalog_newer_than_the_package_is_refused_in_one_line(
         "pgvec_versions.errors.CatalogMismatch: the catalog in this database has version 99,"
         " this package brings 1. Upgrade the package: pip install -U pgvec-versions"
     )
-    run("alembic", "downgrade", "0002")
-    refused = run("alembic", "downgrade", "0001", ok=False)
+    refused = run("alembic", "downgrade", "base", ok=False)
     assert refused.returncode != 0
+    (line,) = (refused.stdout + refused.stderr).strip().splitlines()
+    assert "version 99" in line
 
 
 def _copy(folder: Path, change: tuple[str, str]) -> str:
@@ -113,10 +110,4 @@ def _copy(folder: Path, change: tuple[str, str]) -> str:
     before = models.read_text()
     assert change[0] in before
     models.write_text(before.replace(*change))
-    env = folder / "app/migrations/env.py"
-    env.write_text(f"import sys\nsys.path.insert(0, {str(folder / 'app')!r})\n" + env.read_text())
     return str(folder / "app/alembic.ini")
-
-
-if __name__ == "__main__":
-    pytest.main([__file__])

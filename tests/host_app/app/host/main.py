@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
@@ -37,7 +37,7 @@ class Answer(BaseModel):
 
 
 @asynccontextmanager
-async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
     """One engine and one store for the life of the process."""
     engine = create_async_engine(database_url(), connect_args={"prepare_threshold": None})
     async with AsyncChunkStore(engine, "docs", embedders()) as store:

@@ -33,7 +33,11 @@ def configure(connection: Connection | None) -> None:
 
 if context.is_offline_mode():
     configure(None)
+elif (given := context.config.attributes.get("connection")) is not None:
+    with given.connect() as connection:
+        configure(connection)
 else:
-    engine = context.config.attributes.get("connection") or create_engine(database_url())
+    engine = create_engine(database_url())
     with engine.connect() as connection:
         configure(connection)
+    engine.dispose()
