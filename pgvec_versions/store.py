@@ -238,8 +238,12 @@ class ChunkStore:
         return len(found)
 
     def _statement(self, name: str, target: Version | None = None) -> sql.Composed:
+        schema = self._known.host_schema
+        if name != "copy_chunks":
+            # In a statement with parameters psycopg reads % also within a quoted name.
+            schema = schema.replace("%", "%%")
         return sqlfiles.query(name).format(
-            chunk_table=sql.Identifier(self._known.host_schema, self.collection),
+            chunk_table=sql.Identifier(schema, self.collection),
             model_version=sql.Literal(target.model_version if target else ""),
             id_type=self._known.id_type_name,
         )
