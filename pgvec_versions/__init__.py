@@ -9,28 +9,27 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pgvec_versions.aio import AsyncChunkStore
     from pgvec_versions.chunks import Chunk, Hit, QueryVector
     from pgvec_versions.embedders import (
         Embedder,
-        EmbedderIdentity,
-        HttpEmbedder,
         SentenceTransformerEmbedder,
         StaticTokenEmbedder,
     )
     from pgvec_versions.errors import PgvecError
     from pgvec_versions.filters import Where
-    from pgvec_versions.schedule import retire_due
+    from pgvec_versions.models import ChunkMixin, active_view
     from pgvec_versions.store import ChunkStore
     from pgvec_versions.transition import Transition, roll_back
     from pgvec_versions.worker import Worker
 
 _HOMES = {
+    "AsyncChunkStore": "aio",
     "Chunk": "chunks",
+    "ChunkMixin": "models",
     "ChunkStore": "store",
     "Embedder": "embedders",
-    "EmbedderIdentity": "embedders",
     "Hit": "chunks",
-    "HttpEmbedder": "embedders",
     "PgvecError": "errors",
     "QueryVector": "chunks",
     "SentenceTransformerEmbedder": "embedders",
@@ -38,17 +37,17 @@ _HOMES = {
     "Transition": "transition",
     "Where": "filters",
     "Worker": "worker",
-    "retire_due": "schedule",
+    "active_view": "models",
     "roll_back": "transition",
 }
 
 __all__ = [
+    "AsyncChunkStore",
     "Chunk",
+    "ChunkMixin",
     "ChunkStore",
     "Embedder",
-    "EmbedderIdentity",
     "Hit",
-    "HttpEmbedder",
     "PgvecError",
     "QueryVector",
     "SentenceTransformerEmbedder",
@@ -56,7 +55,7 @@ __all__ = [
     "Transition",
     "Where",
     "Worker",
-    "retire_due",
+    "active_view",
     "roll_back",
 ]
 

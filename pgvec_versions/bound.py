@@ -7,7 +7,7 @@ the version was registered with, and everything it returns is checked before any
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from pgvec_versions.catalog import Collection, Version
 from pgvec_versions.chunks import QueryVector
@@ -23,11 +23,16 @@ class BoundEmbedders:
 
     Takes a mapping of labels to embedders (labels that are not registered yet are kept for later),
     or a single embedder, which is bound to the version that was registered with its identity.
+    ``run_model`` calls the model, in a thread of its own for whoever must not wait.
     """
 
     def __init__(
-        self, collection: Collection, embedders: Embedder | Mapping[str, Embedder] | None
+        self,
+        collection: Collection,
+        embedders: Embedder | Mapping[str, Embedder] | None,
+        run_model: Callable[[Callable[[], Vectors]], Vectors] | None = None,
     ) -> None:
+        self._run_model = run_model or _here
         self._name = collection.collection
         self._verified: dict[str, Version] = {}
         self._lock = threading.Lock()
@@ -83,9 +88,14 @@ class BoundEmbedders:
 
     def _run(self, label: str, texts: Sequence[str], *, queries: bool) -> Vectors:
         embedder, version = self._of(label)
-        try:
+        embed = embedder.embed_queries if queries else embedder.embed_documents
+
+        def work() -> Vectors:
             with self._lock:
-                made = embedder.embed_queries(texts) if queries else embedder.embed_documents(texts)
+                return embed(texts)
+
+        try:
+            made = self._run_model(work)
         except EmbedderError:
             raise
         except Exception as exc:
@@ -96,6 +106,10 @@ class BoundEmbedders:
         return checked(
             made, count=len(texts), dimensions=version.dimensions, what=f"the embedder of {label}"
         )
+
+
+def _here(work: Callable[[], Vectors]) -> Vectors:
+    return work()
 
 
 def _label_of(collection: Collection, embedder: Embedder) -> str:

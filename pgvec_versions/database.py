@@ -15,6 +15,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session
 
 from pgvec_versions import vectors
+from pgvec_versions.bridge import bridged
 from pgvec_versions.errors import ConfigError, translated
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "autocommitted",
     "close_shared_engines",
     "engine_for",
+    "psycopg_url",
     "transaction",
 ]
 
@@ -40,12 +42,17 @@ def engine_for(target: str | URL | Engine) -> Engine:
     Raises: ConfigError for what is not a PostgreSQL URL, or an engine with another driver.
     """
     if isinstance(target, Engine):
-        if target.driver != "psycopg":
+        if target.driver not in ("psycopg", "psycopg_async"):
             raise ConfigError(
                 f"the engine uses {target.driver}, and psycopg is needed.",
                 hint='Make it with create_engine("postgresql+psycopg://…").',
             )
         return target
+    return _shared(psycopg_url(target))
+
+
+def psycopg_url(target: str | URL) -> URL:
+    """The URL with the driver psycopg. Raises: ConfigError for what is not a PostgreSQL URL."""
     try:
         url = make_url(target)
     except (ArgumentError, ValueError):
@@ -57,7 +64,7 @@ def engine_for(target: str | URL | Engine) -> Engine:
             f"the database URL is for {url.get_backend_name()}, not for PostgreSQL.",
             hint="Write postgresql://user@host:5432/database.",
         )
-    return _shared(url.set(drivername="postgresql+psycopg"))
+    return url.set(drivername="postgresql+psycopg")
 
 
 _engines: dict[URL, Engine] = {}
@@ -79,7 +86,11 @@ def close_shared_engines() -> None:
 
 
 def _raw(connection: SaConnection) -> PgConnection:
-    raw = cast("PgConnection", connection.connection.driver_connection)
+    driver = connection.connection.driver_connection
+    if isinstance(driver, psycopg.AsyncConnection):
+        raw = bridged(cast("psycopg.AsyncConnection[Any]", driver))
+    else:
+        raw = cast("PgConnection", driver)
     vectors.register(raw)
     return raw
 

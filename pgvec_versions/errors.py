@@ -19,6 +19,7 @@
     │   ├── Busy                       3  PV009
     │   ├── Paused                     3  PV060
     │   ├── VersionNotWritable         3  PV023
+    │   ├── ReadOnlyView               3  PV050
     │   ├── LeaseLost                  3  PV031
     │   ├── NotArchived                3  PV040
     │   └── ArchiveMismatch            3  PV041
@@ -86,6 +87,7 @@ __all__ = [
     "PgvecError",
     "QueryVersionMismatch",
     "QueryVersionNotDeclared",
+    "ReadOnlyView",
     "Refused",
     "RelabelRefused",
     "RequirementMissing",
@@ -222,6 +224,12 @@ class VersionNotWritable(Refused):
     """Rows of an unknown, abandoned or retired version have nowhere to go."""
 
     code = "PV023"
+
+
+class ReadOnlyView(Refused):
+    """A routing or pinned view is read, not written; ``detail`` names the collection."""
+
+    code = "PV050"
 
 
 class LeaseLost(Refused):

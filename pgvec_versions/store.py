@@ -17,7 +17,7 @@ from sqlalchemy.engine import URL
 
 from pgvec_versions import sqlfiles, vectors
 from pgvec_versions.bound import BoundEmbedders, write_version
-from pgvec_versions.catalog import Version, read_collection
+from pgvec_versions.catalog import Version, read_collection, status_rows
 from pgvec_versions.chunks import (
     AddResult,
     Chunk,
@@ -28,7 +28,7 @@ from pgvec_versions.chunks import (
     sound_chunk,
 )
 from pgvec_versions.database import Caller, PgConnection, autocommitted, engine_for, transaction
-from pgvec_versions.embedders import Embedder, checked
+from pgvec_versions.embedders import Embedder, Vectors, checked
 from pgvec_versions.errors import (
     BadEmbedding,
     Busy,
@@ -74,7 +74,8 @@ class ChunkStore:
 
     ``embedders`` maps labels to embedders (give those of every version that may become active), or
     is one embedder, which is bound to the version that was registered with it. Without embedders
-    only ready-made query vectors can be searched with.
+    only ready-made query vectors can be searched with. ``run_model`` calls the model; by default
+    it runs where the store is called.
 
     Effects: reads the catalog once on opening. Each call runs in its own transaction, or in that of
     the ``connection`` (a SQLAlchemy ``Connection`` or ``Session``) it is given, and commits nothing
@@ -87,13 +88,15 @@ class ChunkStore:
         target: str | URL | Engine,
         collection: str,
         embedders: Embedder | Mapping[str, Embedder] | None = None,
+        *,
+        run_model: Callable[[Callable[[], Vectors]], Vectors] | None = None,
     ) -> None:
         self.engine = engine_for(target)
         self.collection = collection
         with autocommitted(self.engine) as connection:
             require_catalog(connection)
             self._known = read_collection(connection, collection)
-        self._embedders = BoundEmbedders(self._known, embedders)
+        self._embedders = BoundEmbedders(self._known, embedders, run_model)
 
     @property
     def active_version(self) -> str | None:
@@ -111,6 +114,11 @@ class ChunkStore:
         """The label of the active version, as last seen."""
         active = self._known.active
         return active.model_version if active else None
+
+    def status(self) -> list[dict[str, Any]]:
+        """A row a version: its state, its chunks, how far it is. Units: sizes in bytes."""
+        with autocommitted(self.engine) as connection:
+            return status_rows(connection, self.collection)
 
     def _scope(self, caller: Caller | None) -> AbstractContextManager[PgConnection]:
         return (
@@ -230,8 +238,12 @@ class ChunkStore:
         return len(found)
 
     def _statement(self, name: str, target: Version | None = None) -> sql.Composed:
+        schema = self._known.host_schema
+        if name != "copy_chunks":
+            # In a statement with parameters psycopg reads % also within a quoted name.
+            schema = schema.replace("%", "%%")
         return sqlfiles.query(name).format(
-            chunk_table=sql.Identifier(self._known.host_schema, self.collection),
+            chunk_table=sql.Identifier(schema, self.collection),
             model_version=sql.Literal(target.model_version if target else ""),
             id_type=self._known.id_type_name,
         )
@@ -362,12 +374,14 @@ class ChunkStore:
     def embed_query(self, text: str, version: str | None = None) -> QueryVector:
         """The vector of a query, made by the active version's embedder (or that of ``version``).
 
+        Which version is active is asked now. After a cut-over that comes later the guard refuses
+        the vector: embed the query again.
         Raises: EmbedderMissing, EmbedderError, InvalidArgument, VersionNotQueryable,
         UnknownVersion.
         """
         if not text.strip():
             raise InvalidArgument("the query is empty.", hint="Write a few words.")
-        label = version or self.active_label or self.active_version
+        label = version or self.active_version
         if label is None:
             raise VersionNotQueryable(
                 f"{self.collection} has no active version yet.",
@@ -401,7 +415,11 @@ class ChunkStore:
         Raises: QueryVersionMismatch, VersionNotQueryable, EmbedderMissing, InvalidVector,
         InvalidArgument.
         """
-        asked = query if isinstance(query, QueryVector) else self.embed_query(query, version)
+        asked = (
+            query
+            if isinstance(query, QueryVector)
+            else self.embed_query(query, version or self.active_label)
+        )
         if version is not None and asked.model_version != version:
             raise QueryVersionMismatch(
                 f"the query vector is of {asked.model_version}, version {version} was asked for.",

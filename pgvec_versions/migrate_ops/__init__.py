@@ -8,6 +8,7 @@ In a host's ``env.py``, once::
         ...,
         include_name=migrate_ops.include_name,
         include_object=migrate_ops.include_object,
+        process_revision_directives=migrate_ops.process_revision_directives,
     )
 
 In its migrations (this ``op`` is Alembic's own, with the operations declared for type checkers;
@@ -35,14 +36,19 @@ package's own error). The URL of the migrations names psycopg: ``postgresql+psyc
     privileges.py    grant and revoke, the same way
     execute.py       what an operation is; online and offline execution; errors as one line
     calls.py         their names on op, declared and registered
-    autogenerate.py  render, include_name, include_object
+    autogenerate.py  render, include_name, include_object, process_revision_directives
 
 The only place that imports alembic.
 """
 
 from __future__ import annotations
 
-from pgvec_versions.migrate_ops.autogenerate import VERSION_TABLE, include_name, include_object
+from pgvec_versions.migrate_ops.autogenerate import (
+    VERSION_TABLE,
+    include_name,
+    include_object,
+    process_revision_directives,
+)
 from pgvec_versions.migrate_ops.calls import PgvecOperations, op
 from pgvec_versions.migrate_ops.execute import PgvecOp as PgvecOp
 from pgvec_versions.migrate_ops.execute import one_line_errors
@@ -88,4 +94,5 @@ __all__ = [
     "include_object",
     "one_line_errors",
     "op",
+    "process_revision_directives",
 ]

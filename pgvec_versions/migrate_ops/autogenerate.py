@@ -1,7 +1,7 @@
 """What a host's autogenerate writes for our operations, and what it does not see.
 
-Written: an operation that the host adds to a revision. Not seen: the catalog, the leaves, and what
-our operations made.
+Written: an operation that the host adds to a revision, and the refresh that a change of a chunk
+table's columns needs. Not seen: the catalog, the leaves, and what our operations made.
 """
 
 from __future__ import annotations
@@ -14,12 +14,22 @@ from typing import Any, cast
 # For its effect: reflection then knows the type vector.
 import pgvector.sqlalchemy  # noqa: F401  # pyright: ignore[reportUnusedImport]
 from alembic.autogenerate.api import AutogenContext
-from sqlalchemy import Column, Index, Table
+from alembic.autogenerate.rewriter import Rewriter
+from alembic.operations import MigrateOperation, ops
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Column, Index, MetaData, Table
 from sqlalchemy.schema import SchemaItem
 
 from pgvec_versions.migrate_ops.execute import PgvecOp, fields_of
+from pgvec_versions.migrate_ops.operations import RefreshCollectionOp
 
-__all__ = ["VERSION_TABLE", "include_name", "include_object", "render"]
+__all__ = [
+    "VERSION_TABLE",
+    "include_name",
+    "include_object",
+    "process_revision_directives",
+    "render",
+]
 
 #: Where the migrations of this repository keep their place; a host's own are elsewhere.
 VERSION_TABLE = "pgvec_alembic_version"
@@ -58,6 +68,47 @@ def _plain(value: Any) -> Any:
         parts = [f"{getattr(value, unit)} {unit}" for unit in units if getattr(value, unit)]
         return " ".join(parts) or "0 days"
     return dict(cast("Mapping[str, Any]", value)) if isinstance(value, Mapping) else value
+
+
+#: For ``context.configure(process_revision_directives=…)``: where a revision adds, drops or retypes
+#: a column of a chunk table, it also refreshes the collection, so that leaves and views follow. A
+#: host with directives of its own: ``mine.chain(process_revision_directives)``.
+process_revision_directives = Rewriter()
+
+
+@process_revision_directives.rewrites(ops.AddColumnOp)
+def _after_adding(
+    context: MigrationContext, _: Any, added: ops.AddColumnOp
+) -> list[MigrateOperation]:
+    return _refreshed(context, added, before=None, after=True)
+
+
+@process_revision_directives.rewrites(ops.DropColumnOp)
+def _before_dropping(
+    context: MigrationContext, _: Any, dropped: ops.DropColumnOp
+) -> list[MigrateOperation]:
+    return _refreshed(context, dropped, before=dropped.column_name, after=False)
+
+
+@process_revision_directives.rewrites(ops.AlterColumnOp)
+def _around_retyping(
+    context: MigrationContext, _: Any, altered: ops.AlterColumnOp
+) -> list[MigrateOperation]:
+    retyped = altered.modify_type is not None
+    before = altered.column_name if retyped else None
+    return _refreshed(context, altered, before=before, after=retyped)
+
+
+def _refreshed(
+    context: MigrationContext, change: ops.AlterTableOp, *, before: str | None, after: bool
+) -> list[MigrateOperation]:
+    metadata = cast("MetaData | None", context.opts.get("target_metadata"))
+    name, schema = change.table_name, change.schema
+    table = metadata.tables.get(f"{schema}.{name}" if schema else name) if metadata else None
+    if table is None or not (table.info.get("pgvec") == "chunks" or _is_chunk_table(table)):
+        return [change]
+    first = [RefreshCollectionOp(name, without=[before])] if before is not None else []
+    return [*first, change, *([RefreshCollectionOp(name)] if after else [])]
 
 
 # --- Not seen ---

@@ -7,7 +7,7 @@ cut over, roll back.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, ClassVar
@@ -276,15 +276,21 @@ class RollBackOp(PgvecOp):
 class RefreshCollectionOp(PgvecOp):
     """Brings leaves and views up to the chunk table, whose columns or policies the host changed.
 
-    Raises: UnknownCollection, LockTimeout.
+    After ``op.add_column``. Before ``op.drop_column`` or a change of a column's type, with that
+    column in ``without``: the views depend on it and let it go; refresh once more after a change
+    of type.
+    Raises: UnknownCollection, InvalidArgument (a column that is not the host's own), LockTimeout.
     """
 
     verb: ClassVar[str] = "refresh_collection"
     collection: str
+    _: dataclasses.KW_ONLY
+    without: Sequence[str] = ()
 
     def run(self, target: Target) -> None:
         """See the class."""
-        target.one("refresh_collection", self.arguments())
+        values = {"collection": self.collection, "without": list(self.without)}
+        target.one("refresh_collection", values)
 
     def reverse(self) -> RefreshCollectionOp:
         """The same: what is refreshed is what stands there."""

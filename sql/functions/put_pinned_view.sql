@@ -1,12 +1,12 @@
 -- Creates or replaces <collection>_at_<version>: one version, whatever is active. Its name says which
 -- version is meant, so a session that declared nothing may read it; one that declared another may not.
-CREATE OR REPLACE FUNCTION pgvec.put_pinned_view(collection text, model_version text)
+CREATE OR REPLACE FUNCTION pgvec.put_pinned_view(collection text, model_version text, without text[] DEFAULT '{}')
 RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     c pgvec.collection := pgvec.get_collection(collection);
     v pgvec.model_version := pgvec.get_version(collection, model_version);
 BEGIN
-    EXECUTE format('CREATE OR REPLACE VIEW %I.%I WITH (security_invoker = true) AS ', c.host_schema, v.pinned_view)
-            || pgvec.view_source(collection, model_version) || format(' AND pgvec.assert_query_version(%L, %L, true)', c.collection, v.model_version);
+    PERFORM pgvec.put_view(c.host_schema, v.pinned_view, c.collection,
+        pgvec.view_source(collection, model_version, without) || format(' AND pgvec.assert_query_version(%L, %L, true)', c.collection, v.model_version));
 END
 $$;

@@ -1,18 +1,17 @@
 -- Creates or replaces active_<collection> for the active version; without one it is empty. Its
--- columns never change type, so dependent views and grants survive. security_invoker is restated
--- each time, or it would be lost; security_barrier is never set, it would disable the index.
+-- columns never change type, so dependent views and grants survive.
 -- The empty view names no table, so that whoever may read it needs no privilege on the chunk table.
-CREATE OR REPLACE FUNCTION pgvec.put_routing_view(collection text)
+CREATE OR REPLACE FUNCTION pgvec.put_routing_view(collection text, without text[] DEFAULT '{}')
 RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     c pgvec.collection := pgvec.get_collection(collection);
     label text := pgvec.active_version(collection);
 BEGIN
-    EXECUTE format('CREATE OR REPLACE VIEW %I.%I WITH (security_invoker = true) AS ', c.host_schema, 'active_' || c.collection)
-            || CASE WHEN label IS NULL
-                    THEN (SELECT format('SELECT %s WHERE false', string_agg(format('NULL::%s%s AS %I', format_type(a.atttypid, a.atttypmod), coalesce(' COLLATE ' || k.oid::regcollation, ''), a.attname), ', ' ORDER BY a.attnum))
-                            FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid LEFT JOIN pg_catalog.pg_collation k ON k.oid = a.attcollation AND k.oid <> t.typcollation
-                           WHERE a.attrelid = pgvec.chunk_table(collection) AND a.attnum > 0 AND NOT a.attisdropped)
-                    ELSE pgvec.view_source(collection, label) || format(' AND pgvec.assert_query_version(%L, %L)', c.collection, label) END;
+    PERFORM pgvec.put_view(c.host_schema, 'active_' || c.collection, c.collection,
+        CASE WHEN label IS NULL
+             THEN (SELECT format('SELECT %s WHERE false', string_agg(format('NULL::%s%s AS %I', format_type(a.atttypid, a.atttypmod), coalesce(' COLLATE ' || k.oid::regcollation, ''), a.attname), ', ' ORDER BY a.attnum))
+                     FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid LEFT JOIN pg_catalog.pg_collation k ON k.oid = a.attcollation AND k.oid <> t.typcollation
+                    WHERE a.attrelid = pgvec.chunk_table(collection) AND a.attnum > 0 AND NOT a.attisdropped AND a.attname <> ALL (without))
+             ELSE pgvec.view_source(collection, label, without) || format(' AND pgvec.assert_query_version(%L, %L)', c.collection, label) END);
 END
 $$;

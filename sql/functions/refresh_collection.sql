@@ -1,21 +1,32 @@
 -- After the host changed the chunk table (columns, policies): brings leaves and views up to it.
--- Raises PV001, 55P03 (lock).
-CREATE OR REPLACE FUNCTION pgvec.refresh_collection(collection text)
+-- Before it drops a column of its own, or changes its type: takes the columns ``without`` out of the views, which depend
+-- on them; in the same transaction the host then changes the table and refreshes again.
+-- Raises PV001, PV007 (a column that is not the host's own), 2BP01 (a view of the host's shows the column), 55P03 (lock).
+CREATE OR REPLACE FUNCTION pgvec.refresh_collection(collection text, without text[] DEFAULT '{}')
 RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     chunks regclass := pgvec.chunk_table(collection);
     v pgvec.model_version;
+    foreign_column text;
 BEGIN
+    without := coalesce(without, '{}');
+    SELECT w INTO foreign_column FROM unnest(without) w
+     WHERE w IN ('chunk_id', 'model_version', 'document_id', 'position', 'content', 'metadata', 'embedding', 'written_at')
+        OR NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = chunks AND a.attnum > 0 AND NOT a.attisdropped AND a.attname = w);
+    IF FOUND THEN
+        PERFORM pgvec.raise_error('PV007', format('%s has no column %L that is the host''s own.', collection, foreign_column),
+            jsonb_build_object('collection', collection, 'column', foreign_column), 'Name columns that were added to the chunk table.');
+    END IF;
     PERFORM pgvec.lock_chunk_table(collection);
     PERFORM FROM pgvec.collection c WHERE c.collection = refresh_collection.collection FOR UPDATE;
     FOR v IN SELECT k.* FROM pgvec.model_version k WHERE k.collection = refresh_collection.collection AND k.dropped_at IS NULL LOOP
         PERFORM pgvec.copy_policies(chunks, v.leaf);
         IF v.state IN ('ready', 'active', 'draining') THEN
-            PERFORM pgvec.put_pinned_view(collection, v.model_version);
+            PERFORM pgvec.put_pinned_view(collection, v.model_version, without);
         END IF;
     END LOOP;
-    PERFORM pgvec.put_routing_view(collection);
+    PERFORM pgvec.put_routing_view(collection, without);
     PERFORM pgvec.apply_grants(collection);
-    PERFORM pgvec.log_event(collection, NULL, 'refresh_collection');
+    PERFORM pgvec.log_event(collection, NULL, 'refresh_collection', NULL, NULL, CASE WHEN without = '{}' THEN '{}' ELSE jsonb_build_object('without', without) END);
 END
 $$;

@@ -1,6 +1,6 @@
 -- The SELECT of a view over one version's leaf: the chunk table's columns in their order, the vector cast so that
--- the expression index serves it and the view's column still has no dimension.
-CREATE OR REPLACE FUNCTION pgvec.view_source(collection text, model_version text)
+-- the expression index serves it and the view's column still has no dimension. ``without``: columns that are to go away.
+CREATE OR REPLACE FUNCTION pgvec.view_source(collection text, model_version text, without text[] DEFAULT '{}')
 RETURNS text LANGUAGE plpgsql STABLE AS $$
 DECLARE
     c pgvec.collection := pgvec.get_collection(collection);
@@ -9,7 +9,8 @@ DECLARE
 BEGIN
     RETURN format('SELECT %s FROM pgvec_leaves.%I WHERE model_version = %L',
         (SELECT string_agg(CASE WHEN f = 'embedding' THEN format('(embedding::%1$s.%2$I(%3$s))::%1$s.%2$I AS embedding', vectors, c.storage, v.dimensions) ELSE f END, ', ' ORDER BY place)
-           FROM unnest(pgvec.column_list(pgvec.chunk_table(collection))) WITH ORDINALITY AS columns(f, place)),
+           FROM unnest(pgvec.column_list(pgvec.chunk_table(collection))) WITH ORDINALITY AS columns(f, place)
+          WHERE f <> ALL (ARRAY(SELECT quote_ident(w) FROM unnest(without) w))),
         v.leaf, v.model_version);
 END
 $$;

@@ -47,7 +47,7 @@ SELECT pgvec.roll_back(v.collection)
 SELECT pgvec.roll_back(%(collection)s)
 
 -- name: refresh_collection
-SELECT pgvec.refresh_collection(%(collection)s)
+SELECT pgvec.refresh_collection(%(collection)s, %(without)s::text[])
 
 -- name: grant_read
 SELECT pgvec.grant_read(%(collection)s, quote_ident(%(grantee)s)::regrole)
