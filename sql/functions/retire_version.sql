@@ -31,6 +31,8 @@ BEGIN
                 WHEN EXISTS (SELECT FROM pgvec.work_item w WHERE w.collection = v.collection AND w.source_version = v.model_version) THEN 'feeding'
             END;
             IF outcome IS NULL THEN
+                -- A writer with an older snapshot would look for the leaf that is gone: 40001 lets it go again.
+                UPDATE pgvec.collection c SET epoch = c.epoch + 1 WHERE c.collection = v.collection;
                 bytes := pg_total_relation_size(to_regclass(format('pgvec_leaves.%I', v.leaf)));
                 PERFORM pgvec.drop_pinned_view(collection, model_version);
                 EXECUTE format('DROP TABLE IF EXISTS pgvec_leaves.%I', v.leaf);
