@@ -12,9 +12,10 @@ DECLARE
     c pgvec.collection := pgvec.get_collection(collection);
     s pgvec.model_version := pgvec.get_version(collection, source_version);
     t pgvec.model_version := pgvec.get_version(collection, model_version);
-    leaf text;
+    leaf record;
     held bigint[];
     doomed text[];
+    gone bigint;
     fields text[];
     source_fields text;
     later_delete text;
@@ -48,15 +49,20 @@ BEGIN
           FROM pgvec.work_item w JOIN pgvec_leaves.%1$I s ON s.chunk_id BETWEEN w.lo::%3$s AND w.hi::%3$s
          WHERE w.item_id = ANY ($1) AND t.chunk_id = s.chunk_id AND t.content = s.content AND s.written_at > t.written_at
     $q$, s.leaf, t.leaf, c.id_type, array_to_string(fields, ', '), source_fields) USING held;
-    -- Rows that a later delete did not see, in the source and in the target.
+    -- Rows that a later delete did not see, in every leaf: who copies from one of them at this moment, worker or fill by
+    -- hand, holds it FOR KEY SHARE, so that we wait for the copy. The target comes once more at the end: there it is then.
     IF EXISTS (SELECT FROM pgvec.tombstone d WHERE d.collection = c.collection) THEN
-        FOREACH leaf IN ARRAY ARRAY[s.leaf, t.leaf] LOOP
+        FOR leaf IN
+            SELECT o.model_version, o.leaf AS name FROM pgvec.model_version o, generate_series(1, 2) turn
+             WHERE o.collection = c.collection AND o.dropped_at IS NULL AND (turn = 1 OR o.model_version = t.model_version) ORDER BY turn, o.model_version
+        LOOP
             EXECUTE format('SELECT array_agg(DISTINCT s.chunk_id::text) FROM pgvec.work_item w JOIN pgvec_leaves.%1$I s ON s.chunk_id BETWEEN w.lo::%2$s AND w.hi::%2$s '
-                           'WHERE w.item_id = ANY ($1) AND %3$s', leaf, c.id_type, later_delete) INTO doomed USING held;
+                           'WHERE w.item_id = ANY ($1) AND %3$s', leaf.name, c.id_type, later_delete) INTO doomed USING held;
             CONTINUE WHEN doomed IS NULL;
-            PERFORM pgvec.share_leaf(collection, CASE leaf WHEN s.leaf THEN source_version ELSE model_version END);
-            EXECUTE format('DELETE FROM pgvec_leaves.%I s WHERE s.chunk_id = ANY ($1::%s[]) AND %s', leaf, c.id_type, later_delete) USING doomed;
-            GET DIAGNOSTICS deleted = ROW_COUNT;
+            PERFORM pgvec.share_leaf(collection, leaf.model_version);
+            EXECUTE format('DELETE FROM pgvec_leaves.%I s WHERE s.chunk_id = ANY ($1::%s[]) AND %s', leaf.name, c.id_type, later_delete) USING doomed;
+            GET DIAGNOSTICS gone = ROW_COUNT;
+            deleted := deleted + gone;
         END LOOP;
     END IF;
     -- New texts.

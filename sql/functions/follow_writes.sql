@@ -33,6 +33,9 @@ DECLARE
     deleted text;
     fills text[] := '{}';
     news text := '';
+    risen text[];
+    put_again text[] := '{}';
+    not_risen text;
     put_item CONSTANT text := ' ON CONFLICT (collection, model_version, source_version, lo, hi) DO UPDATE SET revision = w.revision + 1, '
                               'lease = NULL, leased_until = NULL, attempts = 0, last_error = NULL, set_aside_at = NULL';
 BEGIN
@@ -83,7 +86,9 @@ BEGIN
                     INSERT INTO pgvec.work_item AS w (collection, source_version, model_version, lo, hi)
                     SELECT %4$L, a.model_version, %3$L, k.chunk_id::text, k.chunk_id::text FROM stale k, pgvec.model_version a
                      WHERE a.collection = %4$L AND a.state = 'active' ORDER BY k.chunk_id
-                $q$, target.leaf, target.active_leaf, target.model_version, coll) || put_item;
+                    -- An open item is enough, and locking it would make those wait who edit the chunk.
+                    ON CONFLICT (collection, model_version, source_version, lo, hi) DO NOTHING
+                $q$, target.leaf, target.active_leaf, target.model_version, coll);
                 news := format(' AND NOT (n.model_version = ANY (%L) AND (EXISTS (SELECT FROM pgvec_leaves.%I s WHERE s.chunk_id = n.chunk_id) '
                                'OR NOT EXISTS (SELECT FROM %s k WHERE k.chunk_id = n.chunk_id AND k.model_version = n.model_version)))', fills, target.active_leaf, TG_RELID::regclass);
             END IF;
@@ -93,15 +98,39 @@ BEGIN
                     EXECUTE format('DELETE FROM pgvec_leaves.%1$I t USING new_rows n, pgvec.tombstone d WHERE n.model_version = %2$L AND t.chunk_id = n.chunk_id AND d.collection = %3$L '
                                    'AND d.chunk_id = n.chunk_id::text AND d.deleted_at >= least(n.written_at, transaction_timestamp()) '
                                    'AND NOT EXISTS (SELECT FROM pgvec_leaves.%4$I s WHERE s.chunk_id = n.chunk_id)', target.leaf, target.model_version, coll, target.active_leaf);
-                ELSE
-                    -- Put again, with an old written_at: later than the delete all the same.
-                    EXECUTE format('UPDATE pgvec_leaves.%1$I t SET written_at = d.deleted_at + interval ''1 microsecond'' FROM new_rows n JOIN '
-                                   '(SELECT k.chunk_id, max(k.deleted_at) AS deleted_at FROM pgvec.tombstone k WHERE k.collection = %3$L GROUP BY k.chunk_id) d ON d.chunk_id = n.chunk_id::text '
-                                   'WHERE n.model_version = %2$L AND t.chunk_id = n.chunk_id AND d.deleted_at >= n.written_at', target.leaf, target.model_version, coll);
                 END IF;
             END IF;
         END LOOP;
     END IF;
+    IF has_new AND stale_reader THEN
+        -- Its snapshot may not show the delete that an insert has waited for, so the stamp is taken after the wait.
+        FOR target IN
+            SELECT v.model_version, v.leaf FROM pgvec.model_version v
+             WHERE v.collection = coll AND v.model_version <> ALL (fills) AND v.model_version IN (SELECT n.model_version FROM new_rows n)
+        LOOP
+            EXECUTE format('UPDATE pgvec_leaves.%I t SET written_at = greatest(t.written_at, clock_timestamp()) FROM new_rows n '
+                           'WHERE n.model_version = %L AND t.chunk_id = n.chunk_id AND n.written_at >= transaction_timestamp()', target.leaf, target.model_version);
+        END LOOP;
+    END IF;
+    IF has_new AND EXISTS (SELECT FROM pgvec.tombstone d WHERE d.collection = coll) THEN
+        -- Put again, with an old written_at (given, or from before a wait for the delete), by an insert or by an UPDATE of
+        -- chunk_id: later than the delete all the same. The transition table shows the old one, so a work item carries it.
+        FOR target IN
+            SELECT v.model_version, v.leaf FROM pgvec.model_version v
+             WHERE v.collection = coll AND v.model_version <> ALL (fills) AND v.model_version IN (SELECT n.model_version FROM new_rows n)
+        LOOP
+            EXECUTE format($q$
+                WITH risen AS (
+                    UPDATE pgvec_leaves.%1$I t SET written_at = d.deleted_at + interval '1 microsecond'
+                      FROM new_rows n CROSS JOIN LATERAL (SELECT k.deleted_at FROM pgvec.tombstone k WHERE k.collection = %3$L AND k.chunk_id = n.chunk_id::text ORDER BY k.deleted_at DESC LIMIT 1) d
+                     WHERE n.model_version = %2$L AND t.chunk_id = n.chunk_id AND d.deleted_at >= n.written_at %4$s RETURNING t.chunk_id)
+                SELECT coalesce(array_agg(r.chunk_id::text), '{}') FROM risen r
+            $q$, target.leaf, target.model_version, coll,
+                CASE WHEN has_old THEN 'AND NOT EXISTS (SELECT FROM old_rows o WHERE o.chunk_id = n.chunk_id AND o.model_version = n.model_version)' ELSE '' END) INTO risen;
+            put_again := put_again || risen;
+        END LOOP;
+    END IF;
+    not_risen := CASE WHEN put_again = '{}' THEN '' ELSE format(' AND n.chunk_id::text <> ALL (%L::text[])', put_again) END;
     IF has_old THEN
         deleted := format('SELECT o.chunk_id, o.model_version, o.written_at FROM old_rows o WHERE o.model_version <> ALL (%L)', abandoned)
             || CASE WHEN has_new THEN ' AND NOT EXISTS (SELECT FROM new_rows n WHERE n.chunk_id = o.chunk_id AND n.model_version = o.model_version)' ELSE '' END;
@@ -147,7 +176,7 @@ BEGIN
                 UPDATE pgvec_leaves.%1$I t SET (%3$s) = ROW(%4$s) FROM new_rows n
                  WHERE t.chunk_id IN (SELECT f.chunk_id FROM free f) AND n.chunk_id = t.chunk_id AND n.content = t.content AND n.written_at > t.written_at
                    AND n.model_version <> %2$L %5$s
-            $q$, target.leaf, target.model_version, array_to_string(fields, ', '), new_fields, news);
+            $q$, target.leaf, target.model_version, array_to_string(fields, ', '), new_fields, news || not_risen);
             -- A later row was there already: it goes the other way.
             EXECUTE format($q$
                 INSERT INTO pgvec.work_item AS w (collection, source_version, model_version, lo, hi)
@@ -157,13 +186,18 @@ BEGIN
                  ORDER BY n.chunk_id
             $q$, target.leaf, target.model_version, coll, news) || put_item;
         END IF;
+        -- A counterpart that is as old, with this content, is held too, or we could not know that it stays.
         EXECUTE format($q$
+            WITH same AS MATERIALIZED (
+                SELECT t.chunk_id FROM pgvec_leaves.%1$I t JOIN new_rows n ON n.chunk_id = t.chunk_id AND n.content = t.content AND n.written_at = t.written_at
+                 WHERE NOT %5$L AND n.model_version <> %2$L %4$s ORDER BY t.chunk_id FOR KEY SHARE OF t SKIP LOCKED)
             INSERT INTO pgvec.work_item AS w (collection, source_version, model_version, lo, hi)
             SELECT %3$L, n.model_version, %2$L, n.chunk_id::text, n.chunk_id::text FROM new_rows n
              WHERE n.model_version <> %2$L %4$s
-               AND (%5$L OR NOT EXISTS (SELECT FROM pgvec_leaves.%1$I t WHERE t.chunk_id = n.chunk_id AND (t.written_at, t.content) >= (n.written_at, n.content)))
+               AND NOT (n.chunk_id IN (SELECT s.chunk_id FROM same s)
+                        OR (NOT %5$L AND EXISTS (SELECT FROM pgvec_leaves.%1$I t WHERE t.chunk_id = n.chunk_id AND (t.written_at, t.content) > (n.written_at, n.content)) %6$s))
              ORDER BY n.chunk_id
-        $q$, target.leaf, target.model_version, coll, news, deferred) || put_item;
+        $q$, target.leaf, target.model_version, coll, news, deferred, not_risen) || put_item;
     END LOOP;
     PERFORM set_config('pgvec.carrying', '', true);
     RETURN NULL;

@@ -38,6 +38,10 @@ BEGIN
                  WHERE (t.chunk_id IS NULL OR (t.content <> s.content AND (s.written_at, s.content) > (t.written_at, t.content)))
                    AND NOT EXISTS (SELECT FROM pgvec.work_item w
                                     WHERE w.collection = %3$L AND w.model_version = %4$L AND w.source_version = %6$L
+                                      AND (w.set_aside_at IS NOT NULL OR w.lease IS NOT NULL) AND w.lo = s.chunk_id::text AND w.hi = w.lo)
+                   -- Single items above by equality, intervals here: thousands may be set aside, and each would meet every chunk.
+                   AND NOT EXISTS (SELECT FROM pgvec.work_item w
+                                    WHERE w.collection = %3$L AND w.model_version = %4$L AND w.source_version = %6$L AND w.lo <> w.hi
                                       AND (w.set_aside_at IS NOT NULL OR w.lease IS NOT NULL) AND s.chunk_id BETWEEN w.lo::%7$s AND w.hi::%7$s))
             INSERT INTO pgvec.work_item (collection, source_version, model_version, lo, hi)
             SELECT %3$L, %6$L, %4$L, (array_agg(chunk_id ORDER BY chunk_id))[1]::text, (array_agg(chunk_id ORDER BY chunk_id DESC))[1]::text

@@ -12,7 +12,8 @@ BEGIN
     RETURN QUERY EXECUTE format($q$
         SELECT array_agg(w.item_id), s.chunk_id::text, min(s.content), sha256(convert_to(min(s.content), 'UTF8'))
           FROM pgvec.work_item w
-          JOIN pgvec_leaves.%1$I s ON s.chunk_id BETWEEN w.lo::%3$s AND w.hi::%3$s
+          -- An index scan an item: left to itself, the planner compares every item with every chunk.
+          CROSS JOIN LATERAL (SELECT k.chunk_id, k.content, k.written_at FROM pgvec_leaves.%1$I k WHERE k.chunk_id BETWEEN w.lo::%3$s AND w.hi::%3$s OFFSET 0) s
           LEFT JOIN pgvec_leaves.%2$I t ON t.chunk_id = s.chunk_id
          WHERE w.item_id = ANY ($1) AND w.lease = $2
            AND (t.chunk_id IS NULL OR (t.content <> s.content AND (s.written_at, s.content) > (t.written_at, t.content)))

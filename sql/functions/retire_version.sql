@@ -39,6 +39,8 @@ BEGIN
                 v := pgvec.get_version(collection, model_version);
                 on_retire := CASE WHEN v.state = 'draining' AND to_regclass(format('pgvec_leaves.%I', v.leaf)) IS NOT NULL
                                   THEN (pgvec.retirement_wishes(collection)).on_retire ELSE 'drop' END;
+                -- A writer with an older snapshot would look for the leaf that is gone: 40001 lets it go again.
+                UPDATE pgvec.collection c SET epoch = c.epoch + 1 WHERE c.collection = v.collection;
                 bytes := pg_total_relation_size(to_regclass(format('pgvec_leaves.%I', v.leaf)));
                 PERFORM pgvec.limit_lock_wait(deadline);
                 PERFORM pgvec.drop_pinned_view(collection, model_version);
