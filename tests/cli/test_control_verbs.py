@@ -7,11 +7,17 @@ from pathlib import Path
 
 import psycopg
 
+from pgvec_versions import Transition
+from pgvec_versions.embedders import build_embedder
 from tests.cli.conftest import Run, static
 
 
 def test_an_operator_looks_ahead_holds_and_lets_go(
-    run: Run, configure: Callable[..., Path], tmp_path: Path, db: psycopg.Connection
+    run: Run,
+    configure: Callable[..., Path],
+    tmp_path: Path,
+    database: str,
+    db: psycopg.Connection,
 ) -> None:
     configure("static-1", static())
     assert run("init", "docs", "--dry-run", "--json").data["dry_run"] is True
@@ -29,7 +35,7 @@ def test_an_operator_looks_ahead_holds_and_lets_go(
     looked = run("upgrade", "--dry-run", "--cut-over", "--json")
     assert looked.code == 0
     assert looked.data["does"][-1] == "cuts docs over to static-2"
-    db.execute("SELECT pgvec.register_version('docs', 'static-2', 192)")
+    Transition(database, "docs", "static-2", build_embedder(static(truncate_dim=192))).begin()
     looked = run("cut-over", "--dry-run", "--json")
     assert looked.code == 3
     assert any("building" in line for line in looked.data["in_the_way"])
