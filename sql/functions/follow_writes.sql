@@ -103,7 +103,7 @@ BEGIN
         END LOOP;
     END IF;
     IF has_new AND stale_reader THEN
-        -- Its snapshot may not show the delete that an insert has waited for, so the stamp is taken after the wait.
+        -- Its snapshot may not show the delete that an insert has waited for: then this fails with 40001, or the stamp is later.
         FOR target IN
             SELECT v.model_version, v.leaf FROM pgvec.model_version v
              WHERE v.collection = coll AND v.model_version <> ALL (fills) AND v.model_version IN (SELECT n.model_version FROM new_rows n)

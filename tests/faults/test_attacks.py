@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import IsolationLevel
+from psycopg.errors import SerializationFailure
 
 from tests.faults.looks import wait_until
 from tests.sql.helpers import (
@@ -190,7 +191,9 @@ def test_a_chunk_renamed_while_its_new_id_is_deleted_is_put_again(connect: Conne
     assert agree(db, "v1", "v2").keys() == {"b"}
 
 
-def test_an_insert_above_read_committed_that_waited_for_a_delete_stays(connect: Connect) -> None:
+def test_an_insert_above_read_committed_that_waited_for_a_delete_is_told_to_go_again(
+    connect: Connect,
+) -> None:
     db, deleter, holder = connect(), connect(), connect()
     writer = repeatable_read(connect)
     versions(db, "active", "ready", words="az")
@@ -198,9 +201,13 @@ def test_an_insert_above_read_committed_that_waited_for_a_delete_stays(connect: 
     holder.execute("SELECT FROM docs WHERE model_version = 'v1' AND content = 'z' FOR UPDATE")
     with in_background(deleter.execute, "DELETE FROM docs WHERE model_version = 'v1'"):
         wait_until_blocked(db, deleter)
-        with in_background(put, writer, "a", "v1"):
+        with in_background(put, writer, "a", "v1") as written:
             wait_until_blocked(db, writer)
             holder.execute("ROLLBACK")
+            with pytest.raises(SerializationFailure):
+                written.result()
+    assert agree(db, "v1", "v2") == {}
+    put(writer, "a", "v1")
     assert agree(db, "v1", "v2").keys() == {"a"}
 
 
