@@ -18,7 +18,8 @@
     │   ├── NotReady                   3  PV006
     │   ├── Busy                       3  PV009
     │   ├── VersionNotWritable         3  PV023
-    │   └── LeaseLost                  3  PV031
+    │   ├── LeaseLost                  3  PV031
+    │   └── GateRefused                3  PV080
     ├── GuardError                     6
     │   ├── QueryVersionMismatch       6  PV011
     │   ├── QueryVersionNotDeclared    6  PV012
@@ -68,6 +69,7 @@ __all__ = [
     "EmbedderMismatch",
     "EmbedderMissing",
     "EmbedderUnavailable",
+    "GateRefused",
     "GuardError",
     "InvalidArgument",
     "InvalidInput",
@@ -216,6 +218,12 @@ class LeaseLost(Refused):
     """A worker came back after its lease; what it brought was not written."""
 
     code = "PV031"
+
+
+class GateRefused(Refused):
+    """The collection's gate stops the version; ``detail`` has the numbers in ``failures``."""
+
+    code = "PV080"
 
 
 class GuardError(PgvecError):

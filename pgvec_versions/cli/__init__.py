@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from pgvec_versions.cli import demo, doctor, read, retire, setup, transition, write
+from pgvec_versions.cli import demo, doctor, evaluate, read, retire, setup, transition, write
 from pgvec_versions.errors import PgvecError, error_for
 
 __all__ = ["app", "main"]
@@ -25,7 +25,7 @@ app = typer.Typer(
     "7 the embedder; 130 stopped.",
 )
 
-for _verbs in (setup, write, read, transition, retire, doctor, demo):
+for _verbs in (setup, write, read, transition, retire, evaluate, doctor, demo):
     _verbs.register(app)
 
 

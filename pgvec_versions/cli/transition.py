@@ -114,6 +114,10 @@ def cut_over(
         int, typer.Option(help="How long one try may keep readers waiting.")
     ] = 200,
     attempts: Annotated[int, typer.Option(help="Tries before giving up.")] = 20,
+    force: Annotated[
+        bool, typer.Option("--force", help="Through the gate all the same; needs --reason.")
+    ] = False,
+    reason: Annotated[str | None, typer.Option(help="Why; it is recorded.")] = None,
     collection: CollectionOption = None,
     database_url: UrlOption = None,
     config: ConfigOption = None,
@@ -126,6 +130,8 @@ def cut_over(
         options: dict[str, Any] = {
             "lock_timeout": timedelta(milliseconds=lock_timeout_ms),
             "attempts": attempts,
+            "force": force,
+            "reason": reason,
         }
         configured = here.config.collections.get(name)
         if configured is not None and label in configured.embedders:
