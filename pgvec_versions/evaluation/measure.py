@@ -455,6 +455,7 @@ class _Run:
             }
 
         return {
+            "changes": [round(changes[i], 4) for i in order],
             "won": sum(1 for change in changes if change > 0),
             "lost": sum(1 for change in changes if change < 0),
             "wins": [told(i) for i in wins],
