@@ -94,10 +94,12 @@ def curves(sweep: Mapping[str, Sequence[Mapping[str, float]]], labels: Mapping[s
             axes.minorticks_off()
             axes.set_xlabel("ef_search")
             axes.grid(True, axis="y")
-        recalls.set_ylim(top=1.005)
+        worst = min((row["recall"] for rows in sweep.values() for row in rows), default=1.0)
+        # From nine tenths up at least: a hair's breadth must not look like a gulf.
+        recalls.set_ylim(min(0.9, worst - 0.03), 1.01)
         recalls.set_title("recall of the index")
         times.set_ylim(bottom=0)
-        times.set_title("milliseconds a search: median, and up to the 95th percentile")
+        times.set_title("ms a search: median to 95th percentile")
         recalls.legend(loc="lower right")
 
     return _svg(draw, 3.0)
@@ -131,7 +133,8 @@ def quality(
                 )
         axes.set_yticks(range(len(names)), list(names))
         axes.set_ylim(len(names) - 0.5, -0.5)
-        axes.set_xlim(-0.02, 1.02)
+        lowest = min(low for side in means for low, _ in (intervals[side][n] for n in names))
+        axes.set_xlim(max(min(lowest - 0.05, 0.8), -0.02), 1.02)
         axes.grid(True, axis="x")
         axes.legend(loc="upper left", bbox_to_anchor=(0, 1.14 + 0.1 / len(names)), ncols=2)
 
@@ -164,17 +167,15 @@ def distances(histograms: Mapping[str, Mapping[str, Any]], labels: Mapping[str, 
         panels = figure.subplots(1, max(len(shown), 1), sharex=True, squeeze=False)[0]
         for axes, (side, colour) in zip(panels, shown, strict=False):
             edges, counts = histograms[side]["edges"], histograms[side]["counts"]
-            styles = (
-                ("random", "muted", 0.18, "random pairs"),
-                ("top", colour, 0.22, "the first k"),
-                ("nearest", colour, 0.0, "the nearest"),
+            styles: tuple[tuple[str, str, dict[str, Any]], ...] = (
+                ("random", "random pairs", {"color": _COLOURS["muted"], "linestyle": ":"}),
+                ("top", "the first k", {"color": _COLOURS[colour], "alpha": 0.3, "fill": True}),
+                ("nearest", "the nearest", {"color": _COLOURS[colour]}),
             )
-            for group, tint, alpha, words in styles:
+            for group, words, style in styles:
                 total = sum(counts[group]) or 1
                 shares = [count / total for count in counts[group]]
-                axes.stairs(shares, edges, color=_COLOURS[tint], linewidth=1.6, label=words)
-                if alpha:
-                    axes.stairs(shares, edges, color=_COLOURS[tint], alpha=alpha, fill=True)
+                axes.stairs(shares, edges, linewidth=1.5, label=words, **style)
             axes.set_title(labels[side])
             axes.set_xlabel("distance")
             axes.set_yticks([])
