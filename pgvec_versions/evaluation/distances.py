@@ -49,7 +49,7 @@ def map_threshold(old: Sequence[Ranking], new: Sequence[Ranking], threshold: flo
         return Mapped(threshold, threshold, 0.0, 0.0)
     share = float(np.mean(before <= threshold))
     mapped = float(np.quantile(after, share)) if share > 0 else float(after.min())
-    agreed = []
+    agreed: list[float] = []
     for one, other in zip(old, new, strict=True):
         first = {name for name, distance in one if distance <= threshold}
         second = {name for name, distance in other if distance <= mapped}
@@ -68,7 +68,7 @@ def threshold_table(old: Sequence[Ranking], new: Sequence[Ranking]) -> list[Mapp
 
 def histogram(groups: Mapping[str, Sequence[float]]) -> dict[str, Any]:
     """Counts of each group over the same bins. Shape: ``edges`` has one more than the counts."""
-    everything = np.concatenate([np.asarray(v, dtype=np.float64) for v in groups.values()] or [[]])
+    everything = np.asarray([d for values in groups.values() for d in values], dtype=np.float64)
     if not everything.size:
         return {"edges": [], "counts": {}}
     low, high = float(everything.min()), float(everything.max())

@@ -7,7 +7,7 @@ runs, nothing is routed. What comes out is a row of ``pgvec.evaluation``.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -49,7 +49,7 @@ _AT_ONCE = 20
 #: Queries that the sweep and the random pairs rest on, at most.
 _SWEPT, _PAIRS, _REPRODUCED = 100, 400, 32
 _SWEEP = (10, 20, 40, 80, 160, 320)
-#: Cosine between a stored vector and the same text embedded again, by the same model. Lower: not it.
+#: Cosine between a stored vector and its text embedded again, by the same model; lower is not it.
 _SAME = 0.999
 _ANSWERING = (State.READY, State.ACTIVE, State.DRAINING)
 _TOLD = 12
@@ -217,7 +217,7 @@ class _Run:
     # ------------------------------------------------------------ measure
 
     @contextmanager
-    def _reading(self) -> Iterator[PgConnection]:
+    def _reading(self) -> Generator[PgConnection]:
         with transaction(self.engine) as raw:
             raw.execute(sqlfiles.query("read_only"))
             yield raw

@@ -44,13 +44,13 @@ def overlap(one: Sequence[str], other: Sequence[str], k: int) -> float:
 
 def rank_correlation(one: Sequence[str], other: Sequence[str]) -> float | None:
     """Kendall's tau over the ids that both rankings hold; None when they share fewer than two."""
-    from scipy.stats import kendalltau  # pyright: ignore[reportMissingTypeStubs]
+    from scipy import stats  # pyright: ignore[reportMissingTypeStubs]
 
     places = {name: place for place, name in enumerate(other)}
     pairs = [(place, places[name]) for place, name in enumerate(one) if name in places]
     if len(pairs) < 2:
         return None
-    tau = cast("Any", kendalltau)([a for a, _ in pairs], [b for _, b in pairs]).statistic
+    tau = cast("Any", stats).kendalltau([a for a, _ in pairs], [b for _, b in pairs]).statistic
     return float(tau)
 
 
@@ -61,7 +61,8 @@ def retrieval(
 
     ``relevant`` maps ids to grades of 1 and more. Source: trec_eval's definitions, by ir-measures.
     """
-    from ir_measures import RR, Success, iter_calc, nDCG
+    import ir_measures
+    from ir_measures import RR, Success, nDCG
 
     measures = {f"hit_rate@{k}": Success @ k, f"mrr@{k}": RR @ k, f"ndcg@{k}": nDCG @ k}
     names = {str(measure): name for name, measure in measures.items()}
@@ -74,31 +75,35 @@ def retrieval(
     }
     found = {name: [0.0] * len(relevant) for name in measures}
     if runs:
-        for metric in iter_calc(list(measures.values()), judged, runs):
+        for metric in cast("Any", ir_measures).iter_calc(list(measures.values()), judged, runs):
             found[names[str(metric.measure)]][int(metric.query_id)] = float(metric.value)
     return found
 
 
 def interval(values: Sequence[float]) -> tuple[float, float]:
     """The 95% confidence interval of the mean, by bootstrap over the queries."""
-    from scipy.stats import bootstrap  # pyright: ignore[reportMissingTypeStubs]
+    from scipy import stats  # pyright: ignore[reportMissingTypeStubs]
 
     if len(values) < 2 or len(set(values)) == 1:
         mean = float(np.mean(values)) if values else 0.0
         return mean, mean
-    made = cast("Any", bootstrap)(
-        (np.asarray(values),),
-        np.mean,
-        method="percentile",
-        n_resamples=_RESAMPLES,
-        rng=np.random.default_rng(_SEED),
-    ).confidence_interval
+    made = (
+        cast("Any", stats)
+        .bootstrap(
+            (np.asarray(values),),
+            np.mean,
+            method="percentile",
+            n_resamples=_RESAMPLES,
+            rng=np.random.default_rng(_SEED),
+        )
+        .confidence_interval
+    )
     return float(made.low), float(made.high)
 
 
 def significance(before: Sequence[float], after: Sequence[float]) -> float:
     """The p-value of a difference in means: a paired, two-sided permutation test."""
-    from scipy.stats import permutation_test  # pyright: ignore[reportMissingTypeStubs]
+    from scipy import stats  # pyright: ignore[reportMissingTypeStubs]
 
     one, other = np.asarray(before, dtype=np.float64), np.asarray(after, dtype=np.float64)
     if len(one) < 2 or not (one - other).any():
@@ -109,7 +114,7 @@ def significance(before: Sequence[float], after: Sequence[float]) -> float:
     ) -> npt.NDArray[np.float64]:
         return np.mean(y, axis=axis) - np.mean(x, axis=axis)
 
-    made = cast("Any", permutation_test)(
+    made = cast("Any", stats).permutation_test(
         (one, other),
         difference,
         permutation_type="samples",

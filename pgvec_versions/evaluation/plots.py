@@ -10,7 +10,7 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 __all__ = ["Segment", "changes", "curves", "distances", "quality", "timeline"]
 
@@ -187,13 +187,13 @@ def distances(histograms: Mapping[str, Mapping[str, Any]], labels: Mapping[str, 
 
 def timeline(segments: Sequence[Segment]) -> str:
     """Which version was in which state, and when."""
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
+    from matplotlib import dates
 
     versions = list(dict.fromkeys(segment.version for segment in segments))
 
     def draw(figure: Any) -> None:
         axes = figure.subplots()
-        number: Any = date2num
+        number = cast("Any", dates).date2num
         seen: set[str] = set()
         span = number(max(s.until for s in segments)) - number(min(s.since for s in segments))
         for segment in segments:
@@ -209,9 +209,9 @@ def timeline(segments: Sequence[Segment]) -> str:
             seen.add(segment.state)
         axes.set_yticks(range(len(versions)), versions)
         axes.set_ylim(len(versions) - 0.4, -0.6)
-        locator: Any = AutoDateLocator(minticks=3, maxticks=8)
+        locator: Any = dates.AutoDateLocator(minticks=3, maxticks=8)
         axes.xaxis.set_major_locator(locator)
-        axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+        axes.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
         axes.grid(True, axis="x")
         axes.legend(
             loc="lower left", bbox_to_anchor=(0, 1.0), ncols=max(len(seen), 1), borderaxespad=0.2
@@ -221,11 +221,10 @@ def timeline(segments: Sequence[Segment]) -> str:
 
 
 def _svg(draw: Any, height: float) -> str:
-    from matplotlib import rc_context
+    import matplotlib
     from matplotlib.figure import Figure
 
-    context: Any = rc_context
-    with context(_RC):
+    with cast("Any", matplotlib).rc_context(_RC):
         figure: Any = Figure(figsize=(_WIDTH, height), layout="constrained")
         draw(figure)
         out = io.StringIO()

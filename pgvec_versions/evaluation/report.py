@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.resources import files
-from typing import Any
+from typing import Any, cast
 
 from psycopg.rows import dict_row
 from sqlalchemy import Engine
@@ -294,7 +294,7 @@ def as_html(gathered: Gathered) -> str:
     from markupsafe import Markup
 
     # Our own drawings, made of escaped text.
-    figures = {name: Markup(svg) for name, svg in _figures(gathered).items()}  # noqa: S704
+    figures = {name: Markup(svg) for name, svg in _figures(gathered).items()}
     return _render("report.html.j2", True, figures=figures, **_context(gathered))
 
 
@@ -313,7 +313,7 @@ def _render(template: str, escape: bool, **context: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["cell"] = _cell
+    cast("Any", environment).filters["cell"] = _cell
     text = files("pgvec_versions.evaluation").joinpath("templates", template).read_text("utf-8")
     return environment.from_string(text).render(**context)
 

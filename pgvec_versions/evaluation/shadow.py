@@ -144,9 +144,7 @@ class Shadow:
 
     def _compare(self, seen: _Seen) -> _Compared:
         began = time.perf_counter()
-        hits = self._store.search(
-            seen.text, seen.k, filter=seen.filter, version=self.model_version
-        )
+        hits = self._store.search(seen.text, seen.k, filter=seen.filter, version=self.model_version)
         milliseconds = 1000 * (time.perf_counter() - began)
         ids = [hit.chunk_id for hit in hits]
         return _Compared(

@@ -28,7 +28,9 @@ class WordsEmbedder(TinyEmbedder):
 
     @property
     def identity(self) -> EmbedderIdentity:
-        return EmbedderIdentity("words", f"words-{self.seed}", "1", {"dimensions": self._dimensions})
+        return EmbedderIdentity(
+            "words", f"words-{self.seed}", "1", {"dimensions": self._dimensions}
+        )
 
     def _word(self, word: str) -> npt.NDArray[np.float32]:
         if word not in self._words:

@@ -68,9 +68,7 @@ def test_a_sound_candidate_passes(engine: Engine, models: tuple[Embedder, Embedd
     assert Transition(engine, "docs", "v2", new).cut_over() == "v1"
 
 
-def test_shuffled_vectors_are_stopped(
-    engine: Engine, models: tuple[Embedder, Embedder]
-) -> None:
+def test_shuffled_vectors_are_stopped(engine: Engine, models: tuple[Embedder, Embedder]) -> None:
     old, new = models
     two_versions(engine, old, new, CHUNKS)
     execute(
@@ -109,7 +107,9 @@ def test_vectors_of_another_model_are_stopped(
 
 def test_a_poor_index_is_stopped(engine: Engine) -> None:
     old, new = WordsEmbedder("a"), WordsEmbedder("b")
-    texts = [Chunk(" ".join(f"w{(i * p) % 977}" for p in range(1, 12)), f"d{i}", 0) for i in range(2500)]
+    texts = [
+        Chunk(" ".join(f"w{(i * p) % 977}" for p in range(1, 12)), f"d{i}", 0) for i in range(2500)
+    ]
     two_versions(engine, old, new, texts, m=2, ef_construction=4)
     made = judged(engine, old, new, 40)
     assert "recall@10" in stopped(engine, new)
