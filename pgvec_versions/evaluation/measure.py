@@ -330,8 +330,9 @@ class _Run:
             again = self.bound.documents(side.label, texts).astype(np.float64)
             there = stored[: len(texts)].astype(np.float64)
             lengths = np.linalg.norm(again, axis=1) * np.linalg.norm(there, axis=1)
-            cosines = np.sum(again * there, axis=1) / np.maximum(lengths, 1e-30)
-            side.reproduced = float(np.mean(cosines >= _SAME))
+            products: npt.NDArray[np.float64] = np.sum(again * there, axis=1)
+            same = [bool(c >= _SAME) for c in products / np.maximum(lengths, 1e-30)]
+            side.reproduced = sum(same) / len(same)
 
     # ------------------------------------------------------------ figures
 

@@ -226,7 +226,8 @@ def _figure(base: str, value: float | None) -> str:
     if value is None:
         return "–"
     if base.endswith("bytes"):
-        return f"{value / 1024**2:,.1f} MB"
+        small = value < 1024**2
+        return f"{value / 1024:,.0f} kB" if small else f"{value / 1024**2:,.1f} MB"
     if "_ms_" in base:
         return f"{value:.1f} ms"
     return f"{value:.3f}"
