@@ -48,6 +48,16 @@ class Preview:
         """The keys of the data of everything that is in the way."""
         return frozenset(key for d in self.details[len(self.does) :] for key in d)
 
+    def forced(self) -> Preview:
+        """The same for a cut-over with ``force``: the gate is not in its way."""
+        ways = zip(self.in_the_way, self.details[len(self.does) :], strict=True)
+        kept = [(text, detail) for text, detail in ways if "gate" not in detail]
+        return Preview(
+            self.does,
+            tuple(text for text, _ in kept),
+            (*self.details[: len(self.does)], *(detail for _, detail in kept)),
+        )
+
 
 def preview(
     target: str | URL | Engine,
@@ -133,10 +143,12 @@ def wait_until_ready(
     stop: threading.Event | None = None,
     open_items_too: bool = False,
     on_wait: Callable[[Preview], None] | None = None,
+    force: bool = False,
 ) -> bool:
     """Waits until nothing is in the way of a cut-over. False when it was stopped before.
 
     With ``open_items_too`` open work items are no reason to wait: the caller drains them himself.
+    With ``force`` the gate is none either; without, an evaluation that passes it is waited for.
     Raises: WrongState for a version that will not come to it (active, draining, gone); NotReady,
     with what is in the way, after ``timeout``.
     """
@@ -144,6 +156,7 @@ def wait_until_ready(
     deadline = None if timeout is None else time.monotonic() + timeout.total_seconds()
     while not stop.is_set():
         found = preview(target, "cut_over", collection, model_version)
+        found = found.forced() if force else found
         state = next((d["state"] for d in found.details if "needed" in d), "ready")
         if state not in ("building", "ready"):
             raise WrongState(

@@ -22,7 +22,8 @@
     │   ├── ReadOnlyView               3  PV050
     │   ├── LeaseLost                  3  PV031
     │   ├── NotArchived                3  PV040
-    │   └── ArchiveMismatch            3  PV041
+    │   ├── ArchiveMismatch            3  PV041
+    │   └── GateRefused                3  PV080
     ├── GuardError                     6
     │   ├── QueryVersionMismatch       6  PV011
     │   ├── QueryVersionNotDeclared    6  PV012
@@ -73,6 +74,7 @@ __all__ = [
     "EmbedderMismatch",
     "EmbedderMissing",
     "EmbedderUnavailable",
+    "GateRefused",
     "GuardError",
     "InvalidArgument",
     "InvalidInput",
@@ -248,6 +250,12 @@ class ArchiveMismatch(Refused):
     """What was kept is not what it was recorded as, or the chunk table changed since."""
 
     code = "PV041"
+
+
+class GateRefused(Refused):
+    """The collection's gate stops the version; ``detail`` has the numbers in ``failures``."""
+
+    code = "PV080"
 
 
 class GuardError(PgvecError):

@@ -46,6 +46,8 @@ from pgvec_versions.vectors import BinaryVector
 
 __all__ = ["AddResult", "ChunkStore"]
 
+#: Who is told of a search: the text, k, the filter, the hits. It must neither wait nor raise.
+Observer = Callable[[str, int, Filter | None, Sequence[Hit]], None]
 #: Chunks that are embedded and written together, at least; a document is never torn apart.
 _BATCH = 1024
 _TRIES = 5
@@ -77,6 +79,8 @@ class ChunkStore:
     only ready-made query vectors can be searched with. ``run_model`` calls the model; by default
     it runs where the store is called.
 
+    ``observer`` is told of every text that the active version answered (see ``evaluation.shadow``).
+
     Effects: reads the catalog once on opening. Each call runs in its own transaction, or in that of
     the ``connection`` (a SQLAlchemy ``Connection`` or ``Session``) it is given, and commits nothing
     then.
@@ -90,9 +94,11 @@ class ChunkStore:
         embedders: Embedder | Mapping[str, Embedder] | None = None,
         *,
         run_model: Callable[[Callable[[], Vectors]], Vectors] | None = None,
+        observer: Observer | None = None,
     ) -> None:
         self.engine = engine_for(target)
         self.collection = collection
+        self._observer = observer
         with autocommitted(self.engine) as connection:
             require_catalog(connection)
             self._known = read_collection(connection, collection)
@@ -427,7 +433,8 @@ class ChunkStore:
                 detail={"query_version": asked.model_version, "model_version": version},
             )
         try:
-            return self._nearest(asked, k, filter, ef_search, exact, version is None, connection)
+            hits = self._nearest(asked, k, filter, ef_search, exact, version is None, connection)
+            return self._told(query, version, k, filter, hits)
         except (QueryVersionMismatch, VersionNotQueryable):
             if isinstance(query, QueryVector) or version is not None:
                 raise
@@ -436,7 +443,20 @@ class ChunkStore:
             if self.active_label in (None, asked.model_version):
                 raise
         again = self.embed_query(query, self.active_label)
-        return self._nearest(again, k, filter, ef_search, exact, True, connection)
+        hits = self._nearest(again, k, filter, ef_search, exact, True, connection)
+        return self._told(query, version, k, filter, hits)
+
+    def _told(
+        self,
+        query: str | QueryVector,
+        version: str | None,
+        k: int,
+        filter: Filter | None,
+        hits: list[Hit],
+    ) -> list[Hit]:
+        if self._observer is not None and version is None and isinstance(query, str):
+            self._observer(query, k, filter, hits)
+        return hits
 
     def _nearest(
         self,

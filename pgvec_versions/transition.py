@@ -367,15 +367,19 @@ class Transition:
         lock_timeout: timedelta = timedelta(milliseconds=200),
         attempts: int = 20,
         longest_pause: timedelta = _LONGEST_PAUSE,
+        force: bool = False,
+        reason: str | None = None,
     ) -> str | None:
         """Makes the version active, in one transaction. Returns the label that was active before.
 
         Work that is still open is drained first. If writers never pause, the last of it is drained
         while they wait, for ``longest_pause`` at most: the server sees to that. No reader waits
-        longer than ``lock_timeout`` a try.
-        Raises: NotReady, WrongState, Paused, LockTimeout; nothing was changed then.
+        longer than ``lock_timeout`` a try. ``force`` passes the collection's gate in spite of what
+        it says, for a ``reason`` that is recorded.
+        Raises: GateRefused, NotReady, WrongState, Paused, LockTimeout; nothing was changed then.
         """
-        options: dict[str, Any] = {"lock_timeout": lock_timeout, "attempts": attempts}
+        gate: dict[str, Any] = {"force": force, "reason": reason}
+        options: dict[str, Any] = {"lock_timeout": lock_timeout, "attempts": attempts, **gate}
         for last_one in (False, False, True):
             try:
                 return self._one("cut_over", **options)
@@ -384,14 +388,14 @@ class Transition:
                     raise
             self.catch_up()
             try:
-                return self._while_writers_wait("cut_over", lock_timeout, longest_pause)
+                return self._while_writers_wait("cut_over", lock_timeout, longest_pause, **gate)
             except (LockTimeout, NotReady):
                 if last_one:
                     raise
         return None
 
     def _while_writers_wait(
-        self, verb: str, lock_timeout: timedelta, longest_pause: timedelta
+        self, verb: str, lock_timeout: timedelta, longest_pause: timedelta, **more: Any
     ) -> Any:
         """Drains the last work items and calls the verb while writers wait, in one transaction."""
         worker = self.worker()
@@ -400,6 +404,7 @@ class Transition:
             "model_version": self.model_version,
             "lock_timeout": lock_timeout,
             "attempts": 1,
+            **more,
         }
         with writers_wait(self.engine, self.collection, lock_timeout, longest_pause) as (raw, over):
             worker.drain(stop=over)

@@ -13,6 +13,7 @@ from pgvec_versions.cli import (
     control,
     demo,
     doctor,
+    evaluate,
     hold,
     read,
     retire,
@@ -36,7 +37,19 @@ app = typer.Typer(
     "7 the embedder; 130 stopped.",
 )
 
-for _verbs in (setup, write, read, transition, control, retire, hold, archive, doctor, demo):
+for _verbs in (
+    setup,
+    write,
+    read,
+    transition,
+    control,
+    retire,
+    hold,
+    archive,
+    evaluate,
+    doctor,
+    demo,
+):
     _verbs.register(app)
 
 

@@ -66,10 +66,17 @@ def plan(does: list[str], in_the_way: list[str], as_json: bool) -> None:
 
 
 def dry_run(
-    here: Workplace, verb: str, as_json: bool, version: str | None = None, *, all_of: bool = False
+    here: Workplace,
+    verb: str,
+    as_json: bool,
+    version: str | None = None,
+    *,
+    all_of: bool = False,
+    force: bool = False,
 ) -> None:
     """Prints the dry run of one verb of the SQL surface."""
     found: Preview = preview(here.engine, verb, None if all_of else here.collection, version)
+    found = found.forced() if force else found
     plan(list(found.does), list(found.in_the_way), as_json)
 
 

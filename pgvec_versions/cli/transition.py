@@ -35,7 +35,14 @@ from pgvec_versions.cli.control import (
 )
 from pgvec_versions.control import Preview, preview, wait_until_ready
 from pgvec_versions.database import autocommitted, transaction
-from pgvec_versions.errors import ConfigError, NotReady, Paused, UnknownVersion, WrongState
+from pgvec_versions.errors import (
+    ConfigError,
+    GateRefused,
+    NotReady,
+    Paused,
+    UnknownVersion,
+    WrongState,
+)
 from pgvec_versions.install import require_catalog
 from pgvec_versions.states import State
 from pgvec_versions.transition import Progress as Step
@@ -178,6 +185,10 @@ def cut_over(
         float | None, typer.Option(help="With --when-ready: give up after that; never, without.")
     ] = None,
     dry: DryRunOption = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Through the gate all the same; needs --reason.")
+    ] = False,
+    reason: Annotated[str | None, typer.Option(help="Why; it is recorded.")] = None,
     collection: CollectionOption = None,
     database_url: UrlOption = None,
     config: ConfigOption = None,
@@ -189,11 +200,13 @@ def cut_over(
         name = here.collection
         label = version or _only_ready(here, building_too=when_ready or dry)
         if dry:
-            dry_run(here, "cut_over", as_json, label)
+            dry_run(here, "cut_over", as_json, label, force=force)
             return
         options: dict[str, Any] = {
             "lock_timeout": timedelta(milliseconds=lock_timeout_ms),
             "attempts": attempts,
+            "force": force,
+            "reason": reason,
         }
         configured = here.config.collections.get(name)
         ours = configured is not None and label in configured.embedders
@@ -212,7 +225,7 @@ def cut_over(
                 ).fetchone()
             return row[0] if row else None
 
-        previous = _patient(here, label, timeout_s, ours, go) if when_ready else go()
+        previous = _patient(here, label, timeout_s, ours, force, go) if when_ready else go()
     emit(
         {"collection": name, "active": label, "previous": previous},
         as_json,
@@ -222,7 +235,12 @@ def cut_over(
 
 
 def _patient(
-    here: Workplace, label: str, timeout_s: float | None, ours: bool, go: Callable[[], str | None]
+    here: Workplace,
+    label: str,
+    timeout_s: float | None,
+    ours: bool,
+    force: bool,
+    go: Callable[[], str | None],
 ) -> str | None:
     """Waits for the cut-over to be possible, and again when it was not after all."""
     deadline = None if timeout_s is None else time.monotonic() + timeout_s
@@ -244,11 +262,12 @@ def _patient(
                 stop=stopper.event,
                 open_items_too=ours,
                 on_wait=on_wait,
+                force=force,
             ):
                 stopper.check(f"pgvec cut-over {label} --when-ready")
             try:
                 return go()
-            except (NotReady, Paused):
+            except (GateRefused, NotReady, Paused):
                 if left is not None and left.total_seconds() <= 0:
                     raise
                 stopper.event.wait(1.0)

@@ -151,6 +151,40 @@ ALTER TABLE pgvec.model_version ADD COLUMN paused_at timestamptz;
 COMMENT ON COLUMN pgvec.model_version.paused_at IS
     'since when no work is claimed for it, nor is it built, made ready or cut over to; who and why is in pgvec.version_event';
 
+-- Evaluations and the gate before a cut-over.
+CREATE TABLE pgvec.evaluation (
+    evaluation_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    collection text NOT NULL,
+    model_version text NOT NULL,
+    baseline_version text,
+    kind text NOT NULL CHECK (kind IN ('labelled', 'known_item', 'recorded', 'shadow')),
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    who text NOT NULL DEFAULT session_user,
+    queries integer NOT NULL CHECK (queries >= 0),
+    metrics jsonb NOT NULL CHECK (jsonb_typeof(metrics) = 'object'),
+    baseline jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(baseline) = 'object'),
+    detail jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(detail) = 'object'),
+    chunks bigint,
+    index_mark bigint,
+    FOREIGN KEY (collection, model_version) REFERENCES pgvec.model_version ON DELETE CASCADE
+);
+COMMENT ON TABLE pgvec.evaluation IS 'what was measured of a version, and of the one it was compared with; a row a run';
+COMMENT ON COLUMN pgvec.evaluation.metrics IS 'name to number, of model_version; baseline: the same of baseline_version';
+COMMENT ON COLUMN pgvec.evaluation.index_mark IS 'which build of the index was measured; another build voids the row for the gate';
+CREATE INDEX evaluation_newest ON pgvec.evaluation (collection, model_version, evaluation_id);
+
+CREATE TABLE pgvec.gate (
+    collection text PRIMARY KEY REFERENCES pgvec.collection ON DELETE CASCADE,
+    bounds jsonb NOT NULL CHECK (jsonb_typeof(bounds) = 'object'),
+    max_age interval NOT NULL CHECK (max_age > interval '0'),
+    min_queries integer NOT NULL CHECK (min_queries >= 1),
+    labelled boolean NOT NULL,
+    max_changed double precision NOT NULL CHECK (max_changed >= 0),
+    set_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    set_by text NOT NULL DEFAULT session_user
+);
+COMMENT ON TABLE pgvec.gate IS 'what an evaluation must show before cut_over lets a version through; no row, no gate';
+
 INSERT INTO pgvec.catalog_version (version) VALUES (1);
 
 -- Retirement: what a collection wants, what operators hold, what was kept, what every run did.

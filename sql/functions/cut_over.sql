@@ -1,13 +1,25 @@
 -- Makes a ready version active, in one transaction: states, routing view, events. The previous active
 -- version drains from now on. Promises: all or nothing; refused while anything is missing (writers are kept out
--- while it looks); nobody waits behind it longer than lock_timeout a try.
+-- while it looks), and by the collection's gate, if it has one; nobody waits behind it longer than lock_timeout a try.
+--   force, reason  through the gate in spite of what it says; both are recorded. Nothing else is forced.
 -- Returns the label that was active before, or NULL.
--- Raises PV001, PV002, PV005 (not ready), PV006 (work open or set aside, index), PV007 (isolation), PV060 (paused), 55P03 (no lock after all attempts).
-CREATE OR REPLACE FUNCTION pgvec.cut_over(collection text, model_version text, lock_timeout interval DEFAULT '200 ms', attempts integer DEFAULT 20)
+-- Raises PV001, PV002, PV005 (not ready), PV006 (work open or set aside, index), PV007 (isolation, force without a reason),
+-- PV009 (another cut-over came between), PV060 (paused), PV080 (the gate), 55P03 (no lock after all attempts).
+CREATE OR REPLACE FUNCTION pgvec.cut_over(collection text, model_version text, lock_timeout interval DEFAULT '200 ms', attempts integer DEFAULT 20,
+                                          force boolean DEFAULT false, reason text DEFAULT NULL)
 RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    judged jsonb;
+    previous text;
 BEGIN
     PERFORM pgvec.get_version(collection, model_version);
     PERFORM pgvec.refuse_paused(collection, model_version, 'cut_over');
-    RETURN pgvec.switch_active(collection, model_version, 'cut_over', false, lock_timeout, attempts);
+    judged := pgvec.pass_gate(collection, model_version, coalesce(force, false), reason);
+    previous := pgvec.switch_active(collection, model_version, 'cut_over', false, lock_timeout, attempts);
+    IF (judged ->> 'gated')::boolean AND previous IS DISTINCT FROM judged ->> 'active' THEN
+        PERFORM pgvec.raise_error('PV009', format('cut_over: %s became active while %s was judged against %s.', previous, model_version, coalesce(judged ->> 'active', 'nothing')),
+            jsonb_build_object('collection', collection, 'model_version', model_version, 'active', previous, 'judged_against', judged -> 'active'), 'Evaluate it against the active version and call again.');
+    END IF;
+    RETURN previous;
 END
 $$;

@@ -17,6 +17,7 @@ DECLARE
     label text := preview.model_version;
     active text;
     problems jsonb;
+    judged jsonb;
     needed text[];
     open_items bigint;
     set_aside bigint;
@@ -91,6 +92,13 @@ BEGIN
                          ELSE '{building,ready,active,draining}' END::text[];
     IF v.state <> ALL (needed) THEN
         RETURN QUERY SELECT 'in the way', format('%s is %s, not %s', label, v.state, array_to_string(needed, ' or ')), jsonb_build_object('state', v.state, 'needed', needed);
+    END IF;
+    IF asked = 'cut_over' AND v.state = 'ready' THEN
+        judged := pgvec.check_gate(c.collection, label);
+        IF NOT (judged ->> 'passed')::boolean THEN
+            RETURN QUERY SELECT 'in the way', format('the gate stops %s: %s', label, (SELECT string_agg(f ->> 'check', ', ') FROM jsonb_array_elements(judged -> 'failures') f)),
+                                jsonb_build_object('gate', judged -> 'failures');
+        END IF;
     END IF;
     IF v.paused_at IS NOT NULL AND asked IN ('build_index', 'make_ready', 'cut_over') THEN
         RETURN QUERY SELECT 'in the way', format('%s is paused since %s', label, to_char(v.paused_at, 'YYYY-MM-DD HH24:MI:SS')), jsonb_build_object('paused_at', v.paused_at);

@@ -32,7 +32,7 @@ SELECT pgvec.lock_chunk_table(%(collection)s)
 SELECT set_config('lock_timeout', %(value)s, true)
 
 -- name: cut_over
-SELECT pgvec.cut_over(%(collection)s, %(model_version)s, %(lock_timeout)s, %(attempts)s)
+SELECT pgvec.cut_over(%(collection)s, %(model_version)s, %(lock_timeout)s, %(attempts)s, %(force)s, %(reason)s)
 
 -- name: roll_back
 SELECT pgvec.roll_back(%(collection)s, %(lock_timeout)s, %(attempts)s, %(allow_missing)s)
