@@ -191,7 +191,7 @@ def test_a_chunk_renamed_while_its_new_id_is_deleted_is_put_again(connect: Conne
     assert agree(db, "v1", "v2").keys() == {"b"}
 
 
-def test_an_insert_above_read_committed_that_waited_for_a_delete_is_told_to_go_again(
+def test_an_insert_with_an_old_snapshot_that_waited_for_a_delete_goes_again(
     connect: Connect,
 ) -> None:
     db, deleter, holder = connect(), connect(), connect()
