@@ -119,6 +119,7 @@ def test_both_embedders_are_needed(docs: Engine) -> None:
         evaluate(docs, "docs", "v2", {"v2": NEW}, count=2, sweep=())
 
 
+@pytest.mark.timeout(400)
 def test_the_verbs_from_evaluate_to_a_forced_cut_over(
     run: Run, configure: Callable[..., Path], tmp_path: Path
 ) -> None:

@@ -24,10 +24,14 @@ from tests.db.helpers import execute
 from tests.evaluation.helpers import WordsEmbedder, passages, two_versions
 from tests.tools import MINILM, MINILM_REVISION, literal
 
-pytestmark = pytest.mark.skipif(
-    find_spec("sentence_transformers") is None or find_spec("ir_measures") is None,
-    reason="needs the extras sentence-transformers and evaluate",
-)
+pytestmark = [
+    pytest.mark.skipif(
+        find_spec("sentence_transformers") is None or find_spec("ir_measures") is None,
+        reason="needs the extras sentence-transformers and evaluate",
+    ),
+    # Real models: on a busy machine loading them alone may take a minute.
+    pytest.mark.timeout(400),
+]
 
 BOUNDS = parse_bounds(["recall@10>=0.95", "ndcg@10>=active-0.05"])
 
