@@ -617,6 +617,7 @@ class Transitions(RuleBasedStateMachine):
             self.catalog_agrees()
 
 
+@pytest.mark.timeout(900)
 def test_any_order_of_steps_keeps_every_promise(
     database: str, engine: Engine, connect: Connect, server: Any
 ) -> None:
