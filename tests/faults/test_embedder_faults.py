@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pgvec_versions import Chunk, ChunkStore, HttpEmbedder, Transition
+from pgvec_versions import Chunk, ChunkStore, Transition
+from pgvec_versions.embedders import HttpEmbedder
 from pgvec_versions.errors import BadEmbedding, EmbedderError, NotReady
 from pgvec_versions.states import State
 from tests.cli.conftest import Run, configure, run  # noqa: F401

@@ -10,10 +10,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from pgvec_versions import ChunkStore, Transition, Worker, retire_due
+from pgvec_versions import ChunkStore, Transition, Worker
 from pgvec_versions.database import close_shared_engines
 from pgvec_versions.embedded import EmbeddedServer
 from pgvec_versions.errors import StaleSnapshot, translated
+from pgvec_versions.schedule import retire_due
 from pgvec_versions.throttle import Brake, Throttle
 from tests.clusters import Cluster, binaries, clusters
 from tests.faults import story
