@@ -132,7 +132,7 @@ CREATE TABLE pgvec.tombstone (
     collection text NOT NULL,
     chunk_id text NOT NULL,
     deleted_at timestamptz NOT NULL,
-    deleted_in xid8 NOT NULL DEFAULT pg_current_xact_id()
+    deleted_in bigint NOT NULL DEFAULT pg_current_xact_id()::text::bigint
 );
 COMMENT ON TABLE pgvec.tombstone IS 'a chunk that was deleted: a row of it that was not written later does not come back';
 CREATE INDEX tombstone_chunk ON pgvec.tombstone (collection, chunk_id, deleted_at);

@@ -59,7 +59,7 @@ BEGIN
             content text NOT NULL,
             metadata jsonb NOT NULL DEFAULT '{}',
             embedding %5$I.%6$I NOT NULL,
-            written_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp() CHECK (pg_catalog.isfinite(written_at)),
+            written_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp() CONSTRAINT pgvec_written_at CHECK (pg_catalog.isfinite(written_at)),
             PRIMARY KEY (chunk_id, model_version)
         ) PARTITION BY LIST (model_version)
     $ddl$, host_schema, collection, id_type, id_default, pgvec.vector_schema(), storage);

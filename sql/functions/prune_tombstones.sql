@@ -10,7 +10,7 @@ DECLARE
 BEGIN
     DELETE FROM pgvec.tombstone d
      WHERE d.collection = c.collection
-       AND d.deleted_in < pg_snapshot_xmin(pg_current_snapshot())
+       AND d.deleted_in < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
        AND ((SELECT count(*) FROM pgvec.model_version v WHERE v.collection = c.collection AND v.dropped_at IS NULL) < 2
             OR (d.deleted_at < clock_timestamp() - keep
                 AND NOT EXISTS (SELECT FROM pgvec.model_version v WHERE v.collection = c.collection AND v.dropped_at IS NULL AND NOT v.follows)

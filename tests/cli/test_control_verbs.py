@@ -65,7 +65,7 @@ def test_a_cut_over_that_waits_goes_through_at_once_when_nothing_is_in_the_way(
     looked = run("roll-back", "--dry-run", "--json")
     assert looked.code == 0
     assert any("active_docs shows static-1" in line for line in looked.data["does"])
-    assert run("retire", "--dry-run").out.strip() == "would: do nothing"
+    assert run("retire", "--dry-run").out.strip() == "nothing is due."
     assert "puts CALL pgvec.retire_due()" in run("schedule", "--dry-run").out
     assert run("worker", "--rows-per-second", "0").code == 2
     assert db.execute("SELECT pgvec.active_version('docs')").fetchone() == ("static-2",)

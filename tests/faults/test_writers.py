@@ -133,7 +133,11 @@ def test_a_model_that_hangs_under_the_writers_lock_holds_them_no_longer_than_the
     def cut_over() -> None:
         with pytest.raises(LockTimeout):
             upgrade._while_writers_wait(
-                "cut_over", timedelta(milliseconds=200), timedelta(seconds=1)
+                "cut_over",
+                timedelta(milliseconds=200),
+                timedelta(seconds=1),
+                force=False,
+                reason=None,
             )
 
     with in_thread(cut_over):

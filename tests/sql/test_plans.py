@@ -140,7 +140,7 @@ def test_the_leaf_keeps_the_checks_and_indexes_that_attaching_relied_on(plans):
         plans,
         "SELECT conname FROM pg_constraint WHERE conrelid = 'pgvec_leaves.c_vector_cosine__v1'"
         "::regclass AND contype = 'c' AND convalidated ORDER BY 1",
-    ) == [("pgvec_dimensions",), ("pgvec_not_zero",), ("pgvec_version",)]
+    ) == [("pgvec_dimensions",), ("pgvec_not_zero",), ("pgvec_version",), ("pgvec_written_at",)]
     definition = one(plans, "SELECT pg_get_indexdef('pgvec_leaves.c_moved__v2_hnsw'::regclass)")
     assert "vector(8)" in definition
     assert "WHERE (model_version = 'v2'::text)" in definition
