@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Self, TypeAlias, TypeVar
 
+import numpy.typing as npt
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.util import await_only, greenlet_spawn
@@ -82,6 +83,7 @@ class AsyncChunkStore:
         keep_others: bool = False,
         connection: AsyncCaller | None = None,
         progress: Callable[[int], None] | None = None,
+        vectors: npt.ArrayLike | None = None,
     ) -> AddResult:
         """See ``ChunkStore.add``."""
         return await self._run(
@@ -91,6 +93,7 @@ class AsyncChunkStore:
                 keep_others=keep_others,
                 connection=_caller(connection),
                 progress=progress,
+                vectors=vectors,
             )
         )
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from numbers import Integral
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -13,8 +13,18 @@ import numpy.typing as npt
 
 from pgvec_versions.errors import InvalidArgument
 from pgvec_versions.filters import json_text
+from pgvec_versions.vectors import BinaryVector
 
-__all__ = ["AddResult", "Chunk", "ChunkId", "Hit", "QueryVector", "chunk_identity", "sound_chunk"]
+__all__ = [
+    "AddResult",
+    "Chunk",
+    "ChunkId",
+    "Hit",
+    "Item",
+    "QueryVector",
+    "chunk_identity",
+    "sound_chunk",
+]
 
 ChunkId: TypeAlias = uuid.UUID | int | str
 
@@ -83,6 +93,19 @@ class QueryVector:
     model_version: str
 
 
+@dataclass(slots=True)
+class Item:
+    """A chunk on its way in: looked at, its metadata as JSON text, its vector once there is one.
+
+    ``place`` is its number among what was given.
+    """
+
+    chunk: Chunk
+    metadata: str
+    place: int
+    vector: BinaryVector | None = None
+
+
 def chunk_identity(chunk: Chunk, id_type: str) -> ChunkId:
     """The chunk's id: its own, or one that the same place in the same document always gets.
 
@@ -119,37 +142,49 @@ def chunk_identity(chunk: Chunk, id_type: str) -> ChunkId:
     return str(given)
 
 
-def sound_chunk(given: Chunk | str, place: int) -> Chunk:
-    """The chunk with plain JSON metadata. Raises: InvalidArgument."""
+def sound_chunk(given: Chunk | str, place: int) -> Item:
+    """The chunk, if PostgreSQL can store it. Raises: InvalidArgument."""
     chunk = Chunk(given) if isinstance(given, str) else given
     if not isinstance(chunk, Chunk):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise InvalidArgument(
             f"chunk {place} is a {type(chunk).__name__}.", hint="Give texts, or Chunk(text, …)."
         )
-    where = f"chunk {place}"
-    if chunk.document_id is not None:
-        where += f" (document {chunk.document_id!r})"
     if not _has_text(chunk.content):
         raise InvalidArgument(
-            f"{where} has no text.",
+            f"{_where(chunk, place)} has no text.",
             hint="Leave empty chunks out; nothing of this batch was written.",
         )
     for text in (chunk.content, chunk.document_id, chunk.chunk_id):
         if isinstance(text, str) and not _storable(text):
             raise InvalidArgument(
-                f"{where} contains a NUL character or half of a surrogate pair, "
+                f"{_where(chunk, place)} contains a NUL character or half of a surrogate pair, "
                 "which PostgreSQL cannot store.",
                 hint="Is it a binary file?",
             )
-    if chunk.position is not None and not -(2**31) <= chunk.position < 2**31:
-        raise InvalidArgument(f"the position of {where} is not a 32-bit number.")
+    if chunk.document_id is not None and not isinstance(chunk.document_id, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidArgument(
+            f"the document_id of chunk {place} is a {type(chunk.document_id).__name__}.",
+            hint="document_id is a text.",
+        )
+    if chunk.position is not None and not _int4(chunk.position):
+        raise InvalidArgument(f"the position of {_where(chunk, place)} is not a 32-bit number.")
     try:
-        metadata = json.loads(json_text(dict(chunk.metadata)))
+        metadata = json_text(dict(chunk.metadata)) if chunk.metadata else "{}"
     except (TypeError, ValueError) as exc:
         raise InvalidArgument(
-            f"the metadata of {where} is not JSON: {exc}.", hint="Use plain JSON values."
+            f"the metadata of {_where(chunk, place)} is not JSON: {exc}.",
+            hint="Use plain JSON values.",
         ) from exc
-    return Chunk(chunk.content, chunk.document_id, chunk.position, metadata, chunk.chunk_id)
+    return Item(chunk, metadata, place)
+
+
+def _int4(position: object) -> bool:
+    return isinstance(position, Integral) and -(2**31) <= int(position) < 2**31
+
+
+def _where(chunk: Chunk, place: int) -> str:
+    document = "" if chunk.document_id is None else f" (document {chunk.document_id!r})"
+    return f"chunk {place}{document}"
 
 
 def _has_text(content: object) -> bool:

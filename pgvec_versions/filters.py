@@ -15,6 +15,8 @@ __all__ = ["Filter", "Operator", "Where", "as_json", "json_text"]
 #: An escaped NUL, but not an escaped backslash before "u0000".
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
+_ENCODER = json.JSONEncoder(allow_nan=False, ensure_ascii=False)
+
 Operator: TypeAlias = Literal["=", "<>", "<", "<=", ">", ">=", "in", "exists"]
 
 
@@ -46,9 +48,9 @@ def json_text(value: Any) -> str:
 
     Raises: ValueError, TypeError.
     """
-    text = json.dumps(value, allow_nan=False, ensure_ascii=False)
+    text = _ENCODER.encode(value)
     text.encode()
-    if _NUL.search(text):
+    if "\\u0000" in text and _NUL.search(text):
         raise ValueError("it contains a NUL character")
     return text
 

@@ -9,6 +9,11 @@ SELECT t.chunk_id, t.document_id, t.position, t.content, t.metadata,
   FROM {chunk_table} t
  WHERE t.model_version = {model_version} AND t.chunk_id = ANY (%(ids)s)
 
+-- name: known_documents
+-- Those of the given documents that have chunks already.
+SELECT d.document_id FROM unnest(%(documents)s::text[]) d(document_id)
+ WHERE EXISTS (SELECT FROM {chunk_table} t WHERE t.model_version = {model_version} AND t.document_id = d.document_id)
+
 -- name: known_vectors
 -- Vectors of texts that the same documents hold already, for texts that only moved.
 SELECT DISTINCT ON (t.content) t.content, t.embedding

@@ -13,7 +13,7 @@ import pytest
 from psycopg import sql
 from sqlalchemy import Engine
 
-from pgvec_versions import store as store_module
+from pgvec_versions import adding
 from pgvec_versions.chunks import Chunk, chunk_identity
 from pgvec_versions.errors import (
     BadEmbedding,
@@ -42,6 +42,11 @@ from tests.db.helpers import (
     waits_for_lock,
 )
 from tests.tools import Connect, TinyEmbedder
+
+
+def batches_of(monkeypatch: pytest.MonkeyPatch, chunks: int) -> None:
+    monkeypatch.setattr(adding, "_BATCH", chunks)
+    monkeypatch.setattr(adding, "_LARGE_BATCH", chunks)
 
 
 def document(name: str, count: int, word: str = "text") -> list[Chunk]:
@@ -171,7 +176,7 @@ def test_a_vanished_chunk_goes_even_where_it_only_waits_to_be_carried(engine: En
 def test_a_document_is_never_torn_across_batches(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store_module, "_BATCH", 3)
+    batches_of(monkeypatch, 3)
     tiny = TinyEmbedder(fail_on="c text 4")
     store = open_store(engine, tiny)
     chunks = [*document("a", 2), *document("b", 5), *document("c", 5), *document("d", 5)]
@@ -190,7 +195,7 @@ def test_a_document_is_never_torn_across_batches(
 def test_a_document_that_comes_back_in_a_later_batch_is_kept_whole(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store_module, "_BATCH", 2)
+    batches_of(monkeypatch, 2)
     store = open_store(engine, TinyEmbedder())
     a, b = document("a", 4), document("b", 2)
     store.add([*a[:2], *b, *a[2:]])
@@ -200,7 +205,7 @@ def test_a_document_that_comes_back_in_a_later_batch_is_kept_whole(
 def test_progress_counts_the_chunks_of_every_batch(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store_module, "_BATCH", 4)
+    batches_of(monkeypatch, 4)
     seen: list[int] = []
     open_store(engine, TinyEmbedder()).add(texts(10), progress=seen.append)
     assert seen == [4, 4, 2]
@@ -235,6 +240,46 @@ def test_numbers_too_large_for_halfvec_are_refused(engine: Engine) -> None:
     assert contents(engine) == []
 
 
+def test_ready_made_vectors_are_stored_and_nothing_is_embedded(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches_of(monkeypatch, 2)
+    tiny = TinyEmbedder()
+    store = open_store(engine, tiny)
+    chunks = document("a", 5)
+    made = tiny.embed_documents([c.content for c in chunks])
+    tiny.seen.clear()
+    assert store.add(chunks, vectors=made, version="v1").added == 5
+    assert store.add(chunks, vectors=made.tolist(), version="v1").unchanged == 5
+    changed = [Chunk("new", "a", 0), *chunks[1:]]
+    made[0] = tiny.embed_documents(["new"])[0]
+    tiny.seen.clear()
+    assert store.add(changed, vectors=made, version="v1").replaced == 1
+    assert tiny.seen == []
+    assert_own_vectors(engine, {"v1": tiny})
+
+
+def test_ready_made_vectors_are_refused_before_anything_is_written(engine: Engine) -> None:
+    store = open_store(engine, TinyEmbedder())
+    chunks = document("a", 3)
+    good = np.ones((3, 8))
+    bad = good.copy()
+    bad[2, 1] = np.nan
+    for vectors, version, kind in (
+        (good, None, InvalidArgument),
+        (good[:2], "v1", InvalidArgument),
+        (np.ones((4, 8)), "v1", InvalidArgument),
+        (np.ones((3, 9)), "v1", BadEmbedding),
+        (bad, "v1", BadEmbedding),
+        (np.zeros((3, 8)), "v1", BadEmbedding),
+        ([[1.0], [1.0, 2.0]], "v1", BadEmbedding),
+        ("text", "v1", BadEmbedding),
+    ):
+        with pytest.raises(kind):
+            store.add(chunks, vectors=vectors, version=version)
+        assert contents(engine) == [], vectors
+
+
 UNSTORABLE: list[Any] = [
     "",
     " \n",
@@ -247,6 +292,8 @@ UNSTORABLE: list[Any] = [
     Chunk("t", metadata=["a list"]),  # type: ignore[arg-type]
     Chunk("t", "a\0b"),
     Chunk("t", "a", 2**31),
+    Chunk("t", "a", 1.5),  # type: ignore[arg-type]
+    Chunk("t", 7),  # type: ignore[arg-type]
     Chunk("t", chunk_id="no uuid"),
     Chunk(None),  # type: ignore[arg-type]
     17,
@@ -313,7 +360,7 @@ def test_twenty_thousand_texts_go_in_one_call(
         def embed_documents(self, texts: Any) -> Any:
             return np.tile(np.arange(1, 9), (len(texts), 1))
 
-    monkeypatch.setattr(store_module, "_BATCH", 100_000)
+    batches_of(monkeypatch, 100_000)
     create_collection(engine)
     Transition(engine, "docs", "v1", Cheap()).begin()
     chunks = [Chunk(f"t{i}", "one document", i) for i in range(20_000)]
