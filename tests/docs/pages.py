@@ -9,6 +9,10 @@ What a block is, its language says:
 - ``text`` directly after a block that runs: what it prints, where ``…`` stands for anything;
 - ``text`` elsewhere: a picture, or output that is described in words.
 
+Not shown on the page: ``<!-- run sql`` or ``<!-- run console``, a block up to ``-->``; and
+``<!-- desk: STATE -->``, what the page finds: an active version static-1 (``active``), and minilm-1
+``ready``, or cut over to (``draining``). On the desk both are the quick kind of model.
+
 Stand-ins: ``postgresql://app@db.internal/app`` is the test's database; ``make`` says what it would
 do; ``pip`` looks whether the extras exist; ``$EDITOR`` does nothing (the next titled block is the
 edit); ``pgvec`` runs in this process unless the shell is needed.
@@ -37,10 +41,13 @@ import click
 import typer
 import yaml
 from markdown_it import MarkdownIt
+from markdown_it.token import Token
 from sqlalchemy import Engine
 
 from pgvec_versions.cli import app, main
 from pgvec_versions.config import load_config
+
+from tests.tools import MINILM, MINILM_REVISION
 
 ROOT = Path(__file__).parents[2]
 ADDRESS = "//app@db.internal/app"
@@ -53,6 +60,31 @@ extras = tomllib.loads(open({pyproject!r}).read())["project"]["optional-dependen
 for asked in re.findall(r"pgvec-versions\\[([^]]*)\\]", " ".join(sys.argv)):
     sys.exit(any(name not in extras for name in asked.split(",")))
 """
+
+
+_MODEL = f'provider = "static-tokens", model = "{MINILM}", revision = "{MINILM_REVISION}"'
+_FIRST = f"""[collections.docs]
+model_version = "static-1"
+embedder = {{ {_MODEL} }}
+"""
+_SECOND = f"""[collections.docs]
+model_version = "minilm-1"
+embedder = {{ {_MODEL}, truncate_dim = 128 }}
+[collections.docs.previous]
+static-1 = {{ {_MODEL} }}
+"""
+#: How many of the blocks below make each state.
+STATES = {"active": 5, "ready": 7, "draining": 8}
+DESK: list[tuple[str, str | None, str]] = [
+    ("toml", "pgvec.toml", _FIRST),
+    ("console", None, "$ pgvec init docs\n$ pgvec upgrade --cut-over"),
+    ("markdown", "handbook/holidays.md", "# Holidays\n\nTime off is requested in the portal.\n"),
+    ("markdown", "handbook/canteen.md", "# Canteen\n\nLunch is served from noon to two.\n"),
+    ("console", None, "$ pgvec add handbook/"),
+    ("toml", "pgvec.toml", _SECOND),
+    ("console", None, "$ pgvec upgrade"),
+    ("console", None, "$ pgvec cut-over"),
+]
 
 
 @dataclass(frozen=True)
@@ -79,7 +111,11 @@ def blocks(page: Path) -> list[Block]:
     """The blocks of a page, in order. Every one has a language, and none is made by indenting."""
     tokens = MarkdownIt().parse(page.read_text("utf-8"))
     found: list[Block] = []
+    name = str(page.relative_to(ROOT))
     for number, token in enumerate(tokens):
+        if token.type == "html_block":
+            found += _unseen(name, token)
+            continue
         assert token.type != "code_block", f"{page.name}: an indented block; fence it: {token.map}"
         if token.type != "fence":
             continue
@@ -92,9 +128,18 @@ def blocks(page: Path) -> list[Block]:
             if language in RUN and title is None and follows and _info(after.info)[1] is None
             else None
         )
-        name = str(page.relative_to(ROOT))
         found.append(Block(name, token.map[0] + 1, language, title, token.content, printed))
     return found
+
+
+def _unseen(page: str, token: Token) -> Iterator[Block]:
+    assert token.map is not None
+    line = token.map[0] + 1
+    if run := re.fullmatch(r"<!-- run (sql|console)\n(.*)-->\s*", token.content, flags=re.DOTALL):
+        yield Block(page, line, run[1], None, run[2], None)
+    elif desk := re.fullmatch(r"<!-- desk: (\w+) -->\s*", token.content):
+        for language, title, text in DESK[: STATES[desk[1]]]:
+            yield Block(f"{page} (desk)", line, language, title, text, None)
 
 
 def _info(info: str) -> tuple[str, str | None]:
@@ -130,7 +175,6 @@ class Reader:
             "EDITOR": "true",
             "COLUMNS": "120",
             "NO_COLOR": "1",
-            "PYTHONWARNINGS": "error",
         }
         self.psql = subprocess.Popen(
             [psql, url, "-X", "-q", "-A", "-t", "-v", "VERBOSITY=verbose"],
