@@ -9,13 +9,13 @@ What a block is, its language says:
 - ``text`` directly after a block that runs: what it prints, where ``…`` stands for anything;
 - ``text`` elsewhere: a picture, or output that is described in words.
 
-Not shown on the page: ``<!-- run sql`` or ``<!-- run console``, a block up to ``-->``; and
+Not shown on the page: ``<!-- run sql`` (or ``console``, ``python``), a block up to ``-->``; and
 ``<!-- desk: STATE -->``, what the page finds: an active version static-1 (``active``), and minilm-1
 ``ready``, or cut over to (``draining``). On the desk both are the quick kind of model.
 
 Stand-ins: ``postgresql://app@db.internal/app`` is the test's database; ``make`` says what it would
-do; ``pip`` looks whether the extras exist; ``$EDITOR`` does nothing (the next titled block is the
-edit); ``pgvec`` runs in this process unless the shell is needed.
+do; ``pip`` looks whether the extras exist; ``$EDITOR FILE`` takes over what the desk has as next
+configuration, if it has; ``pgvec`` runs in this process unless the shell is needed.
 """
 
 from __future__ import annotations
@@ -74,13 +74,14 @@ embedder = {{ {_MODEL}, truncate_dim = 128 }}
 static-1 = {{ {_MODEL} }}
 """
 #: How many of the blocks below make each state.
-STATES = {"active": 5, "ready": 7, "draining": 8}
+STATES = {"active": 6, "ready": 8, "draining": 9}
 DESK: list[tuple[str, str | None, str]] = [
     ("toml", "pgvec.toml", _FIRST),
     ("console", None, "$ pgvec init docs\n$ pgvec upgrade --cut-over"),
     ("markdown", "handbook/holidays.md", "# Holidays\n\nTime off is requested in the portal.\n"),
     ("markdown", "handbook/canteen.md", "# Canteen\n\nLunch is served from noon to two.\n"),
     ("console", None, "$ pgvec add handbook/"),
+    ("toml", "next.toml", _SECOND),
     ("toml", "pgvec.toml", _SECOND),
     ("console", None, "$ pgvec upgrade"),
     ("console", None, "$ pgvec cut-over"),
@@ -135,7 +136,7 @@ def blocks(page: Path) -> list[Block]:
 def _unseen(page: str, token: Token) -> Iterator[Block]:
     assert token.map is not None
     line = token.map[0] + 1
-    if run := re.fullmatch(r"<!-- run (sql|console)\n(.*)-->\s*", token.content, flags=re.DOTALL):
+    if run := re.fullmatch(r"<!-- run (sql|console|python)\n(.*)-->\s*", token.content, flags=re.DOTALL):
         yield Block(page, line, run[1], None, run[2], None)
     elif desk := re.fullmatch(r"<!-- desk: (\w+) -->\s*", token.content):
         for language, title, text in DESK[: STATES[desk[1]]]:
@@ -172,7 +173,7 @@ class Reader:
             **{k: v for k, v in os.environ.items() if not k.startswith("PGVEC_")},
             "PATH": f"{self._programs(folder / 'bin', psql)}:{os.environ['PATH']}",
             "PGVEC_DATABASE_URL": url,
-            "EDITOR": "true",
+            "EDITOR": "edit",
             "COLUMNS": "120",
             "NO_COLOR": "1",
         }
@@ -194,6 +195,7 @@ class Reader:
             "pip": _PIP.format(python=sys.executable, pyproject=str(ROOT / "pyproject.toml")),
             "psql": f'#!/bin/sh\nexec {psql} "$@"\n',
             **{name: f'#!/bin/sh\nexec {here / name} "$@"\n' for name in ("pgvec", "alembic")},
+            "edit": '#!/bin/sh\n[ ! -f next.toml ] || cp next.toml "$1"\n',
             "python": f'#!/bin/sh\nexec {sys.executable} "$@"\n',
         }
         for name, script in scripts.items():
@@ -357,7 +359,7 @@ def check_data(language: str, text: str, where: str) -> None:
             fits = re.fullmatch(r"(#.*|\w+=.*|([\d*/,-]+ +){5}\S.*|)", line)
             assert fits, f"{where}: no line of a crontab: {line}"
     for command in re.findall(r"\bpgvec [a-z][^\n|&;>]*", text):
-        check_command(command.rstrip("'\" "), where)
+        check_command(command, where)
 
 
 def _strings(value: Any) -> Iterator[str]:
