@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
 import typer
 
 from pgvec_versions import errors
@@ -200,7 +199,7 @@ def errors_page() -> str:
 # --- The command line ---
 
 
-def commands() -> dict[str, click.Command]:
+def commands() -> dict[str, Any]:
     """The verbs, in the order of ``pgvec --help``."""
     group: Any = typer.main.get_command(app)
     return dict(group.commands)
@@ -230,12 +229,10 @@ def _paragraphs(text: str) -> list[str]:
     return [_escaped(line.strip()) for line in text.replace("\b", "").splitlines()]
 
 
-def _row(parameter: click.Parameter) -> str:
-    record: Any = parameter
-    context = click.Context(click.Command("pgvec"))
-    default = parameter.get_default(context, call=False)
+def _row(parameter: Any) -> str:
+    default = parameter.default
     told = "" if default in (None, False, ()) or callable(default) else f"`{default}`"
-    words = " ".join((getattr(record, "help", None) or "").split())
+    words = " ".join((parameter.help or "").split())
     names = [*parameter.opts, *parameter.secondary_opts]
     shown = (
         f"`{str(parameter.name).upper()}`"

@@ -16,7 +16,9 @@ import pgvec_versions
 from pgvec_versions import errors, migrate_ops
 
 ROOT = Path(__file__).parents[2]
-FETCHED = re.compile(r"<(?:script|link|img|iframe|source)\b[^>]*?(?:src|href)=\"?(https?:[^\s\">]+)")
+FETCHED = re.compile(
+    r"<(?:script|link|img|iframe|source)\b[^>]*?(?:src|href)=\"?(https?:[^\s\">]+)"
+)
 
 
 @pytest.fixture(scope="module")
@@ -62,9 +64,7 @@ def test_every_public_name_is_in_the_reference(site: Path) -> None:
     anchors = set(re.findall(r'id="?([\w.]+)', (site / "api.html").read_text("utf-8")))
     known = {anchor.rsplit(".", 1)[-1] for anchor in anchors}
     assert set(pgvec_versions.__all__) <= known
-    operations = {
-        name for name in vars(migrate_ops.PgvecOperations) if not name.startswith("_")
-    }
+    operations = {name for name in vars(migrate_ops.PgvecOperations) if not name.startswith("_")}
     assert len(operations) >= 15
     assert operations <= known
     everything = (site / "errors.html").read_text("utf-8")
@@ -116,9 +116,28 @@ def test_every_verb_is_on_a_page_and_on_the_page_of_verbs(made: ModuleType) -> N
 
 @pytest.mark.parametrize(
     "name",
-    "create_collection drop_collection register_version plan_backfill missing_chunks build_index"
-    " make_ready cut_over roll_back abandon retire_due schedule_retirement active_version nearest"
-    " version_status version_event grant_read grant_write grant_worker refresh_collection".split(),
+    [
+        "create_collection",
+        "drop_collection",
+        "register_version",
+        "plan_backfill",
+        "missing_chunks",
+        "build_index",
+        "make_ready",
+        "cut_over",
+        "roll_back",
+        "abandon",
+        "retire_due",
+        "schedule_retirement",
+        "active_version",
+        "nearest",
+        "version_status",
+        "version_event",
+        "grant_read",
+        "grant_write",
+        "grant_worker",
+        "refresh_collection",
+    ],
 )
 def test_a_page_speaks_of_what_a_session_needs(made: ModuleType, name: str) -> None:
     assert re.search(rf"\bpgvec\.{name}\b|\bpgvec\.revoke_.*{name}", made.hand_written())

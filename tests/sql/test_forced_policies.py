@@ -29,9 +29,7 @@ def owned(empty_database: str) -> Iterator[psycopg.Connection]:
         connection.execute("CREATE EXTENSION vector")
         for role in (OWNER, *TENANTS):
             connection.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(role)))
-        connection.execute(
-            f"GRANT CREATE ON DATABASE {connection.info.dbname} TO {OWNER}".encode()
-        )
+        connection.execute(f"GRANT CREATE ON DATABASE {connection.info.dbname} TO {OWNER}".encode())
         connection.execute(f"GRANT CREATE, USAGE ON SCHEMA public TO {OWNER}".encode())
         connection.execute(f"SET ROLE {OWNER}".encode())
         install(connection)
@@ -108,12 +106,14 @@ def test_with_an_owner_who_sees_all_writes_follow_and_tenants_stay_apart_through
             assert seen(forced, f"docs_at_{old}") == words
         become(forced, OWNER)
         if flip > 3:
-            forced.execute("UPDATE pgvec.model_version SET retire_at = now() WHERE state = 'draining'")
+            forced.execute(
+                "UPDATE pgvec.model_version SET retire_at = now() WHERE state = 'draining'"
+            )
             forced.execute("SELECT pgvec.retire_version('docs', %s)", (f"v{flip - 2}",))
     become(forced, RED)
     forced.execute("DELETE FROM docs WHERE content = 'a' AND model_version = 'v5'")
     forced.execute(
-        "UPDATE docs SET metadata = metadata || '{\"note\": \"x\"}'"
+        'UPDATE docs SET metadata = metadata || \'{"note": "x"}\''
         " WHERE content = 'b' AND model_version = 'v5'"
     )
     for version in ("v4", "v5"):
