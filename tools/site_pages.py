@@ -97,8 +97,8 @@ def sql_reference_page() -> str:
     lines = [
         "# SQL reference",
         "",
-        "What each object promises, from its own header in `sql/`. Errors: [error codes](errors.md). "
-        "A session with all of it: [Direct SQL](sql.md).",
+        "What each object promises, from its own header in `sql/`. "
+        "Errors: [error codes](errors.md). A session with all of it: [Direct SQL](sql.md).",
         "",
         "## What these pages use",
         "",
@@ -156,8 +156,8 @@ def errors_page() -> str:
     lines = [
         "# Error codes",
         "",
-        "Every refusal has one class, one SQLSTATE where the database raises it, and one exit code on",
-        "the command line. `DETAIL` is JSON: in Python `error.detail`, a dict; the hint is `error.hint`.",
+        "Every refusal has one class, one SQLSTATE where the database raises it, and one exit code",
+        "on the command line. `DETAIL` is JSON: `error.detail`, a dict; the hint is `error.hint`.",
         "Read codes and classes, never the words of a message.",
         "",
         "## By class",
@@ -211,8 +211,8 @@ def cli_page() -> str:
     lines = [
         "# Command line",
         "",
-        "`--database-url` or `PGVEC_DATABASE_URL` says which database; without one an embedded server",
-        "is started. `--json` prints data instead of words.",
+        "`--database-url` or `PGVEC_DATABASE_URL` says which database; without one an embedded",
+        "server is started. `--json` prints data instead of words.",
         "",
         epilog.replace("Exit codes: ", "**Exit codes.** "),
         "",

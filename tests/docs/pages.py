@@ -330,7 +330,7 @@ def _without_notices(lines: list[str]) -> Iterator[str]:
     """What psql says by default, with the SQLSTATE: no notices, details, places in the source."""
     kept = True
     for line in lines:
-        if re.match(r"(NOTICE|DETAIL|CONTEXT|LOCATION|WARNING|LINE \d+):? ", line):
+        if re.match(r"(NOTICE|DETAIL|CONTEXT|LOCATION|WARNING|LINE \d+|[A-Z]+ NAME):? ", line):
             kept = False
         elif not line.startswith((" ", "\t", "SQL ", "PL/pgSQL ")):
             kept = True

@@ -1,4 +1,4 @@
-"""Row-level security that holds the owner too (FORCE), while writes are carried and versions flip."""
+"""Row-level security that holds the owner too (FORCE), while writes are carried."""
 
 from __future__ import annotations
 
