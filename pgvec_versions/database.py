@@ -5,13 +5,16 @@ from __future__ import annotations
 import atexit
 from collections.abc import Generator
 from contextlib import contextmanager
+from selectors import EVENT_READ, DefaultSelector
 from typing import Any, TypeAlias, cast
 
 import psycopg
+from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection as SaConnection
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, InvalidatePoolError
 from sqlalchemy.orm import Session
 
 from pgvec_versions import vectors
@@ -22,6 +25,7 @@ __all__ = [
     "Caller",
     "PgConnection",
     "autocommitted",
+    "client_encoding",
     "close_shared_engines",
     "engine_for",
     "psycopg_url",
@@ -72,10 +76,26 @@ _engines: dict[URL, Engine] = {}
 
 def _shared(url: URL) -> Engine:
     if url not in _engines:
-        _engines[url] = create_engine(
-            url, connect_args={"prepare_threshold": None}, pool_pre_ping=True
-        )
+        _engines[url] = engine = create_engine(url, connect_args={"prepare_threshold": None})
+        event.listen(engine, "checkout", _look)
     return _engines[url]
+
+
+def _look(dbapi: DBAPIConnection, _record: object, _proxy: object) -> None:
+    """Leaves a connection that the server has ended, without the round trip of a ping.
+
+    The end of a session can be read from its socket, and an idle session has nothing else to say
+    but a rare notice; then a ping tells.
+    """
+    raw = cast("PgConnection", dbapi)
+    try:
+        with DefaultSelector() as sockets:
+            sockets.register(raw.fileno(), EVENT_READ)
+            if sockets.select(0):
+                raw.execute("")
+                raw.rollback()
+    except (psycopg.Error, OSError) as exc:
+        raise InvalidatePoolError("the server has ended the session") from exc
 
 
 @atexit.register
@@ -93,6 +113,12 @@ def _raw(connection: SaConnection) -> PgConnection:
         raw = cast("PgConnection", driver)
     vectors.register(raw)
     return raw
+
+
+def client_encoding(raw: PgConnection) -> str:
+    """How Python names the encoding of the texts that a connection sends."""
+    # To a database without an encoding psycopg sends UTF-8, too.
+    return raw.info.encoding.replace("ascii", "utf-8")
 
 
 @contextmanager
@@ -125,8 +151,26 @@ def transaction(engine: Engine, caller: Caller | None = None) -> Generator[PgCon
 @contextmanager
 def autocommitted(engine: Engine) -> Generator[PgConnection]:
     """A psycopg connection where each statement is its own transaction: one round trip each."""
-    with (
-        translated(),
-        engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection,
-    ):
-        yield _raw(connection)
+    with translated():
+        if engine.dialect.is_async:
+            options = engine.execution_options(isolation_level="AUTOCOMMIT")
+            with options.connect() as connection:
+                yield _raw(connection)
+            return
+        # SQLAlchemy's own way to AUTOCOMMIT costs more than the statement of a quick search.
+        borrowed = engine.raw_connection()
+        try:
+            raw = cast("PgConnection", borrowed.driver_connection)
+            vectors.register(raw)
+            raw.autocommit = True
+            try:
+                yield raw
+            finally:
+                if raw.closed:
+                    borrowed.invalidate()
+                else:
+                    if raw.pgconn.transaction_status != TransactionStatus.IDLE:
+                        raw.rollback()
+                    raw.autocommit = False
+        finally:
+            borrowed.close()

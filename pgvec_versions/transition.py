@@ -15,6 +15,7 @@ from datetime import timedelta
 from typing import Any
 
 from psycopg import sql
+from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 from sqlalchemy import Engine
 from sqlalchemy.engine import URL
@@ -42,6 +43,8 @@ __all__ = ["Progress", "Transition", "abandon", "roll_back"]
 
 #: Memory for an index build is sized to the graph, between these bounds. Units: MB.
 _LEAST_MEMORY, _MOST_MEMORY = 64, 2048
+#: The most that a build takes by itself. Units: bytes.
+LARGEST_GRAPH = _MOST_MEMORY * 1024**2
 #: How long writers wait at most while the last work items are drained.
 _LONGEST_PAUSE = timedelta(seconds=5)
 
@@ -277,6 +280,25 @@ class Transition:
         )
         needed = int((row[0] if row else 0) * size * 1.2 / 1024**2) + 1
         return min(max(needed, _LEAST_MEMORY), _MOST_MEMORY)
+
+    def estimate(self) -> dict[str, int]:
+        """What the version will take, before it is begun; zeros without an active version.
+
+        ``chunks``, ``leaf_bytes`` and ``index_bytes`` on disk, and ``graph_bytes`` of memory for
+        the build, of which it takes 2 GB at most by itself. Units: bytes.
+        Source: ``sql/functions/estimate_size.sql``.
+        """
+        with autocommitted(self.engine) as raw, raw.cursor(row_factory=dict_row) as cursor:
+            row = cursor.execute(
+                sqlfiles.query("estimate_size"),
+                {
+                    "collection": self.collection,
+                    "dimensions": self.embedder.dimensions,
+                    "m": self.m,
+                },
+            ).fetchone()
+        assert row is not None
+        return row
 
     def catch_up(
         self, on_progress: OnProgress | None = None, stop: threading.Event | None = None
