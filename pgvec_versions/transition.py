@@ -357,7 +357,7 @@ class Transition:
                     self.make_ready()
                 else:
                     # Writers never pause: for the last of it they wait a moment.
-                    self._while_writers_wait("make_ready", LOCK_WAIT, _LONGEST_PAUSE)
+                    self.while_writers_wait("make_ready", LOCK_WAIT, _LONGEST_PAUSE)
                 break
             except NotReady as exc:
                 # What came between the last item and the check is worked off again.
@@ -410,13 +410,13 @@ class Transition:
                     raise
             self.catch_up()
             try:
-                return self._while_writers_wait("cut_over", lock_timeout, longest_pause, **gate)
+                return self.while_writers_wait("cut_over", lock_timeout, longest_pause, **gate)
             except (LockTimeout, NotReady):
                 if last_one:
                     raise
         return None
 
-    def _while_writers_wait(
+    def while_writers_wait(
         self, verb: str, lock_timeout: timedelta, longest_pause: timedelta, **more: Any
     ) -> Any:
         """Drains the last work items and calls the verb while writers wait, in one transaction."""
@@ -460,11 +460,13 @@ def roll_back(
     lock_timeout: timedelta = timedelta(milliseconds=200),
     attempts: int = 20,
     allow_missing: bool = False,
+    longest_pause: timedelta = _LONGEST_PAUSE,
 ) -> str:
     """Makes the version active that was so before; the present one drains. Returns its label.
 
-    No row is rewritten: it followed every write. What is still open for it is drained first, and a
-    version that had stopped following catches up first; both need its embedder in ``embedders``.
+    No row is rewritten: it followed every write. What is still open for it is drained first, the
+    last of it while writers wait, for ``longest_pause`` at most, and a version that had stopped
+    following catches up first; both need its embedder in ``embedders``.
     Raises: WrongState (nothing to go back to), NotReady, EmbedderMissing, LockTimeout.
     """
     engine = engine_for(target)
@@ -486,10 +488,7 @@ def roll_back(
             return once()
         except NotReady as exc:
             label = str(exc.detail.get("model_version", ""))
-            if last_one or not set(exc.detail.get("problems", {})) <= {
-                "open_items",
-                "stopped_following",
-            }:
+            if not set(exc.detail.get("problems", {})) <= {"open_items", "stopped_following"}:
                 raise
             embedder = (embedders or {}).get(label)
             if embedder is None:
@@ -507,9 +506,18 @@ def roll_back(
                     hint=f"pgvec resume {label}; or roll back with allow_missing.",
                     detail=exc.detail,
                 ) from exc
-            back = Transition(engine, collection, label, embedder)
-            back.begin()
-            back.worker().drain()
+        back = Transition(engine, collection, label, embedder)
+        back.begin()
+        back.catch_up()
+        try:
+            return str(
+                back.while_writers_wait(
+                    "roll_back", lock_timeout, longest_pause, allow_missing=allow_missing
+                )
+            )
+        except (LockTimeout, NotReady):
+            if last_one:
+                raise
     return once()
 
 
