@@ -7,7 +7,8 @@ looks at a vector.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -46,19 +47,18 @@ class Moved:
     retire: list[float]
     stalls: npt.NDArray[np.float64]
     calm: npt.NDArray[np.float64]
-    seconds: float = 0.0
-    readers: dict[str, float] = field(default_factory=dict[str, float])
+    seconds: float
 
 
-_moved: dict[tuple[int, int], Moved] = {}
+_moved: WeakKeyDictionary[Lab, dict[int, Moved]] = WeakKeyDictionary()
 
 
 def moved(lab: Lab, rows: int) -> Moved:
     """A collection of that size goes through its switches and retirement; once a lab and size."""
-    key = (id(lab), rows)
-    if key not in _moved:
-        _moved[key] = _move(lab, rows)
-    return _moved[key]
+    seen = _moved.setdefault(lab, {})
+    if rows not in seen:
+        seen[rows] = _move(lab, rows)
+    return seen[rows]
 
 
 def _move(lab: Lab, rows: int) -> Moved:

@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -191,14 +192,14 @@ class Reading:
         return ask
 
 
-_made: dict[int, Reading] = {}
+_made: WeakKeyDictionary[Lab, Reading] = WeakKeyDictionary()
 
 
 def reading(lab: Lab) -> Reading:
     """The collection and the plain table of a lab, made on the first call."""
-    if id(lab) not in _made:
-        _made[id(lab)] = _make(lab)
-    return _made[id(lab)]
+    if lab not in _made:
+        _made[lab] = _make(lab)
+    return _made[lab]
 
 
 def _make(lab: Lab) -> Reading:
