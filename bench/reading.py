@@ -28,6 +28,8 @@ DIMENSIONS = 384
 K = 10
 EF_SEARCH = (10, 15, 20, 30, 40, 60, 80, 120, 160, 240, 320, 480, 640, 1000)
 TEXTS = 1_000
+#: The largest graph here fits into it.
+BUILD_MEMORY = "1GB"
 
 Matrix = npt.NDArray[np.float32]
 Connection = psycopg.Connection[Any]
@@ -123,13 +125,14 @@ def plain_table(connection: Connection, name: str, dimensions: int) -> sql.Ident
 
 def index_plain(connection: Connection, table: sql.Identifier) -> None:
     """The HNSW index of a plain table; then statistics."""
+    connection.execute("SELECT set_config('maintenance_work_mem', %s, false)", (BUILD_MEMORY,))
     connection.execute(sql.SQL(PLAIN_INDEX).format(table=table))
     connection.execute(sql.SQL("VACUUM ANALYZE {}").format(table))
 
 
 def activate(connection: Connection, version: str, cut_over: bool = True) -> None:
     """A filled version's index, its checks and the cut-over to it."""
-    connection.execute("SELECT pgvec.build_index('docs', %s)", (version,))
+    connection.execute("SELECT pgvec.build_index('docs', %s, %s)", (version, BUILD_MEMORY))
     connection.execute("SELECT pgvec.make_ready('docs', %s)", (version,))
     if cut_over:
         connection.execute("SELECT pgvec.cut_over('docs', %s)", (version,))
@@ -278,9 +281,9 @@ class Times:
 
     each: npt.NDArray[np.float64]
 
-    def at(self, percentile: float) -> float:
-        """A percentile over all rounds."""
-        return float(np.percentile(self.each, percentile))
+    def least(self) -> npt.NDArray[np.float64]:
+        """The fastest of all rounds for each query: what the machine does to it is left out."""
+        return self.each.min(axis=0)
 
     def rounds(self, percentile: float) -> npt.NDArray[np.float64]:
         """The percentile of each round."""
@@ -318,6 +321,8 @@ def latency(
     """A figure of two latencies: medians over the rounds, of the percentile and of the ratio."""
     mine, other = ours.rounds(percentile), theirs.rounds(percentile)
     ratios = Spread.of((mine / other).tolist())
+    least = float(np.percentile(ours.least(), percentile))
+    their_least = float(np.percentile(theirs.least(), percentile))
     return Figure(
         row=row,
         what=what,
@@ -328,5 +333,12 @@ def latency(
         ratio=ratios.median,
         target=target,
         met=judged(ratios.median, target),
-        details=details | {"ratio_by_round": ratios.to_json(), "clients": 1},
+        details=details
+        | {
+            "clients": 1,
+            "ratio_by_round": ratios.to_json(),
+            # Of each query's fastest round.
+            "least_ms": [least, their_least],
+            "ratio_of_least": least / their_least,
+        },
     )

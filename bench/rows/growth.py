@@ -55,7 +55,8 @@ def measure(lab: Lab) -> list[Figure]:
     for each in larger:
         for step, ours, base in (
             ("cut-over", each.cut_over, smallest.cut_over),
-            ("retire", each.retire, smallest.retire),
+            ("retire, while it holds locks", each.retire_held, smallest.retire_held),
+            ("retire, with the deletion of the files", each.retire, smallest.retire),
         ):
             what = f"{step}, {each.rows:,} rows"
             against = f"{smallest.rows:,} rows"
