@@ -27,6 +27,14 @@ class Spread:
     def of(cls, values: Sequence[float]) -> Spread:
         return cls(statistics.median(values), min(values), max(values), len(values))
 
+    def rates(self, count: int) -> Spread:
+        """Of seconds for so many, how many a second."""
+        return Spread(count / self.median, count / self.most, count / self.least, self.repeats)
+
+    def times(self, factor: float) -> Spread:
+        """The same in another unit."""
+        return Spread(self.median * factor, self.least * factor, self.most * factor, self.repeats)
+
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 

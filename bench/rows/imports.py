@@ -58,7 +58,7 @@ def measure(lab: Lab) -> list[Figure]:
             TARGET,
             heavy_modules=", ".join(heavy) or "none",
             bare_python_ms=taken["python -c pass"].median * 1000,
-            spread=taken[name].to_json(),
+            spread=taken[name].times(1000).to_json(),
         )
         for name in ("import pgvec_versions", "import ChunkStore", "pgvec --help")
     ]
