@@ -111,7 +111,8 @@ def _retired(admin: Connection, version: str) -> tuple[float, float]:
         began = time.perf_counter()
         row = admin.execute(RETIRE_VERSION, (version,)).fetchone()
         held = (time.perf_counter() - began) * 1000
-    assert row is not None and row[0] == "retired", row
+    assert row is not None
+    assert row[0] == "retired", row[0]
     return held, (time.perf_counter() - began) * 1000
 
 

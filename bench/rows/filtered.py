@@ -40,7 +40,7 @@ CALL = """SELECT n.chunk_id, n.document_id, n.content, n.metadata, n.model_versi
 def measure(lab: Lab) -> list[Figure]:
     """A recall and two latencies a share and way."""
     made = reading(lab)
-    queries = 20 if lab.quick else 100
+    queries, timed = (20, 10) if lab.quick else (50, 10)
     store = ChunkStore(made.url, "docs")
     figures: list[Figure] = []
     with made.connect() as raw:
@@ -52,7 +52,7 @@ def measure(lab: Lab) -> list[Figure]:
                 "ChunkStore.search": through_store(store, made, key, exact=False),
                 "exact": through_store(store, made, key, exact=True),
             }
-            times = alternating(asks, queries, 2 if lab.quick else 5)
+            times = alternating(asks, timed, 2 if lab.quick else 3)
             share = f"{percent:g} % pass"
             details = {**made.facts, "queries": queries, "chunks_that_pass": int(among.sum())}
             details["k_that_exist"] = truth.shape[1]

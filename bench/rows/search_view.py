@@ -123,7 +123,7 @@ def _rate(
 ) -> Figure:
     settings = {"pgvec.query_version.docs": "v1", "hnsw.ef_search": str(ef)}
     rates: dict[str, list[float]] = {"ours": [], "theirs": []}
-    for turn in range(2 if lab.quick else 6):
+    for turn in range(2 if lab.quick else 4):
         for side in ("ours", "theirs") if turn % 2 else ("theirs", "ours"):
             source = "active_docs" if side == "ours" else "plain"
             scripts = [
@@ -133,7 +133,7 @@ def _rate(
                 made.url,
                 scripts,
                 clients=clients,
-                seconds=1 if lab.quick else 5,
+                seconds=1 if lab.quick else 4,
                 settings=settings,
             ).result()
             rates[side].append(load.per_second)
