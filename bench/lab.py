@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Sequence
@@ -80,7 +81,7 @@ class Lab:
     """One embedded PostgreSQL 18 for the whole run; a context manager.
 
     ``rows`` is the size of the large tables, ``quick`` asks rows for fewer repetitions. ``work``
-    is a folder that the server's user can enter; vectors are kept in it.
+    keeps vectors and the peers' environments from one run to the next.
     """
 
     def __init__(self, quick: bool, rows: int, work: Path) -> None:
@@ -89,11 +90,14 @@ class Lab:
         self.work = work
         self._server: EmbeddedServer | None = None
         self._made: list[str] = []
+        self._folder = Path()
 
     def __enter__(self) -> Self:
         self.work.mkdir(parents=True, exist_ok=True)
-        self.work.chmod(0o755)
-        data = self.work / "data"
+        self._folder = Path(tempfile.mkdtemp(prefix="pgvec-bench-"))
+        # The server's own user has to enter it.
+        self._folder.chmod(0o755)
+        data = self._folder / "data"
         with (
             embedded_server(data) as server,
             psycopg.connect(server.url("postgres"), autocommit=True) as admin,
@@ -115,7 +119,7 @@ class Lab:
     ) -> None:
         close_shared_engines()
         self.server.stop()
-        shutil.rmtree(self.work / "data", ignore_errors=True)
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     @property
     def server(self) -> EmbeddedServer:

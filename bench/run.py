@@ -12,7 +12,6 @@ import importlib
 import json
 import pkgutil
 import sys
-import tempfile
 import time
 import traceback
 from collections.abc import Sequence
@@ -27,7 +26,8 @@ from bench.figures import Figure
 from bench.lab import Lab
 from bench.output import figures_table, write_docs
 
-DOCS = Path(__file__).parent.parent / "docs"
+_ROOT = Path(__file__).parent.parent
+DOCS, WORK = _ROOT / "docs", _ROOT / ".bench"
 FULL_ROWS, QUICK_ROWS = 100_000, 5_000
 
 
@@ -77,7 +77,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rows", type=int, help="rows of the large tables")
     parser.add_argument("--json", type=Path, help="write the figures here as well")
     parser.add_argument("--docs", type=Path, help="where table, JSON and plots go")
-    parser.add_argument("--work", type=Path, help="keep vectors and the peers' environment here")
+    parser.add_argument(
+        "--work",
+        type=Path,
+        default=WORK,
+        help="keeps vectors and the peers' environments (default: %(default)s)",
+    )
     options = parser.parse_args(arguments)
     names = modules()
     if options.only:
@@ -88,10 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     rows = options.rows or (QUICK_ROWS if options.quick else FULL_ROWS)
     docs = options.docs or (None if options.quick or options.only else DOCS)
     console = Console()
-    with (
-        tempfile.TemporaryDirectory(prefix="pgvec-bench-") as folder,
-        Lab(options.quick, rows, options.work or Path(folder)) as lab,
-    ):
+    with Lab(options.quick, rows, options.work) as lab:
         results = run(lab, names, console)
     for row, reason in results["failed"].items():
         console.print(f"{row}: failed: {reason}", highlight=False, markup=False)

@@ -1,6 +1,6 @@
 """Other libraries, each in an environment of its own that the harness makes.
 
-A peer is a script beside this file. It is run with that environment's Python and one JSON object
+A peer is a script ``with_<name>.py`` beside this file. It is run with that environment's Python and one JSON object
 on stdin (``job``, ``url``, ``rows``, ``texts``, ``vectors``: paths of a JSON and a npy file), does
 the load as its own documents say, and prints one JSON object: ``seconds``, ``rows``, ``how``.
 """
@@ -18,9 +18,9 @@ import numpy as np
 from bench.figures import Figure
 from bench.lab import Lab
 
-__all__ = ["PEERS", "Peer", "environment", "measured_peers"]
+__all__ = ["PEERS", "Peer", "checked", "environment", "measured_peers"]
 
-#: Script, packages to install, the job that it is measured at.
+#: Name, packages to install, the job that it is measured at.
 PEERS = (
     ("vecs", ("vecs",), "add"),
     ("llama_index", ("llama-index-vector-stores-postgres",), "add"),
@@ -49,9 +49,12 @@ class Peer:
         )
 
 
-def environment(lab: Lab, name: str, packages: tuple[str, ...]) -> Path:
+def environment(
+    lab: Lab, name: str, packages: tuple[str, ...], without: tuple[str, ...] = ()
+) -> Path:
     """The Python of a new environment with these packages, kept in the work folder.
 
+    ``without`` is taken out again.
     Raises: RuntimeError with pip's last line.
     """
     folder = lab.work / "environments" / name
@@ -62,14 +65,16 @@ def environment(lab: Lab, name: str, packages: tuple[str, ...]) -> Path:
     steps = (
         ([sys.executable, "-m", "venv", str(folder)], 120),
         ([str(python), "-m", "pip", "install", "--quiet", *packages], _INSTALL_SECONDS),
+        ([str(python), "-m", "pip", "uninstall", "--quiet", "--yes", *without], 60),
     )
-    for command, limit in steps:
-        _checked(command, limit)
+    for command, limit in steps if without else steps[:2]:
+        checked(command, limit)
     done.touch()
     return python
 
 
-def _checked(command: list[str], seconds: int, given: str = "") -> str:
+def checked(command: list[str], seconds: int, given: str = "") -> str:
+    """What a command prints. Raises: RuntimeError with its last line."""
     try:
         ended = subprocess.run(
             command, capture_output=True, text=True, timeout=seconds, input=given, check=False
@@ -96,10 +101,10 @@ def measured_peers(lab: Lab, job: str, rows: int) -> list[Peer]:
         version = ""
         try:
             python = environment(lab, name, packages)
-            version = _checked([str(python), "-c", _VERSION, packages[0]], 60).strip()
+            version = checked([str(python), "-c", _VERSION, packages[0]], 60).strip()
             given = {"url": lab.url(), "rows": rows, "texts": str(texts), "vectors": str(vectors)}
-            script = str(Path(__file__).parent / f"{name}.py")
-            said = _checked([str(python), script], _RUN_SECONDS, json.dumps(given))
+            script = str(Path(__file__).parent / f"with_{name}.py")
+            said = checked([str(python), script], _RUN_SECONDS, json.dumps(given))
             answer = json.loads(said.strip().splitlines()[-1])
             rate = answer["rows"] / answer["seconds"]
             found.append(Peer(packages[0], version, rate, answer["rows"], answer["how"]))

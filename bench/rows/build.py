@@ -67,7 +67,7 @@ def measure(lab: Lab) -> list[Figure]:
         Figure.compared(
             ROW,
             "Transition.build_index",
-            f"plain CREATE INDEX, {MEMORY}, {choices[best]} parallel workers: the best of those tried",
+            f"the best plain CREATE INDEX tried: {MEMORY}, {choices[best]} workers",
             taken.median,
             others[best].median,
             "s",
