@@ -155,5 +155,5 @@ def filled(lab: Lab, rows: Load, label: str = "v1") -> str:
 
 def add(url: str, rows: Load, label: str = "v1") -> float:
     """`ChunkStore.add` of all rows. Units: seconds."""
-    store = ChunkStore(url, "docs", {label: rows.embedder("old")})
-    return timed(lambda: store.add(rows.chunks, version=label))
+    store = ChunkStore(url, "docs")
+    return timed(lambda: store.add(rows.chunks, version=label, vectors=rows.vectors))
