@@ -71,7 +71,8 @@ CREATE TABLE pgvec.model_version (
     abandoned_at timestamptz,
     dropped_at timestamptz,
     PRIMARY KEY (collection, model_version),
-    UNIQUE (collection, pinned_view),
+    -- In this order, or the planner takes it for a search by collection and label.
+    UNIQUE (pinned_view, collection),
     CHECK (ef_construction >= 2 * m),
     CHECK (state <> 'ready' OR (ready_at IS NOT NULL AND retire_at IS NULL)),
     CHECK (state <> 'active' OR (activated_at IS NOT NULL AND retire_at IS NULL)),
