@@ -15,7 +15,7 @@ ROW = "minilm"
 
 def measure(lab: Lab) -> list[Figure]:
     """The model's own ``encode`` gets all texts at once and sorts them by length."""
-    texts = passages(96 if lab.quick else 640)
+    texts = passages(96 if lab.quick else 400)
     rows = Load(texts, lab.vectors(len(texts)))
     embedder = SentenceTransformerEmbedder(MODEL, revision=REVISION)
     assert embedder.dimensions == rows.vectors.shape[1]
