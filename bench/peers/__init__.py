@@ -1,8 +1,8 @@
 """Other libraries, each in an environment of its own that the harness makes.
 
-A peer is a script ``with_<name>.py`` beside this file. It is run with that environment's Python and one JSON object
-on stdin (``job``, ``url``, ``rows``, ``texts``, ``vectors``: paths of a JSON and a npy file), does
-the load as its own documents say, and prints one JSON object: ``seconds``, ``rows``, ``how``.
+A peer is a script ``with_<name>.py`` beside this file. It is run with that environment's Python and
+one JSON object on stdin (``url``, ``rows``, and ``texts`` and ``vectors``: a JSON and a npy file),
+does the load as its own documents say, and prints one JSON object: ``seconds``, ``rows``, ``how``.
 """
 
 from __future__ import annotations

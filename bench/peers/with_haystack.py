@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 from haystack import Document
@@ -12,7 +13,7 @@ from haystack.utils import Secret
 from haystack_integrations.document_stores.pgvector import PgvectorDocumentStore
 
 given = json.load(sys.stdin)
-texts = json.load(open(given["texts"]))
+texts = json.loads(Path(given["texts"]).read_text())
 vectors = np.load(given["vectors"])
 documents = [
     Document(

@@ -6,6 +6,7 @@ import json
 import sys
 import time
 import uuid
+from pathlib import Path
 
 import numpy as np
 from langchain_core.embeddings import Embeddings
@@ -25,7 +26,7 @@ class Nothing(Embeddings):
 
 
 given = json.load(sys.stdin)
-texts = json.load(open(given["texts"]))
+texts = json.loads(Path(given["texts"]).read_text())
 vectors = np.load(given["vectors"])
 embeddings = vectors.tolist()
 metadatas = [{"n": i, "source": "bench", "document_id": f"d{i // 10}"} for i in range(len(texts))]

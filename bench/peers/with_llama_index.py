@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from pathlib import Path
 from urllib.parse import unquote
 
 import numpy as np
@@ -14,7 +15,7 @@ from llama_index.vector_stores.postgres import PGVectorStore
 BATCH = 2048
 
 given = json.load(sys.stdin)
-texts = json.load(open(given["texts"]))
+texts = json.loads(Path(given["texts"]).read_text())
 vectors = np.load(given["vectors"])
 nodes = [
     TextNode(

@@ -16,7 +16,7 @@ import numpy as np
 import psycopg
 
 given = json.load(sys.stdin)
-texts = json.load(open(given["texts"]))
+texts = json.loads(Path(given["texts"]).read_text())
 vectors = np.load(given["vectors"])
 dimensions = vectors.shape[1]
 with psycopg.connect(given["url"], autocommit=True) as connection:

@@ -33,7 +33,7 @@ def measure(lab: Lab) -> list[Figure]:
             ROW,
             f"growth of a worker's memory, {few:,} to {many:,} rows",
             "",
-            max(grown, 0.0),
+            grown,
             None,
             "MB",
             "≤ 50",
