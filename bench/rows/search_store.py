@@ -34,7 +34,7 @@ def measure(lab: Lab) -> list[Figure]:
             "planned": through_nearest(raw, made, False),
             "view": made.asking(view, sql.Identifier("active_docs")),
         }
-        times = alternating(asks, len(made.queries), 5 if lab.quick else 15)
+        times = alternating(asks, len(made.queries), 5 if lab.quick else 10)
         got = {name: recall(ask, made.truth)[0] for name, ask in asks.items()}
     close_shared_engines()
     details: dict[str, Any] = {**made.facts, "ef_search": EF_SEARCH, "recall": got}

@@ -97,7 +97,7 @@ def _latencies(
                 # Two graphs of one table differ by chance, and their speed too: this is one graph.
                 "bare": made.asking(bare, BARE, prepare),
             }
-            times = alternating(asks, len(made.queries), 5 if lab.quick else 15)
+            times = alternating(asks, len(made.queries), 5 if lab.quick else 10)
             assert recall(asks["ours"], made.truth)[1] == K
         how = "prepared" if prepare else "planned each time"
         references = (("theirs", AGAINST, TARGET, (50, 95)), ("bare", SAME_LEAF, "", (50,)))
@@ -133,7 +133,7 @@ def _rate(
                 made.url,
                 scripts,
                 clients=clients,
-                seconds=1 if lab.quick else 4,
+                seconds=1 if lab.quick else 3,
                 settings=settings,
             ).result()
             rates[side].append(load.per_second)
