@@ -9,7 +9,7 @@ ARGS   ?=
 MINUTES ?= 10
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test soak bench bench-quick lint format cron-server cron-server-stop clean
+.PHONY: help install demo test docs soak bench bench-quick lint format cron-server cron-server-stop clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,10 @@ demo: $(VENV)/.installed-demo ## an upgrade of the embedding model, start to end
 
 test: $(VENV)/.installed-dev ## all tests; tests that need pg_cron are skipped without its server
 	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+
+docs: $(VENV)/.installed-dev ## the site, into site/; strict, and without a network
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "site/index.html"
 
 soak: $(VENV)/.installed-dev ## writers, killed workers, lost backends, flips, readers: MINUTES=10
 	$(BIN)/python -m bench.soak $(MINUTES)
@@ -56,7 +60,7 @@ cron-server-stop: ## stop it
 	@tools/cron_server.sh stop
 
 clean: ## remove .venv and what tools left behind
-	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist site .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
 # --- The environment ---
 

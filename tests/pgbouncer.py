@@ -1,7 +1,4 @@
-"""PgBouncer in transaction mode in front of a test's database: Debian's package, on 127.0.0.1.
-
-Use ``pgbouncer`` for the URL; it may be asked for another size of its pool with ``pooled``.
-"""
+"""PgBouncer in transaction mode in front of a test's database: Debian's package, on 127.0.0.1."""
 
 from __future__ import annotations
 
@@ -57,7 +54,7 @@ def pooled(database: str, pool_size: int = 4) -> Iterator[str]:
                     "auth_type = any",
                     "pool_mode = transaction",
                     f"default_pool_size = {pool_size}",
-                    "max_client_conn = 100",
+                    "max_client_conn = 300",
                     # As in most places: what a client sets stays, unless it is local.
                     "server_reset_query =",
                     "ignore_startup_parameters = extra_float_digits",
@@ -85,10 +82,3 @@ def pooled(database: str, pool_size: int = 4) -> Iterator[str]:
             running.terminate()
             running.wait(PATIENCE)
             log.close()
-
-
-@pytest.fixture
-def pgbouncer(database: str) -> Iterator[str]:
-    """The URL of ``database`` through PgBouncer in transaction mode."""
-    with pooled(database) as url:
-        yield url

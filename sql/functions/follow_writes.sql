@@ -14,7 +14,7 @@
 -- A fill by hand (rows inserted into a building version of chunks that the active version holds) is a copy, never
 -- news; a writer whose rows are no copies says so: SET LOCAL pgvec.news = 'on'.
 -- Raises PV007 (a trigger on another table), PV023 (a row of an abandoned version), 40001 (snapshot older than
--- the set of live versions).
+-- the set of live versions), 42501 (row-level security that holds the owner too would hide counterparts).
 CREATE OR REPLACE FUNCTION pgvec.follow_writes()
 RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -58,6 +58,10 @@ BEGIN
     END IF;
     IF leaves < 2 THEN
         RETURN NULL;
+    END IF;
+    IF row_security_active(TG_RELID) THEN
+        PERFORM pgvec.raise_error('42501', format('row-level security of %s holds its owner %s too (FORCE): this change would not reach every version.', TG_RELID::regclass, current_user),
+            jsonb_build_object('collection', coll, 'owner', current_user), format('ALTER ROLE %I BYPASSRLS;', current_user));
     END IF;
 
     fields := pgvec.column_list(TG_RELID, carried_only => true) || '{written_at}'::text[];

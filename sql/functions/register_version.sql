@@ -1,7 +1,8 @@
 -- Registers a version: its catalog row and its empty leaf, which follows every write from now on.
 -- Promise: no write is missed. Writers wait while the leaf is attached; a REPEATABLE READ writer
 -- with an older snapshot fails with 40001. Nothing is scanned: the leaf is attached while empty.
--- Raises PV001, PV003 (label), PV004 (label used before), PV007 (argument), 55P03 (lock).
+-- Raises PV001, PV003 (label), PV004 (label used before), PV007 (argument), 55P03 (lock),
+-- 42501 (row-level security that holds the owner of the functions too, and a second version).
 CREATE OR REPLACE FUNCTION pgvec.register_version(collection text, model_version text, dimensions integer, embedder jsonb DEFAULT '{}',
                                                   m integer DEFAULT 16, ef_construction integer DEFAULT 64)
 RETURNS void LANGUAGE plpgsql AS $$
@@ -38,6 +39,17 @@ BEGIN
                                                   to_char(coalesce(used.retired_at, used.abandoned_at, used.draining_at, used.activated_at, used.ready_at, used.registered_at), 'YYYY-MM-DD')),
             jsonb_build_object('collection', collection, 'model_version', model_version, 'state', used.state),
             'A label names one embedder for ever; choose a new one.');
+    END IF;
+
+    -- From the second version on writes are carried, by the owner of follow_writes: he must see every row.
+    PERFORM FROM pg_class t, pg_proc f, pg_roles o
+      WHERE t.oid = chunks AND t.relrowsecurity AND f.proname = 'follow_writes' AND f.pronamespace = 'pgvec'::regnamespace AND o.oid = f.proowner
+        AND NOT o.rolsuper AND NOT o.rolbypassrls AND (t.relforcerowsecurity OR NOT pg_has_role(o.oid, t.relowner, 'USAGE'))
+        AND EXISTS (SELECT FROM pgvec.model_version v WHERE v.collection = c.collection AND v.dropped_at IS NULL);
+    IF FOUND THEN
+        PERFORM pgvec.raise_error('42501', format('row-level security of %s holds the role that carries its writes: they would not reach every version.', collection),
+            jsonb_build_object('collection', collection, 'owner', (SELECT f.proowner::regrole::text FROM pg_proc f WHERE f.oid = 'pgvec.follow_writes'::regproc)),
+            format('ALTER ROLE %s BYPASSRLS;', (SELECT f.proowner::regrole FROM pg_proc f WHERE f.oid = 'pgvec.follow_writes'::regproc)));
     END IF;
 
     stem := lower(regexp_replace(model_version, '[^A-Za-z0-9_]', '_', 'g'));

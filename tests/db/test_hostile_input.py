@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import psycopg
@@ -15,9 +16,11 @@ from psycopg import sql
 from sqlalchemy import Engine
 from typer.testing import CliRunner
 
-from pgvec_versions import Chunk, ChunkStore, PgvecError, Transition, Where
+from pgvec_versions import AsyncChunkStore, Chunk, ChunkStore, PgvecError, Transition, Where
 from pgvec_versions.cli import app
+from pgvec_versions.errors import QueryVersionMismatch, translated
 from pgvec_versions.migrate_ops import CreateCollectionOp, RegisterModelVersionOp
+from pgvec_versions.models import declare_query_version
 from tests.alembic.tools import script
 from tests.db.helpers import create_collection, execute
 from tests.tools import TinyEmbedder
@@ -231,3 +234,37 @@ def test_a_store_works_in_a_schema_of_any_name(engine: Engine, schema: str) -> N
     assert store.add([Chunk("c", "d", 0), Chunk("b", "d", 1)]).replaced == 1
     assert store.search("c", k=1)[0].content == "c"
     assert store.delete(document_ids=["d"]) == 2
+
+
+def test_sessions_and_the_async_store_take_hostile_labels_and_filters_as_such(
+    engine: Engine, store: ChunkStore, database: str
+) -> None:
+    store.add([Chunk("text", "d", 0, chunk_id="1")])
+    before = world(engine)
+
+    async def search(loop_store: AsyncChunkStore, text: str) -> None:
+        assert await loop_store.search("text", filter={text: text}) == []
+        assert await loop_store.search("text", filter=[Where(text, "=", text)]) == []
+        with pytest.raises(PgvecError):
+            await loop_store.search("text", version=f"{text}'")
+        with pytest.raises(PgvecError):
+            await loop_store.add(["more"], version=f"{text}'")
+
+    with asyncio.Runner() as runner:
+        loop_store = AsyncChunkStore(database, "docs", {"v1": TinyEmbedder()})
+
+        @LIGHT
+        @given(text=HOSTILE.filter(lambda t: t not in ("", "any", "v1")))
+        def check(text: str) -> None:
+            with engine.begin() as connection:
+                connection.execute(declare_query_version("docs", text))
+                said = connection.exec_driver_sql("SHOW pgvec.query_version.docs").scalar()
+                assert said == text
+                with pytest.raises(QueryVersionMismatch), translated():
+                    connection.exec_driver_sql("SELECT content FROM active_docs")
+                connection.rollback()
+            runner.run(search(loop_store, text))
+
+        check()
+        runner.run(loop_store.close())
+    assert world(engine) == before

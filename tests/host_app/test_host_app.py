@@ -14,10 +14,12 @@ import pytest
 from pgvec_versions.embedded import EmbeddedServer
 from tests.host_app.conftest import APP, Run
 
-# What differs between servers is tested elsewhere; here it is the application that matters.
-pytestmark = pytest.mark.parametrize("server", [18], indirect=True, ids=["pg18"])
+# What differs between servers is tested elsewhere; here it is the application that matters, and
+# its whole life (its own tests, its migrations as a script) on the older server too.
+on_18 = pytest.mark.parametrize("server", [18], indirect=True, ids=["pg18"])
 
 
+@on_18
 def test_the_application_uses_the_wheel_and_not_the_checkout(run: Run, host_python: Path) -> None:
     found = run("host.where").stdout.split()
     assert len(found) == 2
@@ -31,6 +33,7 @@ def test_its_own_tests_pass(run: Run) -> None:
     assert "skipped" not in done.stdout
 
 
+@on_18
 def test_alembic_check_passes_after_any_number_of_upgrades(run: Run, empty_database: str) -> None:
     run("alembic", "upgrade", "head")
     for number in range(3, 6):
@@ -46,6 +49,7 @@ def test_alembic_check_passes_after_any_number_of_upgrades(run: Run, empty_datab
         assert "No new upgrade operations" in run("alembic", *schemas, "check").stdout
 
 
+@on_18
 def test_a_real_change_of_the_models_shows_with_its_refresh(run: Run, tmp_path: Path) -> None:
     run("alembic", "upgrade", "head")
     ini = _copy(tmp_path, ("language: Mapped[str | None]", "lingua: Mapped[str | None]"))
@@ -86,6 +90,7 @@ def test_the_script_of_the_migrations_runs_in_psql(
     assert "0004" in run("alembic", "current").stdout
 
 
+@on_18
 def test_a_catalog_newer_than_the_package_is_refused_in_one_line(
     run: Run, empty_database: str
 ) -> None:

@@ -23,7 +23,7 @@ from pgvec_versions.errors import (
 from pgvec_versions.models import declare_query_version
 from tests.models.conftest import EMBEDDERS, HostDatabase
 from tests.models.host import ActiveDoc
-from tests.models.pooler import pgbouncer
+from tests.pgbouncer import pooled as pgbouncer
 
 COUNT = select(func.count()).select_from(ActiveDoc)
 
@@ -148,7 +148,8 @@ async def ask_async(url: str, at_once: int = 20) -> None:
 
 @pytest.fixture
 def pooled(host: HostDatabase) -> Iterator[str]:
-    with pgbouncer(host.url) as url:
+    # A pool of one: every client meets what the one before it left.
+    with pgbouncer(host.url, pool_size=1) as url:
         yield url
 
 
