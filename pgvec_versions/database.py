@@ -6,7 +6,7 @@ import atexit
 from collections.abc import Generator
 from contextlib import contextmanager
 from selectors import EVENT_READ, DefaultSelector
-from typing import Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import psycopg
 from psycopg.pq import TransactionStatus
@@ -15,11 +15,13 @@ from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, InvalidatePoolError
-from sqlalchemy.orm import Session
 
 from pgvec_versions import vectors
 from pgvec_versions.bridge import bridged
 from pgvec_versions.errors import ConfigError, translated
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
 
 __all__ = [
     "Caller",
@@ -33,7 +35,7 @@ __all__ = [
 ]
 
 #: What a caller may hand in to have our statements in its own transaction.
-Caller: TypeAlias = SaConnection | Session
+Caller: TypeAlias = "SaConnection | Session"
 PgConnection: TypeAlias = psycopg.Connection[Any]
 
 
@@ -140,7 +142,8 @@ def transaction(engine: Engine, caller: Caller | None = None) -> Generator[PgCon
                         # The server ended it: there is nothing to roll back or to give back.
                         own.invalidate()
             return
-        connection = caller.connection() if isinstance(caller, Session) else caller
+        # A Session has one; asked this way round, its module need not be loaded.
+        connection = caller if isinstance(caller, SaConnection) else caller.connection()
         raw = _raw(connection)
         # SQLAlchemy must know of the transaction, or its commit() would do nothing; and psycopg's
         # own transaction() would commit when ours is the first statement on the connection.
