@@ -18,7 +18,9 @@
     │   ├── NotReady                   3  PV006
     │   ├── Busy                       3  PV009
     │   ├── VersionNotWritable         3  PV023
-    │   └── LeaseLost                  3  PV031
+    │   ├── LeaseLost                  3  PV031
+    │   ├── FingerprintMissing         3  PV071
+    │   └── FingerprintTooLate         3  PV072
     ├── GuardError                     6
     │   ├── QueryVersionMismatch       6  PV011
     │   ├── QueryVersionNotDeclared    6  PV012
@@ -27,7 +29,8 @@
     │   ├── EmbedderMissing            6
     │   ├── StaleVector                6  PV021
     │   ├── RelabelRefused             6  PV022
-    │   └── StaleSnapshot              6  40001
+    │   ├── StaleSnapshot              6  40001
+    │   └── FingerprintMismatch        6  PV070
     ├── EmbedderError                  7
     │   ├── EmbedderFailed             7
     │   ├── EmbedderUnavailable        7
@@ -68,6 +71,9 @@ __all__ = [
     "EmbedderMismatch",
     "EmbedderMissing",
     "EmbedderUnavailable",
+    "FingerprintMismatch",
+    "FingerprintMissing",
+    "FingerprintTooLate",
     "GuardError",
     "InvalidArgument",
     "InvalidInput",
@@ -218,6 +224,18 @@ class LeaseLost(Refused):
     code = "PV031"
 
 
+class FingerprintMissing(Refused):
+    """The version has no canaries, and what was asked for needs them."""
+
+    code = "PV071"
+
+
+class FingerprintTooLate(Refused):
+    """The version has a fingerprint, or holds chunks that nobody compared with one."""
+
+    code = "PV072"
+
+
 class GuardError(PgvecError):
     """A query or a write that would have mixed two versions; it did not happen."""
 
@@ -281,6 +299,12 @@ class StaleSnapshot(GuardError):
     """The transaction's snapshot is older than the cut-over: run the transaction again."""
 
     code = "40001"
+
+
+class FingerprintMismatch(GuardError):
+    """The embedder bears the right name and does not make the version's vectors."""
+
+    code = "PV070"
 
 
 class EmbedderError(PgvecError):

@@ -102,10 +102,10 @@ class Worker:
         with autocommitted(self.engine) as connection:
             require_catalog(connection)
             known = read_collection(connection, collection)
+            self._embedders = BoundEmbedders(known, embedders, self.engine, connection)
         self._storage = known.storage
         self._id_type = known.id_type
         self._id_type_name = known.id_type_name
-        self._embedders = BoundEmbedders(known, embedders)
         self._claim_items = 1
         self._call_size = _FIRST_CALL
 
@@ -117,7 +117,7 @@ class Worker:
     def refresh(self) -> None:
         """Looks for versions that were registered since. Raises: EmbedderMismatch."""
         with autocommitted(self.engine) as connection:
-            self._embedders.verify(read_collection(connection, self.collection))
+            self._embedders.verify(read_collection(connection, self.collection), connection)
 
     # --------------------------------------------------------------- loops
 
