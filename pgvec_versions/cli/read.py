@@ -103,6 +103,8 @@ def _when(moment: datetime | None) -> str:
 def _meaning(row: dict[str, Any]) -> str:
     """What the row says, for someone who never read the states."""
     state = row["state"]
+    if row["fingerprint"] == "differs":
+        return "an embedder of its name makes other vectors: nothing is written with it"
     if row["items_set_aside"]:
         return f"{row['items_set_aside']} work items failed: {row['last_error'] or ''}"[:120]
     if state == "active":

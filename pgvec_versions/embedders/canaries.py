@@ -29,7 +29,7 @@ __all__ = [
 Kind = Literal["document", "query"]
 
 #: A canary agrees from this cosine on, between the stored vector and the one made now.
-LEAST_COSINE = 0.99
+LEAST_COSINE = 0.999
 #: … and if its length did not change by more than this share: unit length or not is a difference.
 MOST_LENGTH_CHANGE = 0.05
 
@@ -40,42 +40,43 @@ _SENTENCE = "The ferry to the island leaves at seven in the morning and returns 
 _LONG = """\
 Bread begins with flour, water, salt and time. The baker folds the dough four times in the first \
 hour, lets it rest under a damp cloth until it has doubled, shapes it with floured hands, and \
-slides it onto a hot stone. After forty minutes the crust sings when it is taken out, and a knock \
-on the underside gives a hollow sound. Rye needs a sour starter; wheat is content with yeast.
+slides it onto a hot stone. After forty minutes the crust sings when it is taken out, and a \
+knock on the underside gives a hollow sound. Rye needs a sour starter; wheat is content with \
+yeast.
 
-A sailing boat cannot go straight against the wind. It tacks, in a zigzag, with the sail hauled in \
-close and the crew leaning out on the windward side. When the bow passes through the wind the boom \
-swings over, the jib is let go and pulled tight on the other side, and the helmsman looks for the \
-next gust on the water. A reef is taken in before it is needed.
+A sailing boat cannot go straight against the wind. It tacks, in a zigzag, with the sail hauled \
+in close and the crew leaning out on the windward side. When the bow passes through the wind the \
+boom swings over, the jib is let go and pulled tight on the other side, and the helmsman looks \
+for the next gust on the water. A reef is taken in before it is needed.
 
 The tax return lists income from work, rent and capital, each on a form of its own. Expenses for \
 the way to the office, for tools and for training are deducted; receipts are kept for six years. \
 The office sends its assessment within some months, and an objection must reach it within thirty \
 days, in writing and with reasons.
 
-Jupiter has more than ninety moons. Four of them were seen by Galileo in 1610 with a telescope that \
-magnified twenty times: Io, with its volcanoes; Europa, under whose ice lies an ocean; Ganymede, \
-larger than Mercury; and Callisto, old and full of craters. A probe takes five years to get there \
-and borrows speed from Venus and from the Earth on the way.
+Jupiter has more than ninety moons. Four of them were seen by Galileo in 1610 with a telescope \
+that magnified twenty times: Io, with its volcanoes; Europa, under whose ice lies an ocean; \
+Ganymede, larger than Mercury; and Callisto, old and full of craters. A probe takes five years \
+to get there and borrows speed from Venus and from the Earth on the way.
 
 A contract of sale is made when an offer is accepted. Silence is no acceptance. If the goods are \
-not as agreed, the buyer may first ask for repair or for another piece; only then for a lower price \
-or for the money back. Claims lapse two years after delivery, for buildings after five.
+not as agreed, the buyer may first ask for repair or for another piece; only then for a lower \
+price or for the money back. Claims lapse two years after delivery, for buildings after five.
 
-The heart beats about a hundred thousand times a day. Blood that has little oxygen comes from the \
-body into the right atrium, passes the ventricle and the lungs, returns bright red into the left \
-side, and leaves through the aorta. A murmur may be harmless in children; breathlessness on the \
-stairs is a reason to have it listened to.
+The heart beats about a hundred thousand times a day. Blood that has little oxygen comes from \
+the body into the right atrium, passes the ventricle and the lungs, returns bright red into the \
+left side, and leaves through the aorta. A murmur may be harmless in children; breathlessness on \
+the stairs is a reason to have it listened to.
 
-In the second half the visitors pressed higher and won the ball near the corner flag. A short cross \
-to the near post, a deflection, and the keeper could only push it onto the bar; the rebound was \
-headed in from three metres. The referee looked at the screen for two minutes and gave the goal. \
-The stadium was half empty by then, because the last train left at ten.
+In the second half the visitors pressed higher and won the ball near the corner flag. A short \
+cross to the near post, a deflection, and the keeper could only push it onto the bar; the \
+rebound was headed in from three metres. The referee looked at the screen for two minutes and \
+gave the goal. The stadium was half empty by then, because the last train left at ten.
 
 Tomatoes want warmth, light and a dry leaf. They are sown indoors in March, pricked out when the \
-second pair of leaves shows, and planted after the last frost, deeper than they stood before. Side \
-shoots are broken off. A handful of nettles in the planting hole feeds them for the whole summer, \
-and basil next to them is said to keep the whitefly away."""
+second pair of leaves shows, and planted after the last frost, deeper than they stood before. \
+Side shoots are broken off. A handful of nettles in the planting hole feeds them for the whole \
+summer, and basil next to them is said to keep the whitefly away."""
 
 #: The texts by name. A version keeps its own copy, so that this list may grow.
 CANARIES = MappingProxyType(

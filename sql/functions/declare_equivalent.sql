@@ -14,7 +14,7 @@ BEGIN
             jsonb_build_object('collection', collection, 'model_version', model_version),
             'Only a version that was registered with its embedder can have equivalents.');
     END IF;
-    UPDATE pgvec.model_version k SET equivalents = k.equivalents || jsonb_build_array(embedder)
+    UPDATE pgvec.model_version k SET equivalents = k.equivalents || jsonb_build_array(declare_equivalent.embedder)
      WHERE k.collection = v.collection AND k.model_version = v.model_version AND k.embedder <> declare_equivalent.embedder
        AND NOT EXISTS (SELECT FROM jsonb_array_elements(k.equivalents) e WHERE e = declare_equivalent.embedder);
     IF FOUND THEN
