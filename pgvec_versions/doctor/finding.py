@@ -22,7 +22,7 @@ Level = Literal["ok", "warning", "problem"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at: ``ok``, ``warning`` or ``problem``; what was seen; what to do."""
+    """One thing that was looked at: its level, what was seen, what to do."""
 
     level: Level
     what: str

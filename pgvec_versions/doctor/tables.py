@@ -1,4 +1,4 @@
-"""Any other pgvector table: do its vectors belong together?"""
+"""Any other pgvector table, and whether its vectors belong together."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _SAYS_MODEL = re.compile(r"(^|_)(model|embedder|embedding_model|encoder)(_|$)", 
 def model_names(
     row: Mapping[str, Any], path: str = "", depth: int = 3
 ) -> Iterator[tuple[str, str]]:
-    """Every value of a row, or of JSON in it, whose name says that it is a model: path and value."""
+    """Path and value of what, in a row or in JSON in it, is called a model."""
     for key, value in row.items():
         here = f"{path}.{key}" if path else str(key)
         if isinstance(value, Mapping) and depth:
@@ -161,7 +161,7 @@ def _vectors_findings(
         seen = f"vectors of several dimensions: {listed}"
         found.append(Finding("problem", shown, seen, "They are of several models: separate them."))
     found += check_lengths(
-        shown, np.array([np.linalg.norm(row.astype(np.float64)) for row in stored])
+        shown, np.array([float(np.linalg.norm(row)) for row in stored], dtype=np.float64)
     )
     most = sizes.most_common(1)[0][0]
     kept = [i for i, row in enumerate(stored) if len(row) == most and row.any() and texts[i]]
@@ -175,8 +175,8 @@ def _vectors_findings(
         return [*found, Finding("ok", shown, seen)]
     listed = " and ".join(f"{count / len(kept):.0%}" for _, count in groups.most_common())
     seen = (
-        f"{len(groups)} groups of vectors that are not comparable ({listed} of {len(kept)} sampled), "
-        "whatever the texts are about"
+        f"{len(groups)} groups of vectors that are not comparable ({listed} of {len(kept)} "
+        "sampled), whatever the texts are about"
     )
     to_do = "Two models share this index. Name candidates with --embedder to see which."
     return [*found, Finding("problem", shown, seen, to_do)]

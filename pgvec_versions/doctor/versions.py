@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from psycopg import sql
 
 from pgvec_versions import sqlfiles, vectors
@@ -130,10 +131,7 @@ def _node_types(plan: Any) -> set[tuple[str, str]]:
 def _uses_index(raw: PgConnection, known: Collection, version: Version) -> bool:
     schema = raw.execute(sqlfiles.query("vector_schema")).fetchone()
     assert schema is not None
-    ones: Any = [[1.0] * version.dimensions]
-    import numpy as np
-
-    query = vectors.pack(np.array(ones, dtype=np.float32), known.storage)[0]
+    query = vectors.pack(np.ones((1, version.dimensions), dtype=np.float32), known.storage)[0]
     raw.execute(sqlfiles.query("doctor_declare"), {"collection": known.collection})
     statement = sqlfiles.query("doctor_plan").format(
         view=sql.Identifier(known.host_schema, version.pinned_view),
