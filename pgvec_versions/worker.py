@@ -100,9 +100,9 @@ class Worker:
         with autocommitted(self.engine) as connection:
             require_catalog(connection)
             known = read_collection(connection, collection)
+            self._embedders = BoundEmbedders(known, embedders, self.engine, connection)
         self._storage = known.storage
         self._queue = WorkQueue(self.engine, known, lease)
-        self._embedders = BoundEmbedders(known, embedders)
         self.brake = Brake(self.engine, throttle)
         self._claim_items = 1
         self._call_size = _FIRST_CALL
@@ -115,7 +115,7 @@ class Worker:
     def refresh(self) -> None:
         """Looks for versions that were registered since. Raises: EmbedderMismatch."""
         with autocommitted(self.engine) as connection:
-            self._embedders.verify(read_collection(connection, self.collection))
+            self._embedders.verify(read_collection(connection, self.collection), connection)
 
     # --------------------------------------------------------------- loops
 

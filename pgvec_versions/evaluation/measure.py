@@ -145,6 +145,7 @@ class _Run:
         with autocommitted(engine) as raw:
             require_catalog(raw)
             self.known: Collection = read_collection(raw, collection)
+            self.bound = BoundEmbedders(self.known, embedders, engine, raw)
         version = self.known.version(model_version)
         if version.state not in _ANSWERING:
             raise VersionNotQueryable(
@@ -155,7 +156,6 @@ class _Run:
                 else "It is gone; evaluate a live version.",
                 detail={"collection": collection, "model_version": model_version},
             )
-        self.bound = BoundEmbedders(self.known, embedders)
         active = self.known.active
         self.candidate = _Side(version)
         self.baseline = _Side(active) if active and active != version else None
