@@ -17,6 +17,7 @@ from pgvec_versions.catalog import Collection, Version
 from pgvec_versions.chunks import QueryVector
 from pgvec_versions.database import PgConnection
 from pgvec_versions.embedders import Embedder, Vectors, checked, differences, require_same
+from pgvec_versions.embedders.canaries import Agreement
 from pgvec_versions.errors import EmbedderFailed, EmbedderMismatch, EmbedderMissing, PgvecError
 from pgvec_versions.fingerprints import RECHECK, Fingerprints
 from pgvec_versions.states import State
@@ -110,6 +111,31 @@ class BoundEmbedders:
         Raises: EmbedderError, FingerprintMismatch.
         """
         return QueryVector(self._run(label, [text], queries=True)[0], label)
+
+    def agreement(self, label: str) -> Agreement | None:
+        """The canaries that are looked at, made again now; None for a version without.
+
+        Raises: EmbedderError, EmbedderMissing.
+        """
+        embedder, _ = self._of(label)
+        with self._lock:
+            return self._fingerprints.agreement(label, embedder)
+
+    def check(self) -> dict[str, PgvecError]:
+        """Looks at the canaries of every live version with an embedder, where that is due.
+
+        For whoever runs for long and must not wait for the first text. Returns what was refused,
+        by label, and records it. Loads the models.
+        """
+        refused: dict[str, PgvecError] = {}
+        for label in [label for label, version in self._verified.items() if version.live]:
+            try:
+                with self._lock:
+                    self._fingerprints.check(label, self._embedders[label])
+            except PgvecError as exc:
+                refused[label] = exc
+        self._fingerprints.record()
+        return refused
 
     def _run(self, label: str, texts: Sequence[str], *, queries: bool) -> Vectors:
         embedder, version = self._of(label)

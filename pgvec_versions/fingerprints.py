@@ -273,6 +273,14 @@ class Fingerprints:
             raise _mismatch(self._collection, label, embedder.identity, found)
         times[stored.fingerprint_id] = time.monotonic()
 
+    def agreement(self, label: str, embedder: Embedder) -> Agreement | None:
+        """How well the embedder makes the canaries now; None without a fingerprint.
+
+        Raises: EmbedderError.
+        """
+        stored = self._stored.get(label)
+        return None if stored is None else agreement(stored, embedder)
+
     def record(self) -> None:
         """Writes the verdicts that changed: ``fingerprint`` in the status, an event. Never raises.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, TypeAlias
 
@@ -17,7 +18,7 @@ import numpy.typing as npt
 
 from pgvec_versions.errors import RequirementMissing
 
-__all__ = ["model_groups"]
+__all__ = ["Cut", "cuts", "model_groups"]
 
 Labels: TypeAlias = npt.NDArray[np.int64]
 
@@ -75,19 +76,48 @@ def _candidates(rows: npt.NDArray[np.float32], neighbours: Labels) -> Iterator[L
     yield np.asarray(cut.fit_predict(0.5 * (edges + edges.T)), dtype=np.int64)
 
 
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Rows cut in two, and how much crosses: 0 nothing, 1 as much as chance gives."""
+
+    side: Labels
+    vectors_cross: float
+    texts_cross: float
+
+    @property
+    def believed(self) -> bool:
+        """Whether a model ends here, and not a topic."""
+        return self.vectors_cross <= _VECTORS_CROSS and self.texts_cross >= _TEXTS_CROSS
+
+
+def _cuts(rows: npt.NDArray[np.float32], lexical: Labels) -> Iterator[Cut]:
+    neighbours = _nearest(rows, _NEIGHBOURS)
+    for side in _candidates(rows, neighbours):
+        if min(int(side.sum()), int((1 - side).sum())) >= _LEAST:
+            yield Cut(side, _crossing(neighbours, side), _crossing(lexical, side))
+
+
 def _split(rows: npt.NDArray[np.float32], lexical: Labels) -> Labels | None:
     """The two sides of the clearest cut that is no matter of topics, or None."""
-    neighbours = _nearest(rows, _NEIGHBOURS)
-    best: tuple[float, Labels] | None = None
-    for side in _candidates(rows, neighbours):
-        if min(int(side.sum()), int((1 - side).sum())) < _LEAST:
-            continue
-        texts = _crossing(lexical, side)
-        if _crossing(neighbours, side) > _VECTORS_CROSS or texts < _TEXTS_CROSS:
-            continue
-        if best is None or texts > best[0]:
-            best = (texts, side)
-    return best[1] if best else None
+    cuts = [cut for cut in _cuts(rows, lexical) if cut.believed]
+    return max(cuts, key=lambda cut: cut.texts_cross).side if cuts else None
+
+
+def _words(texts: Sequence[str]) -> Any:
+    extraction = _library("sklearn.feature_extraction.text")
+    words = extraction.TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5), max_features=50_000)
+    return words.fit_transform(texts)
+
+
+def cuts(vectors: npt.NDArray[np.float32], texts: Sequence[str]) -> list[Cut]:
+    """The cuts of a whole table that are weighed, with their figures; for ``bench.model_groups``.
+
+    Shape and Raises: as ``model_groups``.
+    """
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return list(_cuts(unit, _nearest(_words(texts), _LEXICAL)))
 
 
 def model_groups(vectors: npt.NDArray[np.float32], texts: Sequence[str]) -> Labels:
@@ -101,10 +131,8 @@ def model_groups(vectors: npt.NDArray[np.float32], texts: Sequence[str]) -> Labe
     label = np.zeros(len(vectors), dtype=np.int64)
     if len(vectors) < 2 * _LEAST:
         return label
-    extraction = _library("sklearn.feature_extraction.text")
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    words = extraction.TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5), max_features=50_000)
-    matrix = words.fit_transform(texts)
+    matrix = _words(texts)
 
     def divide(members: Labels, next_label: int) -> int:
         if len(members) < 2 * _LEAST:

@@ -171,12 +171,12 @@ def _vectors_findings(
     label = model_groups(np.stack([stored[i] for i in kept]), [texts[i] or "" for i in kept])
     groups = Counter(int(x) for x in label)
     if len(groups) == 1:
-        seen = f"{len(kept)} sampled vectors of {most} dimensions form one space"
+        seen = f"no sign of a second model among {len(kept)} sampled vectors of {most} dimensions"
         return [*found, Finding("ok", shown, seen)]
     listed = " and ".join(f"{count / len(kept):.0%}" for _, count in groups.most_common())
     seen = (
         f"{len(groups)} groups of vectors that are not comparable ({listed} of {len(kept)} "
-        "sampled), whatever the texts are about"
+        "sampled): none is near one of another group, though their texts are alike"
     )
-    to_do = "Two models share this index. Name candidates with --embedder to see which."
+    to_do = "It looks as if several models share this index. Proof: name candidates, --embedder."
     return [*found, Finding("problem", shown, seen, to_do)]

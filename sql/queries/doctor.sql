@@ -16,7 +16,8 @@ SELECT v.collection, v.model_version, v.state, l.relrowsecurity AS leaf_rls, t.r
        (SELECT count(*) FROM pg_catalog.pg_policy p WHERE p.polrelid = l.oid) AS leaf_policies,
        (SELECT count(*) FROM pg_catalog.pg_policy p WHERE p.polrelid = t.oid) AS table_policies,
        (SELECT count(*) FROM pg_catalog.pg_constraint k WHERE k.conrelid = l.oid AND k.convalidated
-           AND k.conname IN ('pgvec_version', 'pgvec_dimensions')) AS checks,
+           AND k.conname IN ('pgvec_version', 'pgvec_dimensions', 'pgvec_not_zero')) AS checks,
+       CASE c.distance WHEN 'cosine' THEN 3 ELSE 2 END AS due_checks,
        (SELECT count(*) FROM pg_catalog.pg_trigger g WHERE g.tgrelid = t.oid AND NOT g.tgisinternal AND g.tgenabled = 'D') AS disabled_triggers,
        (SELECT s.idx_scan FROM pg_catalog.pg_stat_user_indexes s
          WHERE s.schemaname = 'pgvec_leaves' AND s.indexrelname = v.leaf || '_hnsw') AS scans,

@@ -15,3 +15,10 @@ SELECT pgvec.record_fingerprint(%(collection)s, %(model_version)s, %(embedder)s,
 
 -- name: declare_equivalent
 SELECT pgvec.declare_equivalent(%(collection)s, %(model_version)s, %(embedder)s, %(reason)s)
+
+-- name: standing_fingerprints
+-- The verdict that stands with every version that has a leaf.
+SELECT f.model_version, f.agrees, f.least_cosine, f.recorded_at
+  FROM pgvec.fingerprint f JOIN pgvec.model_version v USING (collection, model_version)
+ WHERE f.collection = %(collection)s AND v.dropped_at IS NULL
+ ORDER BY v.registered_at

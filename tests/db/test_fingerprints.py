@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -27,7 +28,7 @@ from pgvec_versions.errors import (
 from pgvec_versions.fingerprints import declare_equivalent, make_canaries, store_fingerprint
 from pgvec_versions.store import ChunkStore
 from pgvec_versions.transition import Transition
-from pgvec_versions.worker import Worker
+from pgvec_versions.worker import Worker, WorkerReport
 from tests.db.helpers import contents, create_collection, execute, open_store
 from tests.tools import TinyEmbedder
 
@@ -35,11 +36,13 @@ CHECKED_COUNT = sum(map(len, CHECKED.values()))
 
 
 class Impostor(TinyEmbedder):
-    """Says that it is tiny-a, and makes the vectors of another seed."""
+    """Says that it is ``name``, and makes the vectors of another seed."""
+
+    name = "a"
 
     @property
     def identity(self) -> EmbedderIdentity:
-        return TinyEmbedder("a").identity
+        return TinyEmbedder(self.name).identity
 
 
 class Elsewhere(TinyEmbedder):
@@ -147,6 +150,52 @@ def test_a_long_run_looks_again_at_an_interval(engine: Engine) -> None:
     tiny.seed = "a"
     bound.documents("v1", ["three"])
     assert len(tiny.canaries_seen) == 3 * CHECKED_COUNT
+
+
+def test_a_running_worker_looks_before_its_first_text_and_leaves_only_that_version_alone(
+    engine: Engine,
+) -> None:
+    old = TinyEmbedder("one")
+    store = open_store(engine, old, ["one"])
+    for label in ("v2", "v3"):
+        Transition(engine, "docs", label, TinyEmbedder(label)).begin()
+    impostor = Impostor("b")
+    impostor.name = "v2"
+    right = TinyEmbedder("v3")
+    worker = Worker(engine, "docs", {"v2": impostor, "v3": right})
+    stop, done = threading.Event(), threading.Event()
+
+    def seen(report: WorkerReport) -> None:
+        if report.written:
+            done.set()
+
+    running = threading.Thread(
+        target=worker.run,
+        args=(stop,),
+        kwargs={"poll": timedelta(milliseconds=5), "progress": seen},
+    )
+    running.start()
+    try:
+        assert done.wait(60), "the other version goes on"
+    finally:
+        stop.set()
+        running.join(60)
+    assert (contents(engine, "v2"), contents(engine, "v3")) == ([], ["one"])
+    assert impostor.seen == []
+    shown = execute(
+        engine, "SELECT model_version, fingerprint FROM pgvec.version_status ORDER BY 1"
+    )
+    assert shown == [("v1", "agrees"), ("v2", "differs"), ("v3", "agrees")]
+    assert store.search("one", 1)[0].content == "one"
+
+
+def test_a_worker_looks_though_there_is_nothing_to_embed(engine: Engine) -> None:
+    open_store(engine, TinyEmbedder(), ["one"])
+    stop = threading.Event()
+    worker = Worker(engine, "docs", {"v1": Impostor("b")})
+    report = worker.run(stop, progress=lambda report: stop.set() if report.last_error else None)
+    assert isinstance(report.last_error, FingerprintMismatch)
+    assert verdicts(engine) == ["differs", "store_fingerprint", "fingerprint_differs"]
 
 
 def test_an_embedder_that_cannot_be_remembered_is_looked_at_by_each_who_binds_it(

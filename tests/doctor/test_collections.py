@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import Engine
@@ -10,11 +11,15 @@ from sqlalchemy import Engine
 from pgvec_versions.chunks import Chunk
 from pgvec_versions.doctor import Finding, examine
 from pgvec_versions.embedders import Embedder
+from pgvec_versions.errors import InvalidVector
 from pgvec_versions.store import ChunkStore
+from pgvec_versions.transition import Transition
+from pgvec_versions.worker import Worker
 from tests.db.helpers import create_collection, execute, open_store, texts
 from tests.tools import TinyEmbedder, literal
 
 LEAF = "pgvec_leaves.docs__v1"
+NOW = timedelta(0)
 
 
 def tiny(*_: str) -> Embedder:
@@ -133,6 +138,7 @@ def test_a_vector_of_several_texts_is_found(engine: Engine, store: ChunkStore) -
         ("ALTER TABLE docs DISABLE TRIGGER USER", "triggers"),
         ("ALTER TABLE docs ENABLE ROW LEVEL SECURITY", "row-level security"),
         (f"ALTER TABLE {LEAF} DROP CONSTRAINT pgvec_dimensions", "CHECK of its leaf"),
+        (f"ALTER TABLE {LEAF} DROP CONSTRAINT pgvec_not_zero", "CHECK of its leaf"),
         (
             "UPDATE pgvec.model_version SET activated_at = clock_timestamp() - interval '2 days'",
             "never used",
@@ -156,6 +162,49 @@ def test_a_grant_that_does_not_reach_the_leaf_is_found(engine: Engine, store: Ch
     finally:
         execute(engine, "DROP OWNED BY doctor_reader")
         execute(engine, "DROP ROLE doctor_reader")
+
+
+def test_an_index_that_is_there_and_invalid_is_found(engine: Engine, store: ChunkStore) -> None:
+    execute(
+        engine,
+        "UPDATE pg_index SET indisvalid = false"
+        " WHERE indexrelid = 'pgvec_leaves.docs__v1_hnsw'::regclass",
+    )
+    assert sick(engine, "missing or invalid").level == "problem"
+
+
+def test_a_chunk_that_a_version_lacks_is_found(engine: Engine, store: ChunkStore) -> None:
+    other = TinyEmbedder("b")
+    Transition(engine, "docs", "v2", other).run(cut_over=True)
+    store.add(["new to v1"])
+    assert "1 chunks are missing or stale" in sick(engine, "missing or stale").evidence
+
+
+def test_work_that_was_set_aside_is_found(engine: Engine, store: ChunkStore) -> None:
+    Transition(engine, "docs", "v2", TinyEmbedder("b")).begin()
+    Worker(engine, "docs", {"v2": TinyEmbedder("b", fail_on="text 003")}, retry_in=NOW).drain()
+    assert "cannot read" in sick(engine, "set aside").evidence
+
+
+def test_a_missing_job_is_found_and_one_that_runs_is_not(engine: Engine, store: ChunkStore) -> None:
+    def job() -> list[str]:
+        return [f.level for f in examine(engine, sample=0) if f.what == "retirement"]
+
+    assert set(job()) - {"ok"}, "nobody calls pgvec.retire_due"
+    execute(engine, "CALL pgvec.retire_due()")
+    execute(engine, "CALL pgvec.retire_due()")
+    assert set(job()) == {"ok"}
+
+
+def test_zeros_cannot_come_in_and_are_found_where_they_did(
+    engine: Engine, store: ChunkStore
+) -> None:
+    zero = f"UPDATE {LEAF} SET embedding = '[0,0,0,0,0,0,0,0]' WHERE content = 'text 001'"
+    with pytest.raises(InvalidVector):
+        execute(engine, zero)
+    execute(engine, f"ALTER TABLE {LEAF} DROP CONSTRAINT pgvec_not_zero")
+    execute(engine, zero)
+    assert "all zeros" in sick(engine, "1 of 30 sampled vectors").evidence
 
 
 def test_a_version_that_got_stuck_is_found(engine: Engine, store: ChunkStore) -> None:

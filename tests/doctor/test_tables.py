@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from pydoc_data.topics import topics
 from typing import Any
 
@@ -17,7 +18,10 @@ from pgvec_versions.doctor.clusters import model_groups
 from pgvec_versions.doctor.tables import model_names
 from pgvec_versions.embedders import StaticTokenEmbedder
 from pgvec_versions.errors import InvalidArgument, UnknownName
+from tests.browser import chromium, reads_well
 from tests.tools import MINILM, MINILM_REVISION, TinyEmbedder, literal
+
+__all__ = ["chromium"]
 
 
 @pytest.fixture(scope="module")
@@ -138,6 +142,16 @@ def test_what_cannot_be_looked_at_is_said(engine: Engine, db: psycopg.Connection
     found = examine_table(engine, "documents")
     assert level(found, "1 of 3 sampled rows have no vector") == "warning"
     assert level(found, "1 of 2 sampled vectors are all zeros") == "problem"
+
+
+def test_the_page_reads_well_in_a_browser_light_and_dark(
+    engine: Engine, db: psycopg.Connection[Any], chromium: str, tmp_path: Path
+) -> None:
+    make(db, [*tinies(30), *tinies(10, "b"), *tinies(5, "c", 4)])
+    found = examine_table(engine, "documents", embedders={"a": TinyEmbedder("a")}, sample=45)
+    long = Finding("warning", "x" * 70, "y" * 300, "SELECT " + "z" * 200)
+    page = as_html([*found, long], "pgvec doctor: documents")
+    reads_well(chromium, page, "doctor", tmp_path, 1400)
 
 
 def test_the_page_holds_every_finding_and_nothing_from_elsewhere() -> None:
