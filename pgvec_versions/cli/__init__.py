@@ -13,6 +13,7 @@ from pgvec_versions.cli import (
     control,
     demo,
     doctor,
+    equivalent,
     evaluate,
     hold,
     read,
@@ -48,6 +49,7 @@ for _verbs in (
     archive,
     evaluate,
     doctor,
+    equivalent,
     demo,
 ):
     _verbs.register(app)

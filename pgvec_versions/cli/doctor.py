@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.table import Table
@@ -17,11 +16,12 @@ from pgvec_versions.cli.common import (
     Workplace,
     console,
     emit,
+    named_embedder,
     workplace,
 )
 from pgvec_versions.doctor import Finding, as_html, examine, examine_table
 from pgvec_versions.embedders import Embedder, build_embedder
-from pgvec_versions.errors import ConfigError, InvalidArgument
+from pgvec_versions.errors import InvalidArgument
 
 __all__ = ["register"]
 
@@ -36,23 +36,6 @@ def _configured(here: Workplace, collection: str, label: str) -> Embedder | None
     known = here.config.collections.get(collection)
     spec = known.embedders.get(label) if known else None
     return build_embedder(spec) if spec else None
-
-
-def _candidate(here: Workplace, given: str) -> Embedder:
-    """An embedder given as JSON, or as a label of pgvec.toml."""
-    if given.lstrip().startswith("{"):
-        try:
-            spec: dict[str, Any] = json.loads(given)
-        except ValueError as exc:
-            raise InvalidArgument(f"--embedder is not JSON: {exc}.") from None
-        return build_embedder(spec)
-    for known in here.config.collections.values():
-        if given in known.embedders:
-            return build_embedder(known.embedders[given])
-    raise ConfigError(
-        f"pgvec.toml has no embedder {given!r}.",
-        hint='Name a label of it, or give JSON: {"provider": "…", "model": "…", "revision": "…"}.',
-    )
 
 
 def _print(findings: list[Finding]) -> None:
@@ -106,7 +89,7 @@ def doctor(
             findings = examine_table(
                 here.engine,
                 table,
-                embedders={given: _candidate(here, given) for given in embedder or []},
+                embedders={given: named_embedder(here, given) for given in embedder or []},
                 sample=sample,
                 text_column=text_column,
                 vector_column=vector_column,

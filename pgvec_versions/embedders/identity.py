@@ -167,7 +167,8 @@ def require_same(
     )
     raise EmbedderMismatch(
         f"{where} was made by another embedder than the one given: {listed}.",
-        hint="Use the stored embedder, or register a new version for this one.",
+        hint="Use the stored embedder, or register a new version for this one; if it is the same"
+        " model served elsewhere: pgvec declare-equivalent.",
         differences=found,
         detail=detail,
     )

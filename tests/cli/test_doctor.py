@@ -31,6 +31,26 @@ def test_it_prints_writes_a_page_and_ends_with_a_code_for_ci(
     assert any("another embedder" in f["evidence"] for f in other.data if f["level"] == "problem")
 
 
+def test_the_same_model_served_elsewhere_is_declared_and_another_is_not(
+    run: Run, configure: Callable[..., Path]
+) -> None:
+    configure("static-1", static())
+    run("init", "docs")
+    run("upgrade", "--cut-over")
+    # Both have another identity; one makes the same vectors, one does not.
+    same, other = static(truncate_dim=384), static(query_prefix="query: ")
+    configure("static-1", same)
+    assert run("search", "bread").code == 6
+    refused = run("declare-equivalent", "static-1", "--embedder", json.dumps(other))
+    assert refused.code == 6
+    assert "does not make the vectors" in refused.complaint
+    declared = run("declare-equivalent", "static-1", "--reason", "moved", "--json")
+    assert (declared.code, declared.data["canaries"]) == (0, 32)
+    assert run("search", "bread").code == 0
+    assert run("declare-equivalent", "static-1", "--embedder", "nobody").code == 2
+    assert run("declare-equivalent", "nothing", "--embedder", json.dumps(same)).code == 4
+
+
 def test_a_table_without_the_catalog_and_a_candidate(
     run: Run, configure: Callable[..., Path], db: psycopg.Connection
 ) -> None:
