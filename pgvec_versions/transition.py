@@ -33,6 +33,7 @@ from pgvec_versions.errors import (
     Paused,
     WrongState,
 )
+from pgvec_versions.fingerprints import add_fingerprint, make_canaries, store_fingerprint
 from pgvec_versions.install import require_catalog
 from pgvec_versions.locks import LOCK_WAIT, patiently, set_lock_timeout, writers_wait
 from pgvec_versions.states import State
@@ -114,6 +115,7 @@ class Transition:
                 self.embedder.identity,
                 collection=self.collection,
                 model_version=self.model_version,
+                equivalents=version.equivalents,
             )
 
     @property
@@ -163,22 +165,31 @@ class Transition:
                 self._check(found)
                 if found is None or not found.live:
                     raise
+        else:
+            add_fingerprint(self.engine, self.collection, found, self.embedder)
         planned = patiently(
             lambda wait: self._one("plan_backfill", wait, chunks_per_item=self.chunks_per_item)
         )
         return int(planned)
 
     def _register(self, dimensions: int) -> None:
-        patiently(
-            lambda wait: self._one(
-                "register_version",
-                wait,
-                dimensions=dimensions,
-                embedder=Jsonb(self.embedder.identity.to_json()),
-                m=self.m,
-                ef_construction=self.ef_construction,
-            )
-        )
+        canaries = make_canaries(self.embedder, dimensions)
+        parameters = {
+            "collection": self.collection,
+            "model_version": self.model_version,
+            "dimensions": dimensions,
+            "embedder": Jsonb(self.embedder.identity.to_json()),
+            "m": self.m,
+            "ef_construction": self.ef_construction,
+        }
+
+        def once(wait: timedelta) -> None:
+            with transaction(self.engine) as raw:
+                set_lock_timeout(raw, wait)
+                raw.execute(sqlfiles.query("register_version"), parameters)
+                store_fingerprint(raw, self.collection, self.model_version, canaries)
+
+        patiently(once)
 
     def worker(self) -> Worker:
         """A worker for this version alone."""

@@ -84,6 +84,10 @@ VERBS: dict[str, tuple[str, str]] = {
         "archive",
         "Bring a retired version back as draining, from what was kept of it.",
     ),
+    "declare-equivalent": (
+        "equivalent",
+        "Declare that an embedder is a version's model served elsewhere; its canaries must agree.",
+    ),
     "evaluate": (
         "evaluate",
         "Measure a version against the active one, without touching traffic.",
