@@ -9,7 +9,7 @@ ARGS   ?=
 MINUTES ?= 10
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test docs soak lint format cron-server cron-server-stop clean
+.PHONY: help install demo test docs soak bench bench-quick lint format cron-server cron-server-stop clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,12 @@ docs: $(VENV)/.installed-dev ## the site, into site/; strict, and without a netw
 
 soak: $(VENV)/.installed-dev ## writers, killed workers, lost backends, flips, readers: MINUTES=10
 	$(BIN)/python -m bench.soak $(MINUTES)
+
+bench: $(VENV)/.installed-dev ## every figure of docs/benchmarks.md; half an hour of an idle machine
+	$(BIN)/python -m bench.run $(ARGS)
+
+bench-quick: $(VENV)/.installed-dev ## the same, small, in minutes; its figures are not for quoting
+	$(BIN)/python -m bench.run --quick $(ARGS)
 
 lint: $(VENV)/.installed-dev ## ruff, pyright, import-linter, squawk, pre-commit; no network
 	$(BIN)/ruff check .

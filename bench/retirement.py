@@ -43,6 +43,9 @@ CREATE TABLE shared (
     chunk_id uuid, model_version text NOT NULL, content text NOT NULL,
     embedding vector({dimensions}) NOT NULL, PRIMARY KEY (chunk_id, model_version))"""
 SHARED_INDEX = "CREATE INDEX ON shared USING hnsw (embedding vector_cosine_ops)"
+#: Between two searches of a reader, so that readers do not take the cores from what is measured.
+#: Units: seconds.
+PAUSE = 0.02
 DUE = """UPDATE pgvec.model_version SET retire_at = clock_timestamp() - interval '1 s'
           WHERE state = 'draining'"""
 LEAF_QUERY = "SELECT chunk_id FROM active_docs ORDER BY embedding <=> %s::vector LIMIT 10"
@@ -86,6 +89,7 @@ def busy(url: str, statement: str, dimensions: int, threads: int) -> Iterator[Tr
                 took = time.perf_counter() - began
                 trace.began.append(began)
                 trace.took.append(took)
+                ended.wait(PAUSE)
 
     pool = [threading.Thread(target=work, args=(seed,)) for seed in range(threads)]
     for thread in pool:

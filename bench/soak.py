@@ -22,9 +22,10 @@ from pathlib import Path
 
 import psycopg
 
-from pgvec_versions import Transition, Worker
+from pgvec_versions import Transition, Worker, roll_back
 from pgvec_versions.database import close_shared_engines
 from pgvec_versions.embedded import embedded_server
+from pgvec_versions.errors import Busy, LockTimeout, NotReady
 from pgvec_versions.install import install
 from tests.faults import test_kills as kills
 from tests.faults.looks import Connection, assert_catalog_agrees, one, rows_by_version
@@ -116,12 +117,10 @@ def torment(url: str, db: Connection, figures: Figures, seconds: float) -> None:
             if time.monotonic() >= next_flip:
                 next_flip = time.monotonic() + FLIP_EVERY
                 try:
-                    db.execute("SELECT pgvec.roll_back('docs')")
+                    roll_back(url, "docs", EMBEDDERS)
                     figures.seen["flips"] += 1
-                except psycopg.Error as error:
-                    figures.seen[f"flip refused {error.sqlstate}"] += 1
-                    if error.sqlstate not in ("PV006", "55P03"):
-                        raise
+                except (NotReady, Busy, LockTimeout) as error:
+                    figures.seen[f"flip refused: {type(error).__name__}"] += 1
 
 
 def look_back(db: Connection, writers: list[Writer], figures: Figures) -> int:

@@ -27,7 +27,13 @@ from pgvec_versions.chunks import (
     chunk_identity,
     sound_chunk,
 )
-from pgvec_versions.database import Caller, PgConnection, autocommitted, transaction
+from pgvec_versions.database import (
+    Caller,
+    PgConnection,
+    autocommitted,
+    client_encoding,
+    transaction,
+)
 from pgvec_versions.embedders import Vectors, checked
 from pgvec_versions.errors import Busy, InvalidArgument, LockTimeout, StaleSnapshot
 from pgvec_versions.vectors import BinaryVector
@@ -283,8 +289,7 @@ class Adding:
     def _fields(
         self, raw: PgConnection, new: Mapping[ChunkId, Item]
     ) -> Iterator[tuple[bytes, ...]]:
-        # psycopg, too, sends UTF-8 to a database without an encoding.
-        encoding = raw.info.encoding.replace("ascii", "utf-8")
+        encoding = client_encoding(raw)
         text = copying.text_dumper(encoding)
         as_id = copying.id_dumper(self._known.id_type, text)
         label = text(self._target.model_version)

@@ -1,18 +1,25 @@
 """Embedders bound to the versions of a collection: whoever embeds goes through here.
 
 Promise: an embedder is used for a version only after its identity was compared with the one that
-the version was registered with, and everything it returns is checked before anyone sees it.
+the version was registered with, and its canaries with those that the version keeps; and everything
+it returns is checked before anyone sees it.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+
+from sqlalchemy import Engine
 
 from pgvec_versions.catalog import Collection, Version
 from pgvec_versions.chunks import QueryVector
+from pgvec_versions.database import PgConnection
 from pgvec_versions.embedders import Embedder, Vectors, checked, differences, require_same
-from pgvec_versions.errors import EmbedderError, EmbedderFailed, EmbedderMismatch, EmbedderMissing
+from pgvec_versions.embedders.canaries import Agreement
+from pgvec_versions.errors import EmbedderFailed, EmbedderMismatch, EmbedderMissing, PgvecError
+from pgvec_versions.fingerprints import RECHECK, Fingerprints
 from pgvec_versions.states import State
 
 __all__ = ["BoundEmbedders"]
@@ -30,10 +37,14 @@ class BoundEmbedders:
         self,
         collection: Collection,
         embedders: Embedder | Mapping[str, Embedder] | None,
+        engine: Engine,
+        connection: PgConnection,
         run_model: Callable[[Callable[[], Vectors]], Vectors] | None = None,
+        recheck: timedelta = RECHECK,
     ) -> None:
         self._run_model = run_model or _here
         self._name = collection.collection
+        self._fingerprints = Fingerprints(engine, collection.collection, recheck)
         self._verified: dict[str, Version] = {}
         self._lock = threading.Lock()
         if embedders is None:
@@ -42,10 +53,15 @@ class BoundEmbedders:
             self._embedders = dict(embedders)
         else:
             self._embedders = {_label_of(collection, embedders): embedders}
-        self.verify(collection)
+        self.verify(collection, connection)
 
-    def verify(self, collection: Collection) -> None:
-        """Compares every embedder whose version is registered. Raises: EmbedderMismatch."""
+    def verify(self, collection: Collection, connection: PgConnection) -> None:
+        """Compares the identity of every embedder whose version is registered.
+
+        The canaries are read here, and compared before the first vector: no model is loaded that is
+        not needed. Raises: EmbedderMismatch.
+        """
+        bound: list[str] = []
         for version in collection.versions:
             embedder = self._embedders.get(version.model_version)
             if embedder is not None and version.model_version not in self._verified:
@@ -54,8 +70,12 @@ class BoundEmbedders:
                     embedder.identity,
                     collection=self._name,
                     model_version=version.model_version,
+                    equivalents=version.equivalents,
                 )
-                self._verified[version.model_version] = version
+                bound.append(version.model_version)
+        self._fingerprints.load(connection, bound)
+        for label in bound:
+            self._verified[label] = collection.version(label)
 
     @property
     def labels(self) -> list[str]:
@@ -79,12 +99,43 @@ class BoundEmbedders:
         return self._embedders[label], self._verified[label]
 
     def documents(self, label: str, texts: Sequence[str]) -> Vectors:
-        """The vectors of texts to store. Shape: (n, dimensions). Raises: EmbedderError."""
+        """The vectors of texts to store.
+
+        Shape: (n, dimensions). Raises: EmbedderError, FingerprintMismatch.
+        """
         return self._run(label, texts, queries=False)
 
     def query(self, label: str, text: str) -> QueryVector:
-        """The vector of a text to search for, with its version. Raises: EmbedderError."""
+        """The vector of a text to search for, with its version.
+
+        Raises: EmbedderError, FingerprintMismatch.
+        """
         return QueryVector(self._run(label, [text], queries=True)[0], label)
+
+    def agreement(self, label: str) -> Agreement | None:
+        """The canaries that are looked at, made again now; None for a version without.
+
+        Raises: EmbedderError, EmbedderMissing.
+        """
+        embedder, _ = self._of(label)
+        with self._lock:
+            return self._fingerprints.agreement(label, embedder)
+
+    def check(self) -> dict[str, PgvecError]:
+        """Looks at the canaries of every live version with an embedder, where that is due.
+
+        For whoever runs for long and must not wait for the first text. Returns what was refused,
+        by label, and records it. Loads the models.
+        """
+        refused: dict[str, PgvecError] = {}
+        for label in [label for label, version in self._verified.items() if version.live]:
+            try:
+                with self._lock:
+                    self._fingerprints.check(label, self._embedders[label])
+            except PgvecError as exc:
+                refused[label] = exc
+        self._fingerprints.record()
+        return refused
 
     def _run(self, label: str, texts: Sequence[str], *, queries: bool) -> Vectors:
         embedder, version = self._of(label)
@@ -92,17 +143,21 @@ class BoundEmbedders:
 
         def work() -> Vectors:
             with self._lock:
+                self._fingerprints.check(label, embedder)
                 return embed(texts)
 
         try:
             made = self._run_model(work)
-        except EmbedderError:
+        except PgvecError:
             raise
         except Exception as exc:
             raise EmbedderFailed(
                 f"the embedder of {label} failed: {type(exc).__name__}: {_first_line(exc)}",
                 detail={"collection": self._name, "model_version": label},
             ) from exc
+        finally:
+            # Here and not where the model runs: that may be a thread without a database.
+            self._fingerprints.record()
         return checked(
             made, count=len(texts), dimensions=version.dimensions, what=f"the embedder of {label}"
         )
@@ -115,7 +170,10 @@ def _here(work: Callable[[], Vectors]) -> Vectors:
 def _label_of(collection: Collection, embedder: Embedder) -> str:
     identity = embedder.identity
     matching = [
-        v for v in collection.versions if v.embedder and not differences(v.embedder, identity)
+        v
+        for v in collection.versions
+        if v.embedder
+        and not all(differences(known, identity) for known in (v.embedder, *v.equivalents))
     ]
     live = [v for v in matching if v.live]
     if live or matching:
@@ -132,6 +190,7 @@ def _label_of(collection: Collection, embedder: Embedder) -> str:
         identity,
         collection=collection.collection,
         model_version=nearest.model_version,
+        equivalents=nearest.equivalents,
     )
     return nearest.model_version
 

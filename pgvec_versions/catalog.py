@@ -30,6 +30,7 @@ class Version:
     follows: bool
     m: int
     retire_at: datetime | None
+    equivalents: tuple[dict[str, Any], ...] = ()
 
     @property
     def live(self) -> bool:
@@ -80,7 +81,11 @@ class Collection:
 
 
 def _version(row: dict[str, Any]) -> Version:
-    fields: dict[str, Any] = {**row, "state": State(row["state"])}
+    fields: dict[str, Any] = {
+        **row,
+        "state": State(row["state"]),
+        "equivalents": tuple(row["equivalents"]),
+    }
     return Version(**fields)
 
 

@@ -8,12 +8,22 @@ from __future__ import annotations
 
 import struct
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from pgvec_versions.vectors import BinaryVector
 
-__all__ = ["Text", "binary_copy", "id_dumper", "text_dumper"]
+__all__ = [
+    "Text",
+    "binary_copy",
+    "bytea",
+    "id_dumper",
+    "int4",
+    "int8_array",
+    "jsonb",
+    "text_dumper",
+    "vector",
+]
 
 #: A value in wire format, or NULL.
 Text = Callable[[str | None], bytes]
@@ -24,7 +34,10 @@ _NULL = struct.pack(">i", -1)
 _size = struct.Struct(">i").pack
 _number = struct.Struct(">ii").pack
 _big_number = struct.Struct(">iq").pack
+_array = struct.Struct(">iiIii").pack
 _fields = struct.Struct(">h").pack
+#: The oid of bigint.
+_INT8 = 20
 #: One write of a COPY. Units: bytes.
 _PIECE = 1 << 18
 
@@ -67,6 +80,17 @@ def jsonb(value: str, encoding: str) -> bytes:
 def vector(value: BinaryVector) -> bytes:
     """A field of type vector or halfvec."""
     return _size(len(value.data)) + value.data
+
+
+def bytea(value: bytes) -> bytes:
+    """A field of type bytea."""
+    return _size(len(value)) + value
+
+
+def int8_array(values: Sequence[int]) -> bytes:
+    """A field of type bigint[]."""
+    data = _array(1, 0, _INT8, len(values), 1) + b"".join(_big_number(8, v) for v in values)
+    return _size(len(data)) + data
 
 
 def binary_copy(rows: Iterable[Iterable[bytes]], columns: int) -> Iterator[bytes]:

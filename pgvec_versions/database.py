@@ -5,23 +5,29 @@ from __future__ import annotations
 import atexit
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any, TypeAlias, cast
+from selectors import EVENT_READ, DefaultSelector
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import psycopg
+from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection as SaConnection
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
-from sqlalchemy.orm import Session
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, InvalidatePoolError
 
 from pgvec_versions import vectors
 from pgvec_versions.bridge import bridged
 from pgvec_versions.errors import ConfigError, translated
 
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
 __all__ = [
     "Caller",
     "PgConnection",
     "autocommitted",
+    "client_encoding",
     "close_shared_engines",
     "engine_for",
     "psycopg_url",
@@ -29,7 +35,7 @@ __all__ = [
 ]
 
 #: What a caller may hand in to have our statements in its own transaction.
-Caller: TypeAlias = SaConnection | Session
+Caller: TypeAlias = "SaConnection | Session"
 PgConnection: TypeAlias = psycopg.Connection[Any]
 
 
@@ -72,10 +78,26 @@ _engines: dict[URL, Engine] = {}
 
 def _shared(url: URL) -> Engine:
     if url not in _engines:
-        _engines[url] = create_engine(
-            url, connect_args={"prepare_threshold": None}, pool_pre_ping=True
-        )
+        _engines[url] = engine = create_engine(url, connect_args={"prepare_threshold": None})
+        event.listen(engine, "checkout", _look)
     return _engines[url]
+
+
+def _look(dbapi: DBAPIConnection, _record: object, _proxy: object) -> None:
+    """Leaves a connection that the server has ended, without the round trip of a ping.
+
+    The end of a session can be read from its socket, and an idle session has nothing else to say
+    but a rare notice; then a ping tells.
+    """
+    raw = cast("PgConnection", dbapi)
+    try:
+        with DefaultSelector() as sockets:
+            sockets.register(raw.fileno(), EVENT_READ)
+            if sockets.select(0):
+                raw.execute("")
+                raw.rollback()
+    except (psycopg.Error, OSError) as exc:
+        raise InvalidatePoolError("the server has ended the session") from exc
 
 
 @atexit.register
@@ -93,6 +115,12 @@ def _raw(connection: SaConnection) -> PgConnection:
         raw = cast("PgConnection", driver)
     vectors.register(raw)
     return raw
+
+
+def client_encoding(raw: PgConnection) -> str:
+    """How Python names the encoding of the texts that a connection sends."""
+    # To a database without an encoding psycopg sends UTF-8, too.
+    return raw.info.encoding.replace("ascii", "utf-8")
 
 
 @contextmanager
@@ -114,7 +142,8 @@ def transaction(engine: Engine, caller: Caller | None = None) -> Generator[PgCon
                         # The server ended it: there is nothing to roll back or to give back.
                         own.invalidate()
             return
-        connection = caller.connection() if isinstance(caller, Session) else caller
+        # A Session has one; asked this way round, its module need not be loaded.
+        connection = caller if isinstance(caller, SaConnection) else caller.connection()
         raw = _raw(connection)
         # SQLAlchemy must know of the transaction, or its commit() would do nothing; and psycopg's
         # own transaction() would commit when ours is the first statement on the connection.
@@ -125,8 +154,26 @@ def transaction(engine: Engine, caller: Caller | None = None) -> Generator[PgCon
 @contextmanager
 def autocommitted(engine: Engine) -> Generator[PgConnection]:
     """A psycopg connection where each statement is its own transaction: one round trip each."""
-    with (
-        translated(),
-        engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection,
-    ):
-        yield _raw(connection)
+    with translated():
+        if engine.dialect.is_async:
+            options = engine.execution_options(isolation_level="AUTOCOMMIT")
+            with options.connect() as connection:
+                yield _raw(connection)
+            return
+        # SQLAlchemy's own way to AUTOCOMMIT costs more than the statement of a quick search.
+        borrowed = engine.raw_connection()
+        try:
+            raw = cast("PgConnection", borrowed.driver_connection)
+            vectors.register(raw)
+            raw.autocommit = True
+            try:
+                yield raw
+            finally:
+                if raw.closed:
+                    borrowed.invalidate()
+                else:
+                    if raw.pgconn.transaction_status != TransactionStatus.IDLE:
+                        raw.rollback()
+                    raw.autocommit = False
+        finally:
+            borrowed.close()

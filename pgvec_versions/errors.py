@@ -23,6 +23,8 @@
     │   ├── LeaseLost                  3  PV031
     │   ├── NotArchived                3  PV040
     │   ├── ArchiveMismatch            3  PV041
+    │   ├── FingerprintMissing         3  PV071
+    │   ├── FingerprintTooLate         3  PV072
     │   └── GateRefused                3  PV080
     ├── GuardError                     6
     │   ├── QueryVersionMismatch       6  PV011
@@ -32,7 +34,8 @@
     │   ├── EmbedderMissing            6
     │   ├── StaleVector                6  PV021
     │   ├── RelabelRefused             6  PV022
-    │   └── StaleSnapshot              6  40001
+    │   ├── StaleSnapshot              6  40001
+    │   └── FingerprintMismatch        6  PV070
     ├── EmbedderError                  7
     │   ├── EmbedderFailed             7
     │   ├── EmbedderUnavailable        7
@@ -74,6 +77,9 @@ __all__ = [
     "EmbedderMismatch",
     "EmbedderMissing",
     "EmbedderUnavailable",
+    "FingerprintMismatch",
+    "FingerprintMissing",
+    "FingerprintTooLate",
     "GateRefused",
     "GuardError",
     "InvalidArgument",
@@ -258,6 +264,18 @@ class GateRefused(Refused):
     code = "PV080"
 
 
+class FingerprintMissing(Refused):
+    """The version has no canaries, and what was asked for needs them."""
+
+    code = "PV071"
+
+
+class FingerprintTooLate(Refused):
+    """The version has a fingerprint, or holds chunks that nobody compared with one."""
+
+    code = "PV072"
+
+
 class GuardError(PgvecError):
     """A query or a write that would have mixed two versions; it did not happen."""
 
@@ -321,6 +339,12 @@ class StaleSnapshot(GuardError):
     """The transaction's snapshot is older than the cut-over: run the transaction again."""
 
     code = "40001"
+
+
+class FingerprintMismatch(GuardError):
+    """The embedder bears the right name and does not make the version's vectors."""
+
+    code = "PV070"
 
 
 class EmbedderError(PgvecError):

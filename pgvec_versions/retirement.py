@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 from psycopg.rows import dict_row
 from sqlalchemy import Engine
@@ -89,7 +89,7 @@ def _verb(target: str | URL | Engine, name: str, collection: str, **parameters: 
 class RetirementFinding:
     """One thing that was looked at: ``ok``, ``warning`` or ``problem``."""
 
-    level: str
+    level: Literal["ok", "warning", "problem"]
     what: str
     evidence: str
     to_do: str = ""

@@ -72,7 +72,9 @@ class ChunkStore:
         with autocommitted(self.engine) as connection:
             require_catalog(connection)
             self._known = read_collection(connection, collection)
-        self._embedders = BoundEmbedders(self._known, embedders, run_model)
+            self._embedders = BoundEmbedders(
+                self._known, embedders, self.engine, connection, run_model
+            )
 
     @property
     def active_version(self) -> str | None:
@@ -82,7 +84,7 @@ class ChunkStore:
 
     def _refresh(self, connection: PgConnection) -> ChunkStore:
         self._known = read_collection(connection, self.collection)
-        self._embedders.verify(self._known)
+        self._embedders.verify(self._known, connection)
         return self
 
     @property

@@ -15,6 +15,7 @@ from datetime import timedelta
 from typing import Any
 
 from psycopg import sql
+from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 from sqlalchemy import Engine
 from sqlalchemy.engine import URL
@@ -32,6 +33,7 @@ from pgvec_versions.errors import (
     Paused,
     WrongState,
 )
+from pgvec_versions.fingerprints import add_fingerprint, make_canaries, store_fingerprint
 from pgvec_versions.install import require_catalog
 from pgvec_versions.locks import LOCK_WAIT, patiently, set_lock_timeout, writers_wait
 from pgvec_versions.states import State
@@ -42,6 +44,8 @@ __all__ = ["Progress", "Transition", "abandon", "roll_back"]
 
 #: Memory for an index build is sized to the graph, between these bounds. Units: MB.
 _LEAST_MEMORY, _MOST_MEMORY = 64, 2048
+#: The most that a build takes by itself. Units: bytes.
+LARGEST_GRAPH = _MOST_MEMORY * 1024**2
 #: How long writers wait at most while the last work items are drained.
 _LONGEST_PAUSE = timedelta(seconds=5)
 
@@ -111,6 +115,7 @@ class Transition:
                 self.embedder.identity,
                 collection=self.collection,
                 model_version=self.model_version,
+                equivalents=version.equivalents,
             )
 
     @property
@@ -160,22 +165,31 @@ class Transition:
                 self._check(found)
                 if found is None or not found.live:
                     raise
+        else:
+            add_fingerprint(self.engine, self.collection, found, self.embedder)
         planned = patiently(
             lambda wait: self._one("plan_backfill", wait, chunks_per_item=self.chunks_per_item)
         )
         return int(planned)
 
     def _register(self, dimensions: int) -> None:
-        patiently(
-            lambda wait: self._one(
-                "register_version",
-                wait,
-                dimensions=dimensions,
-                embedder=Jsonb(self.embedder.identity.to_json()),
-                m=self.m,
-                ef_construction=self.ef_construction,
-            )
-        )
+        canaries = make_canaries(self.embedder, dimensions)
+        parameters = {
+            "collection": self.collection,
+            "model_version": self.model_version,
+            "dimensions": dimensions,
+            "embedder": Jsonb(self.embedder.identity.to_json()),
+            "m": self.m,
+            "ef_construction": self.ef_construction,
+        }
+
+        def once(wait: timedelta) -> None:
+            with transaction(self.engine) as raw:
+                set_lock_timeout(raw, wait)
+                raw.execute(sqlfiles.query("register_version"), parameters)
+                store_fingerprint(raw, self.collection, self.model_version, canaries)
+
+        patiently(once)
 
     def worker(self) -> Worker:
         """A worker for this version alone."""
@@ -278,6 +292,25 @@ class Transition:
         needed = int((row[0] if row else 0) * size * 1.2 / 1024**2) + 1
         return min(max(needed, _LEAST_MEMORY), _MOST_MEMORY)
 
+    def estimate(self) -> dict[str, int]:
+        """What the version will take, before it is begun; zeros without an active version.
+
+        ``chunks``, ``leaf_bytes`` and ``index_bytes`` on disk, and ``graph_bytes`` of memory for
+        the build, of which it takes 2 GB at most by itself. Units: bytes.
+        Source: ``sql/functions/estimate_size.sql``.
+        """
+        with autocommitted(self.engine) as raw, raw.cursor(row_factory=dict_row) as cursor:
+            row = cursor.execute(
+                sqlfiles.query("estimate_size"),
+                {
+                    "collection": self.collection,
+                    "dimensions": self.embedder.dimensions,
+                    "m": self.m,
+                },
+            ).fetchone()
+        assert row is not None
+        return row
+
     def catch_up(
         self, on_progress: OnProgress | None = None, stop: threading.Event | None = None
     ) -> WorkerReport:
@@ -335,7 +368,7 @@ class Transition:
                     self.make_ready()
                 else:
                     # Writers never pause: for the last of it they wait a moment.
-                    self._while_writers_wait("make_ready", LOCK_WAIT, _LONGEST_PAUSE)
+                    self.while_writers_wait("make_ready", LOCK_WAIT, _LONGEST_PAUSE)
                 break
             except NotReady as exc:
                 # What came between the last item and the check is worked off again.
@@ -388,13 +421,13 @@ class Transition:
                     raise
             self.catch_up()
             try:
-                return self._while_writers_wait("cut_over", lock_timeout, longest_pause, **gate)
+                return self.while_writers_wait("cut_over", lock_timeout, longest_pause, **gate)
             except (LockTimeout, NotReady):
                 if last_one:
                     raise
         return None
 
-    def _while_writers_wait(
+    def while_writers_wait(
         self, verb: str, lock_timeout: timedelta, longest_pause: timedelta, **more: Any
     ) -> Any:
         """Drains the last work items and calls the verb while writers wait, in one transaction."""
@@ -438,11 +471,13 @@ def roll_back(
     lock_timeout: timedelta = timedelta(milliseconds=200),
     attempts: int = 20,
     allow_missing: bool = False,
+    longest_pause: timedelta = _LONGEST_PAUSE,
 ) -> str:
     """Makes the version active that was so before; the present one drains. Returns its label.
 
-    No row is rewritten: it followed every write. What is still open for it is drained first, and a
-    version that had stopped following catches up first; both need its embedder in ``embedders``.
+    No row is rewritten: it followed every write. What is still open for it is drained first, the
+    last of it while writers wait, for ``longest_pause`` at most, and a version that had stopped
+    following catches up first; both need its embedder in ``embedders``.
     Raises: WrongState (nothing to go back to), NotReady, EmbedderMissing, LockTimeout.
     """
     engine = engine_for(target)
@@ -464,10 +499,7 @@ def roll_back(
             return once()
         except NotReady as exc:
             label = str(exc.detail.get("model_version", ""))
-            if last_one or not set(exc.detail.get("problems", {})) <= {
-                "open_items",
-                "stopped_following",
-            }:
+            if not set(exc.detail.get("problems", {})) <= {"open_items", "stopped_following"}:
                 raise
             embedder = (embedders or {}).get(label)
             if embedder is None:
@@ -485,9 +517,18 @@ def roll_back(
                     hint=f"pgvec resume {label}; or roll back with allow_missing.",
                     detail=exc.detail,
                 ) from exc
-            back = Transition(engine, collection, label, embedder)
-            back.begin()
-            back.worker().drain()
+        back = Transition(engine, collection, label, embedder)
+        back.begin()
+        back.catch_up()
+        try:
+            return str(
+                back.while_writers_wait(
+                    "roll_back", lock_timeout, longest_pause, allow_missing=allow_missing
+                )
+            )
+        except (LockTimeout, NotReady):
+            if last_one:
+                raise
     return once()
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -15,10 +16,10 @@ from psycopg import errors as pg_errors
 from psycopg import sql
 from sqlalchemy import Engine
 
-from pgvec_versions import sqlfiles
+from pgvec_versions import copying, sqlfiles
 from pgvec_versions.catalog import Collection
 from pgvec_versions.claims import Claim, Mark
-from pgvec_versions.database import PgConnection, autocommitted, transaction
+from pgvec_versions.database import PgConnection, autocommitted, client_encoding, transaction
 from pgvec_versions.errors import EmbedderUnavailable, LeaseLost
 
 __all__ = ["WorkQueue"]
@@ -98,24 +99,8 @@ class WorkQueue:
                 )
                 if claim.rows:
                     with cursor.copy(sqlfiles.query("copy_made")) as copy:
-                        copy.set_types(
-                            [
-                                "int8[]",
-                                {"bigint": "int8"}.get(self._id_type, self._id_type),
-                                "bytea",
-                                "bytea",
-                            ]
-                        )
-                        as_id = {"uuid": uuid.UUID, "bigint": int}.get(self._id_type, str)
-                        for item_ids, chunk_id, content, content_hash in claim.rows:
-                            copy.write_row(
-                                (
-                                    item_ids,
-                                    as_id(chunk_id),
-                                    content_hash,
-                                    claim.vectors[content].data,
-                                )
-                            )
+                        for piece in copying.binary_copy(self._made(raw, claim), 4):
+                            copy.write(piece)
                 row = cursor.execute(
                     sqlfiles.query("complete_work"),
                     {
@@ -129,6 +114,17 @@ class WorkQueue:
                 ).fetchone()
             assert row is not None
             return row[0], row[1], row[2], row[3]
+
+    def _made(self, raw: PgConnection, claim: Claim) -> Iterator[tuple[bytes, ...]]:
+        as_id = copying.id_dumper(self._id_type, copying.text_dumper(client_encoding(raw)))
+        read = {"uuid": uuid.UUID, "bigint": int}.get(self._id_type, str)
+        for item_ids, chunk_id, content, content_hash in claim.rows:
+            yield (
+                copying.int8_array(item_ids),
+                as_id(read(chunk_id)),
+                copying.bytea(content_hash),
+                copying.vector(claim.vectors[content]),
+            )
 
     def _vector_type(self, raw: PgConnection) -> sql.Composable:
         row = raw.execute(sqlfiles.query("vector_schema")).fetchone()

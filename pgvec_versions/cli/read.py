@@ -104,6 +104,8 @@ def _when(moment: datetime | None) -> str:
 def _meaning(row: dict[str, Any]) -> str:
     """What the row says, for someone who never read the states."""
     state = row["state"]
+    if row["fingerprint"] == "differs":
+        return "an embedder of its name makes other vectors: nothing is written with it"
     if row["paused_at"]:
         return f"paused since {_when(row['paused_at'])}; next: pgvec resume"
     if row["items_set_aside"]:

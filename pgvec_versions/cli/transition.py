@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Annotated, Any
 
 import typer
+from rich.filesize import decimal
 
 from pgvec_versions import sqlfiles
 from pgvec_versions.catalog import read_collection
@@ -45,8 +46,8 @@ from pgvec_versions.errors import (
 )
 from pgvec_versions.install import require_catalog
 from pgvec_versions.states import State
+from pgvec_versions.transition import LARGEST_GRAPH, Transition, abandon, roll_back
 from pgvec_versions.transition import Progress as Step
-from pgvec_versions.transition import Transition, abandon, roll_back
 
 __all__ = ["register"]
 
@@ -99,6 +100,8 @@ def upgrade(
             )
             raise WrongState(f"{name}: pgvec.toml names {label}, which is {state}.", hint=back)
         if state != State.ACTIVE:
+            if not as_json:
+                _say_size(made)
             with progress_bar(as_json) as show:
 
                 def on_progress(step: Step) -> None:
@@ -123,6 +126,23 @@ def upgrade(
         as_json,
         text,
     )
+
+
+def _say_size(made: Transition) -> None:
+    """What it will take, before it starts; of a first version nothing is known."""
+    size = made.estimate()
+    if not size["chunks"]:
+        return
+    disk, graph = size["leaf_bytes"] + size["index_bytes"], size["graph_bytes"]
+    messages.print(
+        f"{made.model_version}: about {size['chunks']:,} chunks, {decimal(disk)} of disk."
+    )
+    if graph > LARGEST_GRAPH:
+        messages.print(
+            f"The index's graph needs {decimal(graph)} of memory, it gets "
+            f"{decimal(LARGEST_GRAPH)}: the build will be several times slower. With more memory: "
+            "SELECT pgvec.build_index(…, maintenance_work_mem => '…')."
+        )
 
 
 def _dry_upgrade(here: Workplace, label: str, cut_over: bool, as_json: bool) -> None:

@@ -201,7 +201,8 @@ def _dry_add(here: Workplace, documents: list[Document], chunk_chars: int, as_js
     with autocommitted(here.engine) as raw:
         require_catalog(raw)
         known = read_collection(raw, here.collection)
-    target = write_version(known, BoundEmbedders(known, here.embedders()))
+        bound = BoundEmbedders(known, here.embedders(), here.engine, raw)
+    target = write_version(known, bound)
     others = [
         v.model_version for v in known.live if v.follows and v.model_version != target.model_version
     ]

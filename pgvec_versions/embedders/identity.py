@@ -11,7 +11,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -137,13 +137,15 @@ def require_same(
     *,
     collection: str,
     model_version: str,
+    equivalents: Iterable[Mapping[str, Any]] = (),
 ) -> None:
     """Return only if ``given`` is the embedder that the version was registered with.
 
+    ``equivalents`` are identities that were declared to be the same model served elsewhere.
     Raises: EmbedderMismatch, with ``differences``.
     """
     found = differences(stored, given)
-    if not found:
+    if not found or not all(differences(other, given) for other in equivalents):
         return
     detail = {
         "collection": collection,
@@ -165,7 +167,8 @@ def require_same(
     )
     raise EmbedderMismatch(
         f"{where} was made by another embedder than the one given: {listed}.",
-        hint="Use the stored embedder, or register a new version for this one.",
+        hint="Use the stored embedder, or register a new version for this one; if it is the same"
+        " model served elsewhere: pgvec declare-equivalent.",
         differences=found,
         detail=detail,
     )

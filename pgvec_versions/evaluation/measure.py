@@ -25,6 +25,7 @@ from pgvec_versions.catalog import Collection, Version, read_collection
 from pgvec_versions.chunks import QueryVector
 from pgvec_versions.database import PgConnection, autocommitted, engine_for, transaction
 from pgvec_versions.embedders import Embedder
+from pgvec_versions.embedders.canaries import LEAST_COSINE, Agreement
 from pgvec_versions.errors import InvalidArgument, VersionNotQueryable
 from pgvec_versions.evaluation import metrics
 from pgvec_versions.evaluation.distances import (
@@ -49,8 +50,6 @@ _AT_ONCE = 20
 #: Queries that the sweep and the random pairs rest on, at most.
 _SWEPT, _PAIRS, _REPRODUCED = 100, 400, 32
 _SWEEP = (10, 20, 40, 80, 160, 320)
-#: Cosine between a stored vector and its text embedded again, by the same model; lower is not it.
-_SAME = 0.999
 _ANSWERING = (State.READY, State.ACTIVE, State.DRAINING)
 _TOLD = 12
 _TEXT = 240
@@ -73,6 +72,7 @@ class _Side:
     sweep: list[dict[str, float]] = field(default_factory=list[dict[str, float]])
     random: list[float] = field(default_factory=list[float])
     reproduced: float | None = None
+    canaries: Agreement | None = None
     quality: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
 
     @property
@@ -145,6 +145,7 @@ class _Run:
         with autocommitted(engine) as raw:
             require_catalog(raw)
             self.known: Collection = read_collection(raw, collection)
+            self.bound = BoundEmbedders(self.known, embedders, engine, raw)
         version = self.known.version(model_version)
         if version.state not in _ANSWERING:
             raise VersionNotQueryable(
@@ -155,7 +156,6 @@ class _Run:
                 else "It is gone; evaluate a live version.",
                 detail={"collection": collection, "model_version": model_version},
             )
-        self.bound = BoundEmbedders(self.known, embedders)
         active = self.known.active
         self.candidate = _Side(version)
         self.baseline = _Side(active) if active and active != version else None
@@ -271,6 +271,7 @@ class _Run:
         began = time.monotonic()
         # The first call may load the model: that is no query's time.
         self.bound.query(side.label, asked.queries[0].text)
+        side.canaries = self.bound.agreement(side.label)
         for number, query in enumerate(asked.queries, 1):
             start = time.perf_counter()
             side.vectors.append(self.bound.query(side.label, query.text))
@@ -331,7 +332,7 @@ class _Run:
             there = stored[: len(texts)].astype(np.float64)
             lengths = np.linalg.norm(again, axis=1) * np.linalg.norm(there, axis=1)
             products: npt.NDArray[np.float64] = np.sum(again * there, axis=1)
-            same = [bool(c >= _SAME) for c in products / np.maximum(lengths, 1e-30)]
+            same = [bool(c >= LEAST_COSINE) for c in products / np.maximum(lengths, 1e-30)]
             side.reproduced = sum(same) / len(same)
 
     # ------------------------------------------------------------ figures
@@ -387,6 +388,15 @@ class _Run:
             "intervals": {name: self._intervals(side) for name, side in sides.items()},
             "sweep": {name: side.sweep for name, side in sides.items()},
             "facts": {name: side.facts for name, side in sides.items()},
+            "canaries": {
+                name: {
+                    "canaries": len(side.canaries.cosines),
+                    "least_cosine": round(side.canaries.least_cosine, 6),
+                    "worst": side.canaries.worst,
+                }
+                for name, side in sides.items()
+                if side.canaries is not None
+            },
             "distances": {
                 name: histogram(
                     {

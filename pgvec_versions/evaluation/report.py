@@ -13,8 +13,10 @@ from sqlalchemy import Engine
 
 from pgvec_versions import sqlfiles
 from pgvec_versions.database import autocommitted
+from pgvec_versions.embedders.canaries import LEAST_COSINE
 from pgvec_versions.errors import NotReady
 from pgvec_versions.evaluation.bounds import failure_text, written_bounds
+from pgvec_versions.evaluation.canary_history import CanaryLine, canary_history
 from pgvec_versions.evaluation.plots import Segment
 from pgvec_versions.evaluation.records import (
     JUDGED,
@@ -66,7 +68,7 @@ class Gathered:
     earlier: tuple[Evaluation, ...]
     shadows: tuple[Evaluation, ...]
     segments: tuple[Segment, ...]
-    canaries: tuple[dict[str, Any], ...]
+    canaries: tuple[CanaryLine, ...]
     events: tuple[dict[str, Any], ...]
 
 
@@ -83,7 +85,9 @@ def gather(engine: Engine, collection: str, model_version: str) -> Gathered:
             detail={"collection": collection, "model_version": model_version},
         )
     with autocommitted(engine) as raw, raw.cursor(row_factory=dict_row) as cursor:
-        events = cursor.execute(sqlfiles.query("events"), {"collection": collection}).fetchall()
+        named = {"collection": collection}
+        events = cursor.execute(sqlfiles.query("events"), named).fetchall()
+        standing = cursor.execute(sqlfiles.query("standing_fingerprints"), named).fetchall()
     newest = found[0]
     return Gathered(
         collection,
@@ -94,7 +98,7 @@ def gather(engine: Engine, collection: str, model_version: str) -> Gathered:
         tuple(found[1:11]),
         tuple(evaluations(engine, collection, model_version, ("shadow",), 20)),
         tuple(segments(events)),
-        tuple(e for e in events if e["verb"].startswith(("fingerprint", "canary", "canaries"))),
+        tuple(canary_history(events, evaluations(engine, collection), standing)),
         tuple(e for e in events if e["to_state"] or "gate" in e["verb"])[-40:],
     )
 
@@ -259,6 +263,7 @@ def _context(gathered: Gathered) -> dict[str, Any]:
         "failures": [failure_text(failure) for failure in gathered.said.get("failures", ())],
         "old": evaluation.baseline_version,
         "new": evaluation.model_version,
+        "least_cosine": LEAST_COSINE,
     }
 
 

@@ -71,7 +71,8 @@ CREATE TABLE pgvec.model_version (
     abandoned_at timestamptz,
     dropped_at timestamptz,
     PRIMARY KEY (collection, model_version),
-    UNIQUE (collection, pinned_view),
+    -- In this order, or the planner takes it for a search by collection and label.
+    UNIQUE (pinned_view, collection),
     CHECK (ef_construction >= 2 * m),
     CHECK (state <> 'ready' OR (ready_at IS NOT NULL AND retire_at IS NULL)),
     CHECK (state <> 'active' OR (activated_at IS NOT NULL AND retire_at IS NULL)),
@@ -184,6 +185,37 @@ CREATE TABLE pgvec.gate (
     set_by text NOT NULL DEFAULT session_user
 );
 COMMENT ON TABLE pgvec.gate IS 'what an evaluation must show before cut_over lets a version through; no row, no gate';
+
+-- Fingerprints: what a version's embedder made of fixed texts when it was registered, and which other identities are
+-- declared to be the same model.
+CREATE TABLE pgvec.fingerprint (
+    collection text NOT NULL,
+    model_version text NOT NULL,
+    fingerprint_id uuid NOT NULL UNIQUE DEFAULT gen_random_uuid(),
+    stored_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    agrees boolean NOT NULL DEFAULT true,
+    least_cosine double precision,
+    recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (collection, model_version),
+    FOREIGN KEY (collection, model_version) REFERENCES pgvec.model_version ON DELETE CASCADE
+);
+COMMENT ON COLUMN pgvec.fingerprint.agrees IS 'the last verdict on an embedder that was to be used; each change of it is an event';
+
+CREATE TABLE pgvec.canary (
+    collection text NOT NULL,
+    model_version text NOT NULL,
+    canary text NOT NULL,
+    kind text NOT NULL CHECK (kind IN ('document', 'query')),
+    content text NOT NULL,
+    checked boolean NOT NULL,
+    embedding real[] NOT NULL,
+    PRIMARY KEY (collection, model_version, canary, kind),
+    FOREIGN KEY (collection, model_version) REFERENCES pgvec.fingerprint ON DELETE CASCADE
+);
+COMMENT ON COLUMN pgvec.canary.checked IS 'whether it is embedded again whenever an embedder is bound to the version';
+
+ALTER TABLE pgvec.model_version ADD COLUMN equivalents jsonb NOT NULL DEFAULT '[]' CHECK (jsonb_typeof(equivalents) = 'array');
+COMMENT ON COLUMN pgvec.model_version.equivalents IS 'embedder identities declared to be the same model served elsewhere';
 
 INSERT INTO pgvec.catalog_version (version) VALUES (1);
 

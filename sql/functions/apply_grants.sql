@@ -9,7 +9,7 @@ DECLARE
 BEGIN
     FOR g IN SELECT k.grantee, k.privilege FROM pgvec.collection_grant k JOIN pg_catalog.pg_roles r ON r.rolname = k.grantee WHERE k.collection = c.collection LOOP
         EXECUTE format('GRANT USAGE ON SCHEMA pgvec, pgvec_leaves TO %I', g.grantee);
-        EXECUTE format('GRANT SELECT ON pgvec.collection, pgvec.model_version, pgvec.catalog_version TO %I', g.grantee);
+        EXECUTE format('GRANT SELECT ON pgvec.collection, pgvec.model_version, pgvec.catalog_version, pgvec.fingerprint, pgvec.canary TO %I', g.grantee);
         EXECUTE format('GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA pgvec TO %I', g.grantee);
         IF g.privilege = 'read' THEN
             EXECUTE format('GRANT SELECT ON %I.%I TO %I', c.host_schema, 'active_' || c.collection, g.grantee);
@@ -23,6 +23,7 @@ BEGIN
             EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON pgvec.work_item TO %I', g.grantee);
             EXECUTE format('GRANT SELECT ON pgvec.tombstone TO %I', g.grantee);
             EXECUTE format('GRANT SELECT, INSERT ON pgvec.version_event TO %I', g.grantee);
+            EXECUTE format('GRANT UPDATE ON pgvec.fingerprint TO %I', g.grantee);
         END IF;
         FOR v IN SELECT k.* FROM pgvec.model_version k WHERE k.collection = c.collection AND k.dropped_at IS NULL LOOP
             shown := v.state IN ('ready', 'active', 'draining');

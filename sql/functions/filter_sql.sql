@@ -35,9 +35,17 @@ BEGIN
             IF jsonb_typeof(value) IS DISTINCT FROM 'array' THEN
                 PERFORM pgvec.raise_error('PV007', 'the value of "in" must be an array.', jsonb_build_object('condition', c));
             END IF;
-            result := result || format(' AND metadata -> %L IN (SELECT e FROM pg_catalog.jsonb_array_elements(%L::jsonb) e)', key, value);
+            IF jsonb_array_length(value) BETWEEN 1 AND 20 AND NOT EXISTS (SELECT FROM jsonb_array_elements(value) e WHERE jsonb_typeof(e) IN ('array', 'object')) THEN
+                result := result || (SELECT ' AND (' || string_agg(format('metadata @> %L::jsonb', jsonb_build_object(key, e)), ' OR ') || ')' FROM jsonb_array_elements(value) e);
+            ELSE
+                result := result || format(' AND metadata -> %L IN (SELECT e FROM pg_catalog.jsonb_array_elements(%L::jsonb) e)', key, value);
+            END IF;
         ELSIF value IS NULL THEN
             PERFORM pgvec.raise_error('PV007', format('the condition on %s has no value.', quote_literal(key)), jsonb_build_object('condition', c));
+        ELSIF op = '=' AND jsonb_typeof(value) NOT IN ('array', 'object') THEN
+            -- Containment means the same for a scalar under a key, and the planner knows from statistics how often it
+            -- holds; of the other form it always thinks that it is rare, and ranks exactly.
+            result := result || format(' AND metadata @> %L::jsonb', jsonb_build_object(key, value));
         ELSIF op IN ('=', '<>') THEN
             result := result || format(' AND metadata -> %L %s %L::jsonb', key, op, value);
         ELSE

@@ -116,6 +116,11 @@ BEGIN
         RETURN QUERY SELECT 'does', CASE pgvec.index_state(v.leaf) WHEN 'valid' THEN 'nothing: the index is there and valid'
             ELSE format('builds the HNSW index of %s, m = %s, ef_construction = %s; writers and readers go on', label, v.m, v.ef_construction) END,
             jsonb_build_object('index', pgvec.index_state(v.leaf), 'about_chunks', greatest(planner, 0)::bigint, 'open_items', open_items);
+        IF pgvec.index_state(v.leaf) IS DISTINCT FROM 'valid' AND active IS NOT NULL THEN
+            RETURN QUERY SELECT 'does', format('takes about %s of disk for the index, %s with the leaf; its graph needs about %s of maintenance_work_mem', pg_size_pretty(e.index_bytes),
+                                               pg_size_pretty(e.index_bytes + e.leaf_bytes), pg_size_pretty(e.graph_bytes)), to_jsonb(e)
+                           FROM pgvec.estimate_size(c.collection, v.dimensions, v.m) e;
+        END IF;
     WHEN 'make_ready' THEN
         RETURN QUERY SELECT 'does', format('checks every row of %s; then it is ready and has the pinned view %s', label, v.pinned_view), jsonb_build_object('state', v.state);
         IF v.state IN ('building', 'ready') THEN

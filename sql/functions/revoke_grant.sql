@@ -33,7 +33,10 @@ BEGIN
                    ('events', true, 'pgvec', 'version_event'),
                    ('catalog', true, 'pgvec', 'collection'),
                    ('catalog', true, 'pgvec', 'model_version'),
-                   ('catalog', true, 'pgvec', 'catalog_version')
+                   ('catalog', true, 'pgvec', 'catalog_version'),
+                   ('catalog', true, 'pgvec', 'fingerprint'),
+                   ('catalog', true, 'pgvec', 'canary'),
+                   ('verdicts', true, 'pgvec', 'fingerprint')
             UNION ALL
             -- A pinned view that is still to come may have the name of something of the host's.
             SELECT p.* FROM pgvec.model_version v
@@ -55,7 +58,8 @@ BEGIN
               FROM (VALUES ('read', 'view', '{SELECT}'), ('read', 'leaf', '{SELECT}'), ('read', 'hidden leaf', '{SELECT}'),
                            ('write', 'chunks', '{SELECT,INSERT,UPDATE,DELETE}'), ('write', 'ids', '{USAGE}'), ('write', 'work', '{SELECT}'),
                            ('worker', 'leaf', '{SELECT,INSERT,UPDATE,DELETE}'), ('worker', 'hidden leaf', '{SELECT,INSERT,UPDATE,DELETE}'),
-                           ('worker', 'work', '{SELECT,INSERT,UPDATE,DELETE}'), ('worker', 'deletes', '{SELECT}'), ('worker', 'events', '{SELECT,INSERT}')) g (privilege, part, words)
+                           ('worker', 'work', '{SELECT,INSERT,UPDATE,DELETE}'), ('worker', 'deletes', '{SELECT}'), ('worker', 'events', '{SELECT,INSERT}'),
+                           ('worker', 'verdicts', '{UPDATE}')) g (privilege, part, words)
             UNION ALL
             SELECT a.privilege, g.part, g.word
               FROM unnest('{read,write,worker}'::text[]) a (privilege),

@@ -3,7 +3,7 @@ SELECT c.collection, c.host_schema, c.distance, c.storage, c.id_type, c.retire_a
   FROM (SELECT (pgvec.get_collection(%(collection)s)).*) c
 
 -- name: versions
-SELECT v.model_version, v.state, v.dimensions, v.embedder, v.leaf, v.pinned_view, v.follows, v.m, v.retire_at
+SELECT v.model_version, v.state, v.dimensions, v.embedder, v.leaf, v.pinned_view, v.follows, v.m, v.retire_at, v.equivalents
   FROM pgvec.model_version v
  WHERE v.collection = %(collection)s
  ORDER BY v.activated_at DESC NULLS LAST, v.registered_at

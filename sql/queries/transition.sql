@@ -16,6 +16,9 @@ SELECT pgvec.plan_backfill(%(collection)s, %(model_version)s, %(chunks_per_item)
 -- name: count_missing
 SELECT count(*) FROM pgvec.missing_chunks(%(collection)s, %(model_version)s)
 
+-- name: estimate_size
+SELECT chunks, leaf_bytes, index_bytes, graph_bytes FROM pgvec.estimate_size(%(collection)s, %(dimensions)s, %(m)s)
+
 -- name: count_chunks
 SELECT count(*) FROM {leaf}
 

@@ -1,4 +1,5 @@
 -- A row a version: what is active, what is being built and how far, what retires when.
+-- fingerprint is the last verdict on an embedder of the version: 'agrees', 'differs', or 'none' when it has no canaries.
 -- share_complete is 1 when no chunk is missing or stale against the active version.
 CREATE OR REPLACE VIEW pgvec.version_status WITH (security_invoker = true) AS
 SELECT v.collection, v.model_version, v.state, v.dimensions, s.chunks, s.missing,
@@ -6,8 +7,10 @@ SELECT v.collection, v.model_version, v.state, v.dimensions, s.chunks, s.missing
        s.index_state = 'valid' AS index_valid, s.index_bytes, s.table_bytes,
        w.items_open, w.items_set_aside, w.last_error,
        v.registered_at, v.activated_at, v.retire_at, v.retired_at, v.follows, v.pinned_view, v.leaf, v.embedder,
-       v.paused_at
+       v.paused_at,
+       CASE f.agrees WHEN true THEN 'agrees' WHEN false THEN 'differs' ELSE 'none' END AS fingerprint
   FROM pgvec.model_version v
+  LEFT JOIN pgvec.fingerprint f USING (collection, model_version)
   CROSS JOIN LATERAL pgvec.leaf_status(v.collection, v.model_version) s
   CROSS JOIN LATERAL (
       SELECT count(*) FILTER (WHERE i.set_aside_at IS NULL) AS items_open, count(*) FILTER (WHERE i.set_aside_at IS NOT NULL) AS items_set_aside,

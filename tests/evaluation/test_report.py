@@ -1,15 +1,8 @@
-"""The report, in a real browser: whole, readable, light and dark, and asking nobody for anything.
-
-The screenshots are kept where PGVEC_SCREENSHOTS says, to be looked at.
-"""
+"""The report: whole, readable in a real browser, light and dark, and asking nobody for anything."""
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import shutil
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,40 +10,20 @@ import pytest
 from sqlalchemy import Engine
 
 from pgvec_versions.chunks import Chunk
-from pgvec_versions.errors import NotReady
+from pgvec_versions.embedders import EmbedderIdentity
+from pgvec_versions.errors import FingerprintMismatch, NotReady
 from pgvec_versions.evaluation.bounds import parse_bounds
 from pgvec_versions.evaluation.measure import evaluate
 from pgvec_versions.evaluation.records import record, set_gate
 from pgvec_versions.evaluation.report import Gathered, as_html, as_markdown, gather
-from tests.db.helpers import execute
+from pgvec_versions.store import ChunkStore
+from tests.browser import chromium, reads_well
 from tests.evaluation.helpers import WordsEmbedder, passages, two_versions
 
 pytest.importorskip("matplotlib", reason="needs the extra evaluate")
+__all__ = ["chromium"]
 
 HOSTILE = "<script>document.title = 'taken'</script> | `x` <b>bold</b> one two three four five."
-DARK, LIGHT = 0, 1
-#: Says in the title what the page itself cannot show: does anything stick out, is anything broken?
-PROBE = """<script>
-const seen = [...document.querySelectorAll('figure svg, table, .verdict')];
-document.title = JSON.stringify({
-  wide: document.documentElement.scrollWidth - window.innerWidth,
-  empty: seen.filter(e => e.getBoundingClientRect().height < 20).length,
-  figures: [...document.querySelectorAll('figure')].map(e => e.id),
-  paper: getComputedStyle(document.body).backgroundColor,
-  ink: getComputedStyle(document.body).color});
-</script>"""
-
-
-@pytest.fixture(scope="session")
-def chromium() -> str:
-    """A Chromium. Without one: skipped, or in CI failed."""
-    for name in ("chromium", "chromium-headless-shell", "chromium-browser", "google-chrome"):
-        if found := shutil.which(name):
-            return found
-    reason = "no Chromium: apt-get install chromium"
-    if os.environ.get("PGVEC_REQUIRE_BROWSER"):
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 @pytest.fixture
@@ -78,60 +51,11 @@ def with_hostile_text(gathered: Gathered) -> Gathered:
     return replace(gathered, evaluation=replace(gathered.evaluation, detail=detail))
 
 
-def browse(chromium: str, page: Path, theme: int, width: int, *more: str) -> str:
-    done = subprocess.run(
-        [
-            chromium,
-            "--headless=new",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-dev-shm-usage",
-            "--hide-scrollbars",
-            f"--user-data-dir={page.parent / 'profile'}",
-            f"--window-size={width},4000",
-            f"--blink-settings=preferredColorScheme={theme}",
-            *more,
-            page.as_uri(),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 def test_the_report_reads_well_in_a_browser_light_and_dark(
     reported: Engine, chromium: str, tmp_path: Path
 ) -> None:
-    from PIL import Image
-
-    page = tmp_path / "report.html"
-    html = as_html(gather(reported, "docs", "v2"))
-    page.write_text(html, "utf-8")
-    probed = tmp_path / "probed.html"
-    probed.write_text(html.replace("</body>", f"{PROBE}</body>"), "utf-8")
-    brightness = {}
-    for theme, name in ((LIGHT, "light"), (DARK, "dark")):
-        dom = browse(chromium, probed, theme, 1100, "--dump-dom")
-        title = re.search(r"<title>(\{.*?\})</title>", dom)
-        assert title is not None, "the title was not the probe's"
-        seen = json.loads(title[1])
-        assert seen["wide"] <= 0, "something sticks out to the right"
-        assert seen["empty"] == 0
-        assert seen["figures"] == ["quality", "curves", "changes", "distances", "timeline"]
-        folder = Path(os.environ.get("PGVEC_SCREENSHOTS") or tmp_path)
-        folder.mkdir(parents=True, exist_ok=True)
-        shot = folder / f"report-{name}.png"
-        browse(chromium, page, theme, 1100, f"--screenshot={shot}")
-        with Image.open(shot) as image:
-            assert image.size == (1100, 4000)
-            colours = image.convert("L").getcolors(256)
-            assert colours is not None
-            assert len(colours) > 50, "nothing is drawn"
-            brightness[name] = max(colours)[1]
-    assert brightness["dark"] < 60 < 200 < brightness["light"]
+    seen = reads_well(chromium, as_html(gather(reported, "docs", "v2")), "report", tmp_path, 7000)
+    assert seen["figures"] == ["quality", "curves", "changes", "distances", "timeline"]
 
 
 def test_the_report_asks_nobody_and_runs_nothing(reported: Engine) -> None:
@@ -156,13 +80,29 @@ def test_the_verdict_comes_first_in_markdown_too(reported: Engine) -> None:
     assert all(len(re.findall(r"(?<!\\)\|", line)) == 5 for line in tables)
 
 
-def test_canaries_and_shadow_have_their_place(reported: Engine) -> None:
-    execute(
-        reported,
-        "SELECT pgvec.log_event('docs', 'v2', 'fingerprint_checked', detail => %s::jsonb)",
-        '{"lowest": 1}',
-    )
-    html = as_html(gather(reported, "docs", "v2"))
+def test_the_canary_history_and_the_shadow_have_their_place(reported: Engine) -> None:
+    class Impostor(WordsEmbedder):
+        @property
+        def identity(self) -> EmbedderIdentity:
+            return WordsEmbedder("b", 8).identity
+
+    def told() -> list[tuple[str, str, float | None]]:
+        lines = gather(reported, "docs", "v2").canaries
+        return [(line.model_version, line.what.split(":")[0], line.least_cosine) for line in lines]
+
+    assert ("v2", "kept at registration", None) in told()
+    measured = [line for line in told() if line[1] == "evaluated"]
+    assert measured == [("v1", "evaluated", 1.0), ("v2", "evaluated", 1.0)]
+    assert [line[:2] for line in told()[-2:]] == [("v1", "now"), ("v2", "now")]
+    with pytest.raises(FingerprintMismatch):
+        ChunkStore(reported, "docs", {"v2": Impostor("c", 8)}).search("text", version="v2")
+    gathered = gather(reported, "docs", "v2")
+    differs = gathered.canaries[-3]
+    assert (differs.tone, differs.worst != "") == ("bad", True)
+    assert (differs.least_cosine or 0) < 0.999
+    assert (gathered.canaries[-1].tone, gathered.canaries[-1].model_version) == ("bad", "v2")
+    for text in (html := as_html(gathered), as_markdown(gathered)):
+        assert "an embedder of its name makes other vectors (words words-b)" in text
     assert 'id="canaries"' in html
     assert 'id="shadow"' in html
 

@@ -206,6 +206,18 @@ def test_a_dry_run_says_what_is_in_the_way_exactly_when_the_verb_is_refused(
 # ------------------------------------------------------------ a waiting cut-over
 
 
+def test_the_gate_is_waited_for_and_force_does_not_wait(engine: Engine) -> None:
+    _, two = begin_v2(engine, 4)
+    two.prepare()
+    execute(engine, "SELECT pgvec.set_gate('docs', '{\"recall@10\": {\"min\": 0.9}}')")
+    with pytest.raises(NotReady, match="the gate stops v2: evaluation"):
+        wait_until_ready(engine, "docs", "v2", timeout=timedelta(0))
+    dry = preview(engine, "cut_over", "docs", "v2")
+    assert (dry.clear, dry.forced().clear) == (False, True)
+    assert dry.forced().does == dry.does
+    assert wait_until_ready(engine, "docs", "v2", timeout=timedelta(0), force=True)
+
+
 def test_waiting_for_ready_ends_when_nothing_is_in_the_way(engine: Engine) -> None:
     _, two = begin_v2(engine, 5)
     waits: list[Any] = []

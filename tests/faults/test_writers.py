@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from sqlalchemy import Engine
 
-from pgvec_versions import Chunk, ChunkStore, Transition
+from pgvec_versions import Chunk, ChunkStore, Transition, roll_back
 from pgvec_versions.errors import LockTimeout, NotReady
 from pgvec_versions.states import State
 from tests.db.helpers import HookedEmbedder, in_thread, open_store, texts
@@ -85,7 +85,7 @@ def never_pausing(connect: Connect, count: int = 2) -> Iterator[list[Writer]]:
             raise writer.error
 
 
-def test_the_cut_over_comes_though_writers_never_pause_and_no_write_is_lost(
+def test_cut_over_and_roll_back_come_though_writers_never_pause_and_no_write_is_lost(
     engine: Engine, connect: Connect
 ) -> None:
     db = connect()
@@ -100,6 +100,7 @@ def test_the_cut_over_comes_though_writers_never_pause_and_no_write_is_lost(
         began = time.perf_counter()
         assert two.cut_over(longest_pause=LONGEST_PAUSE) == "v1"
         took = time.perf_counter() - began
+        assert roll_back(engine, "docs", EMBEDDERS, longest_pause=LONGEST_PAUSE) == "v1"
     Transition(engine, "docs", "v1", EMBEDDERS["v1"]).worker().drain()
     two.worker().drain()
     rows = rows_by_version(db, EMBEDDERS)
@@ -132,7 +133,7 @@ def test_a_model_that_hangs_under_the_writers_lock_holds_them_no_longer_than_the
 
     def cut_over() -> None:
         with pytest.raises(LockTimeout):
-            upgrade._while_writers_wait(
+            upgrade.while_writers_wait(
                 "cut_over",
                 timedelta(milliseconds=200),
                 timedelta(seconds=1),

@@ -13,8 +13,10 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
 from pgvec_versions import AsyncChunkStore, Chunk, Where
+from pgvec_versions.embedders import EmbedderIdentity
 from pgvec_versions.errors import (
     ConfigError,
+    FingerprintMismatch,
     QueryVersionMismatch,
     UnknownCollection,
     UnknownVersion,
@@ -145,6 +147,31 @@ def test_a_cancelled_add_leaves_nothing_and_the_pool_whole(host: HostDatabase) -
         assert {found[0].content for found in hits}.isdisjoint({"never"})
 
     with_store(host, work, {"v1": Waiting("old")})
+
+
+def test_a_model_that_is_another_is_refused_off_the_loop_and_recorded(host: HostDatabase) -> None:
+    threads: set[int] = set()
+
+    class Impostor(TinyEmbedder):
+        @property
+        def identity(self) -> EmbedderIdentity:
+            return EMBEDDERS["v1"].identity
+
+        def embed_documents(self, texts: Any) -> Any:
+            threads.add(threading.get_ident())
+            return super().embed_documents(texts)
+
+    async def work(store: AsyncChunkStore) -> dict[str, str]:
+        with pytest.raises(FingerprintMismatch):
+            await store.search("text 3")
+        with pytest.raises(FingerprintMismatch):
+            await store.add(["never"])
+        return {row["model_version"]: row["fingerprint"] for row in await store.status()}
+
+    found = with_store(host, work, {"v1": Impostor("another")})
+    assert found == {"v1": "differs", "v2": "agrees"}
+    assert threads
+    assert threading.get_ident() not in threads, "the loop stood still for the canaries"
 
 
 def test_what_is_wrong_is_said_on_first_use(host: HostDatabase) -> None:

@@ -269,6 +269,23 @@ def test_figures_must_be_numbers_and_the_version_must_answer(ready: Connection) 
     refused(ready, "PV005", "SELECT pgvec.record_evaluation('docs', 'v3', '{}', 5)")
 
 
+def test_a_dry_run_names_the_gate_until_it_lets_the_version_through(ready: Connection) -> None:
+    def ways() -> list[tuple[str, dict[str, Any]]]:
+        dry = (
+            "SELECT what, detail FROM pgvec.preview('cut_over', 'docs', 'v2') WHERE kind <> 'does'"
+        )
+        return rows(ready, dry)
+
+    assert ways() == []
+    set_gate(ready, BOUNDS)
+    record(ready, {**GOOD, "recall@10": 0.5})
+    ((said, detail),) = ways()
+    assert said == "the gate stops v2: recall@10"
+    assert detail == {"gate": stopped(ready)}
+    record(ready)
+    assert ways() == []
+
+
 def test_evaluations_and_gate_go_with_their_collection(ready: Connection) -> None:
     set_gate(ready, BOUNDS)
     record(ready)

@@ -1,0 +1,85 @@
+"""What is wrong, or will be: read-only checks. Each finding says what, its evidence, what to do.
+
+::
+
+    finding.py     a finding; what checks are given
+    server.py      PostgreSQL, pgvector, settings
+    versions.py    index, plan, leaf, grants, work items, fingerprint of each version
+    provenance.py  stored chunks embedded again and compared
+    samples.py     the same without a database
+    job.py         retirement
+    tables.py      a pgvector table that is none of ours
+    clusters.py    vectors that do not belong to one model
+    html.py        the page
+
+A new check is a function in one of these rooms, and a line in ``CHECKS``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlalchemy import Engine
+
+from pgvec_versions.catalog import collection_names, read_collection, status_rows
+from pgvec_versions.doctor.finding import Check, Finding, Patient, reading, rows
+from pgvec_versions.doctor.html import as_html
+from pgvec_versions.doctor.job import check_job
+from pgvec_versions.doctor.provenance import check_provenance
+from pgvec_versions.doctor.server import check_server, check_settings
+from pgvec_versions.doctor.tables import examine_table
+from pgvec_versions.doctor.versions import check_leaves, check_plans, check_versions
+from pgvec_versions.embedders import Embedder
+from pgvec_versions.errors import PgvecError
+from pgvec_versions.install import installed_version, require_catalog
+
+__all__ = ["CHECKS", "Finding", "Patient", "as_html", "examine", "examine_table"]
+
+#: Every check of a database with the catalog, in the order in which findings are shown.
+CHECKS: tuple[Check, ...] = (
+    check_settings,
+    check_versions,
+    check_leaves,
+    check_plans,
+    check_provenance,
+    check_job,
+)
+
+
+def _no_embedder(_: str, __: str) -> Embedder | None:
+    return None
+
+
+def examine(
+    engine: Engine,
+    *,
+    collection: str | None = None,
+    sample: int = 20,
+    embedder: Callable[[str, str], Embedder | None] = _no_embedder,
+) -> list[Finding]:
+    """Looks at one collection, or at all of them. Changes nothing.
+
+    ``embedder`` gives the embedder of a collection's version where there is one; ``sample`` chunks
+    of each such version are embedded again, and none with 0: no model is loaded then.
+    Raises: UnknownCollection, CatalogMismatch.
+    """
+    with reading(engine) as raw:
+        patient = Patient(engine, rows(raw, "doctor_server")[0], sample, embedder)
+        installed = installed_version(raw)
+        if installed:
+            require_catalog(raw)
+            names = [collection] if collection else collection_names(raw)
+            patient.collections = [read_collection(raw, name) for name in names]
+            patient.status = status_rows(raw, collection)
+    found = check_server(patient)
+    if not installed:
+        return [*found, Finding("problem", "catalog", "not in this database", "pgvec init")]
+    found.append(Finding("ok", "catalog", f"version {installed}"))
+    for check in CHECKS:
+        try:
+            found += check(patient)
+        except PgvecError as exc:
+            what = check.__name__.removeprefix("check_")
+            seen = f"could not be looked at: {exc.message}"
+            found.append(Finding("warning", what, seen, exc.hint or ""))
+    return found

@@ -1,0 +1,33 @@
+"""The findings as one self-contained HTML file, light and dark."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.resources import files
+
+from pgvec_versions.doctor.finding import Finding
+from pgvec_versions.errors import RequirementMissing
+
+__all__ = ["as_html"]
+
+
+def as_html(findings: Sequence[Finding], title: str) -> str:
+    """The page; problems first. Raises: RequirementMissing without the extra ``doctor``."""
+    try:
+        from jinja2 import Environment
+    except ImportError as exc:
+        raise RequirementMissing(
+            f"--html needs a library that cannot be imported: {exc}.",
+            hint="Run: pip install 'pgvec-versions[doctor]'",
+        ) from exc
+    source = files("pgvec_versions.doctor").joinpath("page.html.j2").read_text("utf-8")
+    order = ("problem", "warning", "ok")
+    counts = {level: sum(f.level == level for f in findings) for level in order}
+    page = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(source)
+    return page.render(
+        title=title,
+        findings=sorted(findings, key=lambda f: order.index(f.level)),
+        counts=counts,
+        made_at=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+    )

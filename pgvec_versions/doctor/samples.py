@@ -1,0 +1,84 @@
+"""Samples of stored vectors: are they sound, and does an embedder make them again? Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pgvec_versions.doctor.finding import Finding
+from pgvec_versions.embedders import Embedder, Vectors, checked
+from pgvec_versions.embedders.canaries import LEAST_COSINE
+
+__all__ = ["Reproduction", "check_lengths", "reproduce", "share_finding"]
+
+#: A share of reproduced rows up to or from which a sample is of one kind: texts that were stored
+#: otherwise than they were embedded should not raise an alarm.
+_NEARLY_NONE, _NEARLY_ALL = 0.02, 0.98
+
+
+@dataclass(frozen=True, slots=True)
+class Reproduction:
+    """How many of the sampled rows an embedder makes again, and which it does not."""
+
+    rows: int
+    reproduced: int
+    strangers: tuple[int, ...]
+    median_cosine: float
+
+    @property
+    def share(self) -> float:
+        """Of the rows, those whose stored vector it makes."""
+        return self.reproduced / self.rows if self.rows else 0.0
+
+
+def check_lengths(name: str, lengths: npt.NDArray[np.float64]) -> list[Finding]:
+    """Zero vectors, and lengths of two kinds. Shape: (n,)."""
+    found: list[Finding] = []
+    zero = int((lengths == 0).sum())
+    if zero:
+        seen = f"{zero} of {len(lengths)} sampled vectors are all zeros"
+        found.append(Finding("problem", name, seen, "They have no direction: embed them again."))
+    unit = np.abs(lengths - 1) < 0.01
+    share = float(unit.mean()) if len(lengths) else 1.0
+    if 0 < share < 1:
+        seen = f"{share:.0%} of {len(lengths)} sampled vectors have length one, the others have not"
+        to_do = "Two ways of making vectors are in use: look for the second."
+        found.append(Finding("problem", name, seen, to_do))
+    return found
+
+
+def reproduce(embedder: Embedder, texts: Sequence[str], stored: Sequence[Vectors]) -> Reproduction:
+    """Embeds the texts as documents and compares with what is stored.
+
+    Raises: EmbedderError.
+    """
+    made = embedder.embed_documents(list(texts))
+    dimensions = embedder.dimensions
+    now = checked(made, count=len(texts), dimensions=dimensions, what=str(embedder.identity))
+    cosines: list[float] = []
+    for old, new in zip(stored, now, strict=True):
+        size = float(np.linalg.norm(old)) * float(np.linalg.norm(new))
+        same = len(old) == len(new) and size > 0
+        cosines.append(float(old @ new) / size if same else 0.0)
+    strangers = tuple(i for i, cosine in enumerate(cosines) if cosine < LEAST_COSINE)
+    return Reproduction(
+        len(cosines), len(cosines) - len(strangers), strangers, float(np.median(cosines))
+    )
+
+
+def share_finding(name: str, what: str, found: Reproduction) -> Finding:
+    """What it means for a table that ``what`` makes this share of its vectors."""
+    seen = (
+        f"{what} makes {found.reproduced} of {found.rows} sampled vectors again "
+        f"({found.share:.0%}; median cosine {found.median_cosine:.3f})"
+    )
+    if found.share >= _NEARLY_ALL:
+        return Finding("ok", name, seen)
+    if found.share <= _NEARLY_NONE:
+        to_do = "Another model made them, or the text was stored otherwise than it was embedded."
+        return Finding("warning", name, seen, to_do)
+    to_do = "Two models, or stale vectors, share this index: embed the others again."
+    return Finding("problem", name, seen, to_do)

@@ -1,0 +1,70 @@
+"""The server: PostgreSQL, pgvector and its known faults, settings that slow or break things."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pgvec_versions.doctor.finding import Finding, Patient
+
+__all__ = ["check_server", "check_settings"]
+
+
+def _number(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("-")[0].split(".") if part.isdigit())
+
+
+def _pgvector(version: str | None) -> Finding:
+    name = "pgvector"
+    if version is None:
+        return Finding("problem", name, "not in this database", "CREATE EXTENSION vector;")
+    if _number(version) < (0, 8, 0):
+        to_do = "Install 0.8.0 or later, then ALTER EXTENSION vector UPDATE;"
+        return Finding("problem", name, version, to_do)
+    if _number(version) < (0, 8, 2):
+        seen = f"{version}: CVE-2026-3172, so indexes are built without parallel workers"
+        return Finding("warning", name, seen, "Install 0.8.4 or later.")
+    if _number(version) < (0, 8, 4):
+        seen = f"{version}: vacuum and insert races are mended in 0.8.4"
+        return Finding("warning", name, seen, "Install 0.8.4 or later.")
+    return Finding("ok", name, version)
+
+
+def check_server(patient: Patient) -> list[Finding]:
+    """PostgreSQL and pgvector, by their versions."""
+    server = patient.server
+    new_enough = server["server_version_num"] >= 150000
+    return [
+        Finding(
+            "ok" if new_enough else "problem",
+            "PostgreSQL",
+            server["server_version"],
+            "" if new_enough else "15 or later is needed.",
+        ),
+        _pgvector(server["vector_version"]),
+    ]
+
+
+def check_settings(patient: Patient) -> list[Finding]:
+    """Settings, and whether the indexes that queries use fit into memory."""
+    server: dict[str, Any] = patient.server
+    found: list[Finding] = []
+    if not server["autovacuum"]:
+        seen = "autovacuum is off: deleted chunks stay in the index and slow it down"
+        found.append(Finding("warning", "settings", seen, "Turn it on."))
+    if server["replication_role"] == "replica":
+        seen = "session_replication_role is replica here: writes are not carried to other versions"
+        found.append(Finding("problem", "settings", seen, "Set it to origin."))
+    used = sum(
+        row["index_bytes"] or 0
+        for row in patient.status
+        if row["state"] in ("active", "draining") and row["index_bytes"]
+    )
+    cache = max(server["shared_buffers"], server["effective_cache_size"])
+    if used > cache:
+        seen = (
+            f"the indexes in use ({used // 1024**2} MB) do not fit into memory "
+            f"({cache // 1024**2} MB by shared_buffers and effective_cache_size)"
+        )
+        to_do = "Give the server more memory, or store halfvec."
+        found.append(Finding("warning", "settings", seen, to_do))
+    return found

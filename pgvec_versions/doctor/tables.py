@@ -1,0 +1,182 @@
+"""Any other pgvector table, and whether its vectors belong together."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, cast
+
+import numpy as np
+from psycopg import sql
+from sqlalchemy import Engine
+
+from pgvec_versions import sqlfiles, vectors
+from pgvec_versions.doctor.clusters import model_groups
+from pgvec_versions.doctor.finding import Finding, reading, rows
+from pgvec_versions.doctor.samples import check_lengths, reproduce, share_finding
+from pgvec_versions.embedders import Embedder
+from pgvec_versions.errors import InvalidArgument, UnknownName
+
+__all__ = ["examine_table", "model_names"]
+
+_LOOKED_AT = 1000
+_TEXT_NAMES = ("content", "text", "document", "chunk", "body", "page_content", "chunk_text")
+_SAYS_MODEL = re.compile(r"(^|_)(model|embedder|embedding_model|encoder)(_|$)", re.IGNORECASE)
+
+
+def model_names(
+    row: Mapping[str, Any], path: str = "", depth: int = 3
+) -> Iterator[tuple[str, str]]:
+    """Path and value of what, in a row or in JSON in it, is called a model."""
+    for key, value in row.items():
+        here = f"{path}.{key}" if path else str(key)
+        if isinstance(value, Mapping) and depth:
+            yield from model_names(cast("Mapping[str, Any]", value), here, depth - 1)
+        elif isinstance(value, str) and value and _SAYS_MODEL.search(str(key)):
+            yield here, value[:100]
+
+
+def _column(
+    kind: str, named: str | None, fitting: list[str], preferred: Sequence[str], table: str
+) -> str | None:
+    if named is not None:
+        if named not in fitting:
+            raise InvalidArgument(
+                f"{table} has no {kind} column {named!r}.",
+                hint=f"It has: {', '.join(fitting) or 'none'}.",
+            )
+        return named
+    return next((name for name in preferred if name in fitting), next(iter(fitting), None))
+
+
+def _names_finding(table: str, sample: list[dict[str, Any]]) -> list[Finding]:
+    by_path: dict[str, Counter[str]] = {}
+    for row in sample:
+        for path, value in model_names(row):
+            by_path.setdefault(path, Counter())[value] += 1
+    found: list[Finding] = []
+    for path, counts in by_path.items():
+        listed = ", ".join(f"{value} ({count})" for value, count in counts.most_common(5))
+        if len(counts) > 1:
+            to_do = "One index holds vectors of several models: give each its own."
+            found.append(Finding("problem", table, f"{path} names {listed}", to_do))
+        else:
+            found.append(Finding("ok", table, f"{path} names {listed}"))
+    return found or [Finding("warning", table, "no column names a model", "Write it on every row.")]
+
+
+def _index_findings(raw: Any, table: str, shown: str) -> list[Finding]:
+    found = [
+        Finding(
+            "ok" if row["valid"] else "problem",
+            shown,
+            f"index {row['name']} ({row['method']}){'' if row['valid'] else ' is invalid'}",
+            "" if row["valid"] else "REINDEX it.",
+        )
+        for row in rows(raw, "table_indexes", table=table)
+    ]
+    none = "it has no HNSW or IVFFlat index: every query reads all of it"
+    return found or [Finding("warning", shown, none, "CREATE INDEX … USING hnsw.")]
+
+
+def examine_table(
+    engine: Engine,
+    table: str,
+    *,
+    embedders: Mapping[str, Embedder] | None = None,
+    sample: int = 100,
+    text_column: str | None = None,
+    vector_column: str | None = None,
+) -> list[Finding]:
+    """Looks at a table that is none of ours. Read-only; reads a sample of 1,000 rows.
+
+    ``embedders`` are candidates by the name to show: each embeds ``sample`` of the rows again.
+    Raises: UnknownName, InvalidArgument (no vector or text column), EmbedderError.
+    """
+    with reading(engine) as raw:
+        place = rows(raw, "table_found", table=table)
+        if not place or not place[0]["is_table"]:
+            raise UnknownName(
+                f"there is no table {table!r}.",
+                hint="Write schema.table as SQL would; views cannot be sampled.",
+            )
+        shown = f"{place[0]['schema']}.{place[0]['name']}"
+        columns = rows(raw, "table_columns", table=table)
+        kinds = {c["name"]: c["type"] for c in columns}
+        vector = _column(
+            "vector",
+            vector_column,
+            [n for n, t in kinds.items() if t in ("vector", "halfvec")],
+            ("embedding", "vector"),
+            shown,
+        )
+        text = _column(
+            "text",
+            text_column,
+            [n for n, t in kinds.items() if t in ("text", "varchar", "bpchar")],
+            _TEXT_NAMES,
+            shown,
+        )
+        if vector is None:
+            raise InvalidArgument(f"{shown} has no column of type vector or halfvec.")
+        said = f"vectors in {vector}, texts in {text or 'no column'}"
+        found = [Finding("ok", shown, said), *_index_findings(raw, table, shown)]
+        percent = min(100.0, 100.0 * 20 * _LOOKED_AT / max(place[0]["estimate"], 1.0))
+        statement = sqlfiles.query("table_sample").format(
+            text=sql.Identifier(text) if text else sql.SQL("NULL"),
+            vector=sql.Identifier(vector),
+            vector_name=sql.Literal(vector),
+            text_name=sql.Literal(text or ""),
+            table=sql.Identifier(place[0]["schema"], place[0]["name"]),
+        )
+        with raw.cursor(binary=True) as cursor:
+            all_rows = cursor.execute(
+                statement, {"percent": percent, "count": _LOOKED_AT}
+            ).fetchall()
+    filled = [row for row in all_rows if row[1] is not None]
+    if len(filled) < len(all_rows):
+        seen = f"{len(all_rows) - len(filled)} of {len(all_rows)} sampled rows have no vector"
+        found.append(Finding("warning", shown, seen, "No vector search ever finds them."))
+    found += _names_finding(shown, [row[2] for row in all_rows])
+    stored = [vectors.unpack([row[1]], kinds[vector])[0] for row in filled]
+    found += _vectors_findings(shown, [row[0] for row in filled], stored, text is not None)
+    usable = [i for i, row in enumerate(filled) if row[0] and row[0].strip()][:sample]
+    for name, embedder in (embedders or {}).items():
+        if usable:
+            again = reproduce(embedder, [filled[i][0] for i in usable], [stored[i] for i in usable])
+            found.append(share_finding(shown, name, again))
+    return found
+
+
+def _vectors_findings(
+    shown: str, texts: list[str | None], stored: list[Any], has_texts: bool
+) -> list[Finding]:
+    if not stored:
+        return [Finding("warning", shown, "no row has a vector")]
+    sizes = Counter(len(row) for row in stored)
+    found: list[Finding] = []
+    if len(sizes) > 1:
+        listed = ", ".join(f"{size} ({count})" for size, count in sizes.most_common(5))
+        seen = f"vectors of several dimensions: {listed}"
+        found.append(Finding("problem", shown, seen, "They are of several models: separate them."))
+    found += check_lengths(
+        shown, np.array([float(np.linalg.norm(row)) for row in stored], dtype=np.float64)
+    )
+    most = sizes.most_common(1)[0][0]
+    kept = [i for i, row in enumerate(stored) if len(row) == most and row.any() and texts[i]]
+    if not has_texts or len(kept) < 100:
+        seen = f"clusters were not looked for: {len(kept)} sampled rows with text and vector"
+        return [*found, Finding("ok", shown, seen)]
+    label = model_groups(np.stack([stored[i] for i in kept]), [texts[i] or "" for i in kept])
+    groups = Counter(int(x) for x in label)
+    if len(groups) == 1:
+        seen = f"no sign of a second model among {len(kept)} sampled vectors of {most} dimensions"
+        return [*found, Finding("ok", shown, seen)]
+    listed = " and ".join(f"{count / len(kept):.0%}" for _, count in groups.most_common())
+    seen = (
+        f"{len(groups)} groups of vectors that are not comparable ({listed} of {len(kept)} "
+        "sampled): none is near one of another group, though their texts are alike"
+    )
+    to_do = "It looks as if several models share this index. Proof: name candidates, --embedder."
+    return [*found, Finding("problem", shown, seen, to_do)]

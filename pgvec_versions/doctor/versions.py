@@ -1,0 +1,167 @@
+"""The versions: what the catalog says of each, its index, its plan, its leaf."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from psycopg import sql
+
+from pgvec_versions import sqlfiles, vectors
+from pgvec_versions.catalog import Collection, Version
+from pgvec_versions.database import PgConnection
+from pgvec_versions.doctor.finding import Finding, Patient, reading, rows
+from pgvec_versions.states import State
+
+__all__ = ["check_leaves", "check_plans", "check_versions"]
+
+#: Below that, reading the whole leaf is a sound plan. Units: chunks.
+_FEW = 1000
+_OPERATORS = {"cosine": sql.SQL("<=>"), "l2": sql.SQL("<->"), "inner_product": sql.SQL("<#>")}
+_SHOWN = (State.READY, State.ACTIVE, State.DRAINING)
+
+
+def _name(row: dict[str, Any]) -> str:
+    return f"{row['collection']}/{row['model_version']}"
+
+
+def _of_version(row: dict[str, Any], memory: int) -> list[Finding]:
+    name = _name(row)
+    found: list[Finding] = []
+    if row["state"] in _SHOWN and not row["index_valid"]:
+        to_do = f"SELECT pgvec.build_index('{row['collection']}', '{row['model_version']}');"
+        found.append(Finding("problem", name, "its HNSW index is missing or invalid", to_do))
+    if row["items_set_aside"]:
+        seen = f"{row['items_set_aside']} work items set aside: {row['last_error']}"
+        found.append(Finding("problem", name, seen, "Mend the cause; pgvec worker --retry-failed."))
+    if row["state"] == "active" and row["missing"]:
+        seen = f"{row['missing']} chunks are missing or stale"
+        found.append(Finding("warning", name, seen, "Let a worker run: pgvec worker."))
+    if row["fingerprint"] == "differs":
+        found.append(
+            Finding(
+                "problem",
+                name,
+                "an embedder that was to be used for it does not make its vectors",
+                "See pgvec.version_event; look at revision, pooling, prefix and normalisation.",
+            )
+        )
+    elif row["fingerprint"] == "none" and row["state"] in (State.BUILDING, *_SHOWN):
+        seen = "it has no canaries: nothing says which model made its vectors"
+        to_do = "Its next version, registered with an embedder, has them."
+        if not row["embedder"]:
+            found.append(Finding("ok", name, f"{seen}; no embedder was recorded either"))
+        else:
+            found.append(Finding("warning", name, seen, to_do))
+    if row["index_bytes"] and row["index_bytes"] > memory:
+        seen = (
+            f"its index ({row['index_bytes'] // 1024**2} MB) is larger than "
+            f"maintenance_work_mem ({memory // 1024**2} MB)"
+        )
+        to_do = "A plain REINDEX would be slow: set maintenance_work_mem for it."
+        found.append(Finding("warning", name, seen, to_do))
+    return found or [Finding("ok", name, f"{row['state']}, {row['chunks']} chunks")]
+
+
+def check_versions(patient: Patient) -> list[Finding]:
+    """Index, work items, missing chunks and fingerprint of every version that has a leaf."""
+    memory = patient.server["maintenance_work_mem"]
+    return [
+        finding
+        for row in patient.status
+        if row["chunks"] is not None
+        for finding in _of_version(row, memory)
+    ]
+
+
+def _of_leaf(row: dict[str, Any]) -> list[Finding]:
+    name = _name(row)
+    refresh = f"SELECT pgvec.refresh_collection('{row['collection']}');"
+    found: list[Finding] = []
+    if row["leaf_rls"] != row["table_rls"] or row["leaf_policies"] != row["table_policies"]:
+        seen = (
+            f"its leaf has not the chunk table's row-level security "
+            f"({row['leaf_policies']} of {row['table_policies']} policies)"
+        )
+        found.append(Finding("problem", name, seen, refresh))
+    if row["checks"] < row["due_checks"]:
+        seen = "a CHECK of its leaf was dropped: vectors of another model, or zeros, could come in"
+        to_do = "Abandon or retire the version and register a new label."
+        found.append(Finding("problem", name, seen, to_do))
+    if row["disabled_triggers"]:
+        seen = "triggers of the chunk table are disabled: writes are not carried to every version"
+        to_do = "ALTER TABLE … ENABLE TRIGGER ALL; then pgvec worker, and look again."
+        found.append(Finding("problem", name, seen, to_do))
+    if row["state"] == "active" and row["long_active"] and row["scans"] == 0:
+        seen = "its index was never used, and it is active for more than a day"
+        to_do = "Do queries go through the routing view or pgvec.nearest?"
+        found.append(Finding("warning", name, seen, to_do))
+    if row["state"] in ("building", "ready") and row["stuck"]:
+        seen = f"it is {row['state']} for more than a week"
+        found.append(Finding("warning", name, seen, "Go on with pgvec upgrade, or pgvec abandon."))
+    return found
+
+
+def check_leaves(patient: Patient) -> list[Finding]:
+    """Row-level security, CHECKs, triggers and grants of every leaf; unused and stuck ones."""
+    names = [c.collection for c in patient.collections]
+    with reading(patient.engine) as raw:
+        leaves = rows(raw, "doctor_leaves", collections=names)
+        grants = rows(raw, "doctor_grants", collections=names)
+    return [finding for row in leaves for finding in _of_leaf(row)] + [
+        Finding(
+            "problem",
+            _name(row),
+            f"{row['grantee']} has a recorded grant ({row['privilege']}) and cannot use its leaf",
+            f"SELECT pgvec.refresh_collection('{row['collection']}');",
+        )
+        for row in grants
+    ]
+
+
+def _node_types(plan: Any) -> set[tuple[str, str]]:
+    if isinstance(plan, list):
+        return {found for part in plan for found in _node_types(part)}  # pyright: ignore
+    if not isinstance(plan, dict):
+        return set()
+    here = {(str(plan.get("Node Type", "")), str(plan.get("Index Name", "")))}  # pyright: ignore
+    return here.union(*(_node_types(part) for part in plan.values()))  # pyright: ignore
+
+
+def _uses_index(raw: PgConnection, known: Collection, version: Version) -> bool:
+    schema = raw.execute(sqlfiles.query("vector_schema")).fetchone()
+    assert schema is not None
+    query = vectors.pack(np.ones((1, version.dimensions), dtype=np.float32), known.storage)[0]
+    raw.execute(sqlfiles.query("doctor_declare"), {"collection": known.collection})
+    statement = sqlfiles.query("doctor_plan").format(
+        view=sql.Identifier(known.host_schema, version.pinned_view),
+        operator=sql.SQL("OPERATOR({}.{})").format(
+            sql.Identifier(schema[0]), _OPERATORS[known.distance]
+        ),
+    )
+    row = raw.execute(statement, {"query": query}).fetchone()
+    index = f"{version.leaf}_hnsw"
+    return row is not None and any(used == index for _, used in _node_types(row[0]))
+
+
+def check_plans(patient: Patient) -> list[Finding]:
+    """Whether the planner would use the HNSW index, by EXPLAIN."""
+    found: list[Finding] = []
+    chunks = {(r["collection"], r["model_version"]): r for r in patient.status}
+    for known in patient.collections:
+        for version in known.versions:
+            row = chunks.get((known.collection, version.model_version))
+            if version.state not in _SHOWN or row is None or not row["index_valid"]:
+                continue
+            if row["chunks"] < _FEW:
+                continue
+            with reading(patient.engine) as raw:
+                used = _uses_index(raw, known, version)
+            name = f"{known.collection}/{version.model_version}"
+            if used:
+                found.append(Finding("ok", name, "the plan uses its HNSW index"))
+            else:
+                seen = f"the plan does not use its HNSW index ({row['chunks']} chunks)"
+                to_do = "ANALYZE the leaf; look at enable_indexscan and random_page_cost."
+                found.append(Finding("problem", name, seen, to_do))
+    return found

@@ -1,0 +1,97 @@
+"""The canary history of a collection: what its fingerprints were found to be, and when. Pure.
+
+Three things leave a trace: the events of a fingerprint (kept, differs, agrees again, an equivalent
+declared), every evaluation, and the verdict that stands with the version now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from pgvec_versions.evaluation.records import Evaluation
+
+__all__ = ["CanaryLine", "canary_history"]
+
+_EVENTS = ("store_fingerprint", "fingerprint_differs", "fingerprint_agrees", "declare_equivalent")
+_WORDS = {
+    "store_fingerprint": "kept at registration",
+    "fingerprint_differs": "an embedder of its name makes other vectors",
+    "fingerprint_agrees": "its embedder makes its vectors again",
+    "declare_equivalent": "another embedder was declared to be the same model",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CanaryLine:
+    """One look at a version's canaries. ``worst`` names the canary of the least cosine."""
+
+    at: datetime
+    model_version: str
+    what: str
+    tone: Literal["good", "bad", ""]
+    least_cosine: float | None = None
+    worst: str = ""
+    more: str = ""
+
+
+def canary_history(
+    events: Sequence[Mapping[str, Any]],
+    evaluations: Sequence[Evaluation],
+    fingerprints: Sequence[Mapping[str, Any]],
+) -> list[CanaryLine]:
+    """Oldest first; the verdict that stands now comes last for each version."""
+    lines = [_of_event(event) for event in events if event["verb"] in _EVENTS]
+    for evaluation in evaluations:
+        labels = {
+            "candidate": evaluation.model_version,
+            "baseline": evaluation.baseline_version or "",
+        }
+        for side, seen in evaluation.detail.get("canaries", {}).items():
+            lines.append(
+                CanaryLine(
+                    evaluation.at,
+                    labels[side],
+                    f"evaluated: {seen['canaries']} canaries embedded again",
+                    "good",
+                    seen["least_cosine"],
+                    seen["worst"],
+                )
+            )
+    lines.sort(key=lambda line: line.at)
+    return lines + [_standing(row) for row in fingerprints]
+
+
+def _of_event(event: Mapping[str, Any]) -> CanaryLine:
+    verb, detail = event["verb"], event["detail"]
+    more = ""
+    if verb == "store_fingerprint":
+        more = f"{detail.get('canaries', 0)} canaries"
+    elif "embedder" in detail:
+        named = detail["embedder"]
+        more = f"{named.get('provider', '')} {named.get('model', '')}".strip()
+        if detail.get("reason"):
+            more += f": {detail['reason']}"
+    return CanaryLine(
+        event["at"],
+        event["model_version"],
+        _WORDS[verb],
+        {"fingerprint_differs": "bad", "fingerprint_agrees": "good"}.get(verb, ""),  # pyright: ignore
+        detail.get("least_cosine"),
+        detail.get("worst", ""),
+        more,
+    )
+
+
+def _standing(row: Mapping[str, Any]) -> CanaryLine:
+    agrees = row["agrees"]
+    what = "now: agrees" if agrees else "now: differs; nothing is written or searched with it"
+    return CanaryLine(
+        row["recorded_at"],
+        row["model_version"],
+        what,
+        "good" if agrees else "bad",
+        row["least_cosine"],
+    )

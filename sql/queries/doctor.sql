@@ -1,0 +1,77 @@
+-- What pgvec doctor asks. Every statement runs in a transaction that is read-only.
+
+-- name: read_only
+SELECT set_config('transaction_read_only', 'on', true)
+
+-- name: doctor_server
+SELECT current_setting('server_version') AS server_version, current_setting('server_version_num')::integer AS server_version_num,
+       (SELECT e.extversion FROM pg_catalog.pg_extension e WHERE e.extname = 'vector') AS vector_version,
+       pg_size_bytes(current_setting('maintenance_work_mem')) AS maintenance_work_mem,
+       pg_size_bytes(current_setting('shared_buffers')) AS shared_buffers,
+       pg_size_bytes(current_setting('effective_cache_size')) AS effective_cache_size,
+       current_setting('autovacuum')::boolean AS autovacuum, current_setting('session_replication_role') AS replication_role
+
+-- name: doctor_leaves
+SELECT v.collection, v.model_version, v.state, l.relrowsecurity AS leaf_rls, t.relrowsecurity AS table_rls,
+       (SELECT count(*) FROM pg_catalog.pg_policy p WHERE p.polrelid = l.oid) AS leaf_policies,
+       (SELECT count(*) FROM pg_catalog.pg_policy p WHERE p.polrelid = t.oid) AS table_policies,
+       (SELECT count(*) FROM pg_catalog.pg_constraint k WHERE k.conrelid = l.oid AND k.convalidated
+           AND k.conname IN ('pgvec_version', 'pgvec_dimensions', 'pgvec_not_zero')) AS checks,
+       CASE c.distance WHEN 'cosine' THEN 3 ELSE 2 END AS due_checks,
+       (SELECT count(*) FROM pg_catalog.pg_trigger g WHERE g.tgrelid = t.oid AND NOT g.tgisinternal AND g.tgenabled = 'D') AS disabled_triggers,
+       (SELECT s.idx_scan FROM pg_catalog.pg_stat_user_indexes s
+         WHERE s.schemaname = 'pgvec_leaves' AND s.indexrelname = v.leaf || '_hnsw') AS scans,
+       v.activated_at < clock_timestamp() - interval '1 day' AS long_active,
+       coalesce(v.ready_at, v.registered_at) < clock_timestamp() - interval '7 days' AS stuck
+  FROM pgvec.model_version v JOIN pgvec.collection c ON c.collection = v.collection
+  JOIN pg_catalog.pg_class l ON l.relname = v.leaf JOIN pg_catalog.pg_namespace n ON n.oid = l.relnamespace AND n.nspname = 'pgvec_leaves'
+  JOIN pg_catalog.pg_namespace h ON h.nspname = c.host_schema JOIN pg_catalog.pg_class t ON t.relnamespace = h.oid AND t.relname = c.collection
+ WHERE v.dropped_at IS NULL AND v.collection = ANY (%(collections)s)
+
+-- name: doctor_grants
+-- Recorded grants that do not reach a leaf.
+SELECT g.collection, v.model_version, g.grantee, g.privilege
+  FROM pgvec.collection_grant g JOIN pg_catalog.pg_roles r ON r.rolname = g.grantee
+  JOIN pgvec.model_version v ON v.collection = g.collection AND v.dropped_at IS NULL
+  JOIN pg_catalog.pg_class l ON l.relname = v.leaf JOIN pg_catalog.pg_namespace n ON n.oid = l.relnamespace AND n.nspname = 'pgvec_leaves'
+ WHERE g.collection = ANY (%(collections)s)
+   AND ((g.privilege = 'read' AND v.state IN ('ready', 'active', 'draining') AND NOT has_table_privilege(r.oid, l.oid, 'SELECT'))
+     OR (g.privilege = 'worker' AND NOT (has_table_privilege(r.oid, l.oid, 'SELECT') AND has_table_privilege(r.oid, l.oid, 'INSERT')
+                                     AND has_table_privilege(r.oid, l.oid, 'UPDATE') AND has_table_privilege(r.oid, l.oid, 'DELETE'))))
+
+-- name: doctor_declare
+SELECT set_config('pgvec.query_version.' || %(collection)s, 'any', true)
+
+-- name: doctor_plan
+EXPLAIN (FORMAT JSON) SELECT v.chunk_id FROM {view} v ORDER BY v.embedding {operator} %(query)s LIMIT 10
+
+-- name: doctor_sample
+SELECT s.chunk_id, s.content, s.embedding FROM (
+    SELECT t.chunk_id::text, t.content, t.embedding, random() AS place FROM {leaf} t TABLESAMPLE SYSTEM (%(percent)s) ORDER BY place LIMIT %(count)s) s
+
+-- name: doctor_duplicates
+-- Texts that occur more than once, and vectors of several texts, among the first 100,000 chunks.
+WITH chunk AS MATERIALIZED (SELECT t.content, t.embedding FROM {leaf} t LIMIT 100000)
+SELECT (SELECT count(*) - count(DISTINCT c.content) FROM chunk c) AS doubles, (SELECT count(*) FROM chunk) AS chunks,
+       (SELECT count(*) FROM (SELECT FROM chunk c GROUP BY c.embedding HAVING count(DISTINCT c.content) > 1) d) AS shared_vectors
+
+-- name: table_found
+SELECT n.nspname AS schema, c.relname AS name, greatest(c.reltuples, 0)::float8 AS estimate, c.relkind IN ('r', 'p', 'm') AS is_table
+  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE c.oid = to_regclass(%(table)s)
+
+-- name: table_columns
+SELECT a.attname AS name, t.typname AS type, a.atttypmod AS modifier
+  FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+ WHERE a.attrelid = to_regclass(%(table)s) AND a.attnum > 0 AND NOT a.attisdropped
+ ORDER BY a.attnum
+
+-- name: table_indexes
+SELECT k.relname AS name, m.amname AS method, i.indisvalid AND i.indisready AS valid
+  FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class k ON k.oid = i.indexrelid JOIN pg_catalog.pg_am m ON m.oid = k.relam
+ WHERE i.indrelid = to_regclass(%(table)s) AND m.amname IN ('hnsw', 'ivfflat')
+
+-- name: table_sample
+-- Rows of a table of any shape: text, vector in binary, and the row as JSON.
+SELECT {text}::text, {vector}, to_jsonb(t) - {vector_name} - {text_name} FROM (
+    SELECT s.*, random() AS pgvec_place FROM {table} s TABLESAMPLE SYSTEM (%(percent)s) ORDER BY pgvec_place LIMIT %(count)s) t

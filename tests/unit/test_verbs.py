@@ -1,0 +1,51 @@
+"""The overview of ``pgvec`` is made without importing the verbs; it says what they say."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+
+from pgvec_versions.cli import app
+from pgvec_versions.cli.verbs import VERBS
+
+
+def test_the_overview_is_that_of_the_verbs() -> None:
+    said: dict[str, tuple[str, str]] = {}
+    for command in app.registered_commands:
+        assert command.callback is not None
+        name = command.name or command.callback.__name__.replace("_", "-")
+        text = command.help or inspect.getdoc(command.callback) or ""
+        line = " ".join(text.split("\n\n")[0].split())
+        said[name] = (command.callback.__module__.rsplit(".", 1)[1], line)
+    assert said == VERBS
+    assert list(said) == list(VERBS)
+
+
+def test_help_and_the_package_import_no_model_and_no_numbers() -> None:
+    look = (
+        "import sys, contextlib\n"
+        "import pgvec_versions\n"
+        "from pgvec_versions.cli import main\n"
+        "sys.argv = ['pgvec', '--help']\n"
+        "with contextlib.suppress(SystemExit): main()\n"
+        "heavy = {'torch', 'numpy', 'sqlalchemy', 'sentence_transformers', 'pandas'}\n"
+        "print(sorted(heavy & sys.modules.keys()))\n"
+    )
+    out = subprocess.run(
+        [sys.executable, "-c", look], capture_output=True, text=True, check=True, timeout=120
+    )
+    assert out.stdout.splitlines()[-1] == "[]", out.stdout[-500:]
+    assert "cut-over" in out.stdout
+
+
+def test_a_store_imports_no_model() -> None:
+    look = (
+        "import sys\n"
+        "from pgvec_versions import ChunkStore, Transition, Worker, AsyncChunkStore\n"
+        "print(sorted({'torch', 'sentence_transformers', 'typer', 'alembic'} & sys.modules.keys()))"
+    )
+    out = subprocess.run(
+        [sys.executable, "-c", look], capture_output=True, text=True, check=True, timeout=120
+    )
+    assert out.stdout.strip() == "[]"
