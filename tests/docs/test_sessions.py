@@ -13,17 +13,26 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from pgvec_versions.embedded import EmbeddedServer
+
 DOCS = Path(__file__).parents[2] / "docs"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
 
-pytestmark = pytest.mark.skipif(
-    any(find_spec(name) is None for name in ("ir_measures", "matplotlib", "sklearn")),
-    reason="needs the extras evaluate and doctor",
-)
+pytestmark = [
+    pytest.mark.skipif(
+        any(find_spec(name) is None for name in ("ir_measures", "matplotlib", "sklearn")),
+        reason="needs the extras evaluate and doctor",
+    ),
+    # Many processes, each of which loads a model.
+    pytest.mark.slow,
+    pytest.mark.timeout(900),
+]
 
 
-def played(page: str, database: str, folder: Path) -> str:
+def played(page: str, server: EmbeddedServer, database: str, folder: Path) -> str:
     """What the page's blocks print, one after the other in one shell."""
+    if "18" not in (server.pgdata / "PG_VERSION").read_text():
+        pytest.skip("once is enough: the SQL behind it is tested on every server")
     parts = ["set -euo pipefail"]
     for language, text in BLOCK.findall((DOCS / page).read_text("utf-8")):
         assert language in ("bash", "python"), f"a block of {page} that nobody runs"
@@ -35,7 +44,7 @@ def played(page: str, database: str, folder: Path) -> str:
         env={**os.environ, "PATH": path, "PGVEC_DATABASE_URL": database, "COLUMNS": "200"},
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=880,
         check=False,
     )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
@@ -43,9 +52,9 @@ def played(page: str, database: str, folder: Path) -> str:
 
 
 def test_a_candidate_is_evaluated_stopped_forced_reported_and_shadowed(
-    database: str, tmp_path: Path
+    server: EmbeddedServer, database: str, tmp_path: Path
 ) -> None:
-    said = played("evaluation.md", database, tmp_path)
+    said = played("evaluation.md", server, database, tmp_path)
     assert "docs: 4 labelled queries" in said
     assert "stopped, with exit code 3" in said
     assert (tmp_path / "report.md").read_text("utf-8").startswith("## The gate ")
@@ -61,9 +70,9 @@ def test_a_candidate_is_evaluated_stopped_forced_reported_and_shadowed(
 
 
 def test_the_doctor_looks_at_a_collection_and_at_a_table_of_two_models(
-    database: str, tmp_path: Path
+    server: EmbeddedServer, database: str, tmp_path: Path
 ) -> None:
-    said = played("doctor.md", database, tmp_path)
+    said = played("doctor.md", server, database, tmp_path)
     assert "1 of 1 sampled chunks are made again" in said
     assert "2 groups of vectors that are not comparable" in said
     assert "static-1 makes" in said
