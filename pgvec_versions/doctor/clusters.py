@@ -26,8 +26,8 @@ Labels: TypeAlias = npt.NDArray[np.int64]
 _NEIGHBOURS, _LEXICAL = 10, 3
 #: Fewer rows say nothing, on either side.
 _LEAST = 12
-#: Crossing edges, as a share of those that chance would give. Between two models 0.00 and from 0.9
-#: on were measured, at the edge of a topic from 0.02 on and up to 0.52: docs/fingerprints.md.
+#: Crossing edges, as a share of those that chance would give. Between two models up to 0.001 and
+#: from 0.86 on were measured, at the edge of a topic up to 0.61 of the texts: docs/fingerprints.md.
 _VECTORS_CROSS, _TEXTS_CROSS = 0.02, 0.7
 
 

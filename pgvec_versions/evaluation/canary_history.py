@@ -87,11 +87,11 @@ def _of_event(event: Mapping[str, Any]) -> CanaryLine:
 
 def _standing(row: Mapping[str, Any]) -> CanaryLine:
     agrees = row["agrees"]
-    what = "now: agrees" if agrees else "now: differs; nothing is written or searched with it"
+    what = "agrees" if agrees else "differs; nothing is written or searched with such an embedder"
     return CanaryLine(
         row["recorded_at"],
         row["model_version"],
-        what,
+        f"stands since then: {what}",
         "good" if agrees else "bad",
         row["least_cosine"],
     )

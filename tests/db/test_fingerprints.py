@@ -193,7 +193,10 @@ def test_a_worker_looks_though_there_is_nothing_to_embed(engine: Engine) -> None
     open_store(engine, TinyEmbedder(), ["one"])
     stop = threading.Event()
     worker = Worker(engine, "docs", {"v1": Impostor("b")})
+    late = threading.Timer(60, stop.set)
+    late.start()
     report = worker.run(stop, progress=lambda report: stop.set() if report.last_error else None)
+    late.cancel()
     assert isinstance(report.last_error, FingerprintMismatch)
     assert verdicts(engine) == ["differs", "store_fingerprint", "fingerprint_differs"]
 

@@ -15,14 +15,21 @@ from tests.docs.pages import Reader, blocks
 
 DOCS = Path(__file__).parents[2] / "docs"
 
-pytestmark = pytest.mark.skipif(
-    any(find_spec(name) is None for name in ("ir_measures", "matplotlib", "sklearn")),
-    reason="needs the extras evaluate and doctor",
-)
+pytestmark = [
+    pytest.mark.skipif(
+        any(find_spec(name) is None for name in ("ir_measures", "matplotlib", "sklearn")),
+        reason="needs the extras evaluate and doctor",
+    ),
+    # Models are loaded, also by processes of their own.
+    pytest.mark.slow,
+    pytest.mark.timeout(900),
+]
 
 
 def played(page: str, server: EmbeddedServer, database: str, folder: Path) -> str:
     """What the page's blocks print."""
+    if "18" not in (server.pgdata / "PG_VERSION").read_text():
+        pytest.skip("once is enough: the SQL behind it is tested on every server")
     reader = Reader(database, binaries(server) / "psql", folder)
     try:
         for block in blocks(DOCS / page):

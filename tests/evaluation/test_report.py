@@ -93,7 +93,9 @@ def test_the_canary_history_and_the_shadow_have_their_place(reported: Engine) ->
     assert ("v2", "kept at registration", None) in told()
     measured = [line for line in told() if line[1] == "evaluated"]
     assert measured == [("v1", "evaluated", 1.0), ("v2", "evaluated", 1.0)]
-    assert [line[:2] for line in told()[-2:]] == [("v1", "now"), ("v2", "now")]
+    assert [line[:2] for line in told()[-2:]] == [
+        (label, "stands since then") for label in ("v1", "v2")
+    ]
     with pytest.raises(FingerprintMismatch):
         ChunkStore(reported, "docs", {"v2": Impostor("c", 8)}).search("text", version="v2")
     gathered = gather(reported, "docs", "v2")
