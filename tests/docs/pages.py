@@ -3,7 +3,8 @@
 What a block is, its language says:
 
 - ``sql``: for psql, in one session a page; ``python``: in one namespace a page;
-- ``console``: commands after ``$ ``, output left to the next block;
+- ``console``: commands after ``$ ``, output left to the next block; ``bash``: the same without the
+  sign, with here-documents, and its variables kept for later blocks;
 - ``toml``, ``ini``, ``yaml``, ``cron``, ``json``: parsed, and the ``pgvec`` in it checked;
 - any of them, ``text`` and ``markdown``, with ``title="NAME"``: a file in the reader's folder;
 - ``text`` directly after a block that runs: what it prints, where ``…`` stands for anything;
@@ -49,7 +50,7 @@ from tests.tools import MINILM, MINILM_REVISION
 
 ROOT = Path(__file__).parents[2]
 ADDRESS = "//app@db.internal/app"
-RUN = ("sql", "python", "console")
+RUN = ("sql", "python", "console", "bash")
 PARSED = ("toml", "ini", "yaml", "cron", "json")
 FILES = ("text", "markdown")
 _PIP = """#!{python}
@@ -168,6 +169,7 @@ class Reader:
         self.address = "//" + url.split("//", 1)[1]
         self.folder = folder / "desk"
         self.folder.mkdir()
+        self.said: list[str] = []
         self.names: dict[str, Any] = {"__name__": "page"}
         self.env = {
             **{k: v for k, v in os.environ.items() if not k.startswith("PGVEC_")},
@@ -231,6 +233,7 @@ class Reader:
         if block.language not in RUN:
             return
         got = getattr(self, f"_{block.language}")(block, text).replace(self.address, ADDRESS)
+        self.said.append(got)
         if block.printed is not None:
             assert same(block.printed, got), f"{block} prints:\n{got}\nand not:\n{block.printed}"
 
@@ -259,16 +262,21 @@ class Reader:
         return out.getvalue()
 
     def _console(self, block: Block, text: str) -> str:
-        got: list[str] = []
-        for command in commands(text, str(block)):
-            plain = re.sub(r' \|\| echo "exit code \$\?"$', "", command)
-            code, out = self._pgvec(plain) if _is_plain(plain) else self._shell(plain)
-            if plain != command and code:
-                out += f"exit code {code}\n"
-            else:
-                assert code == 0, f"{block}: {command}\nends with {code}:\n{out}"
-            got.append(out)
-        return "".join(got)
+        return "".join(self._done(command, block) for command in commands(text, str(block)))
+
+    def _bash(self, block: Block, text: str) -> str:
+        return "".join(self._done(command, block) for command in script(text))
+
+    def _done(self, command: str, block: Block) -> str:
+        plain, _, otherwise = command.partition(" || echo ")
+        told = re.fullmatch(r'"([^"]*)\$\?"', otherwise)
+        if otherwise and not told:
+            plain = command
+        code, out = self._pgvec(plain) if _is_plain(plain) else self._shell(plain)
+        if told and code:
+            return f"{out}{told[1]}{code}\n"
+        assert code == 0, f"{block}: {command}\nends with {code}:\n{out}"
+        return out
 
     def _pgvec(self, command: str) -> tuple[int, str]:
         out = io.StringIO()
@@ -288,7 +296,14 @@ class Reader:
     def _shell(self, command: str) -> tuple[int, str]:
         kept = self.folder.parent / "env"
         done = subprocess.run(
-            ["bash", "-o", "pipefail", "-c", f'{command}\nended=$?\nenv -0 >"{kept}"\nexit $ended'],
+            [
+                "bash",
+                "-a",
+                "-o",
+                "pipefail",
+                "-c",
+                f'{command}\nended=$?\nenv -0 >"{kept}"\nexit $ended',
+            ],
             cwd=self.folder,
             env=self.env,
             stdout=subprocess.PIPE,
@@ -321,9 +336,30 @@ def commands(text: str, where: str) -> list[str]:
     return found
 
 
+def script(text: str) -> list[str]:
+    """The commands of a bash block: a line each, with its here-document."""
+    found: list[str] = []
+    end = ""
+    for line in re.sub(r"\\\n\s*", "", text).splitlines():
+        if end:
+            found[-1] += f"\n{line}"
+            end = "" if line == end else end
+        elif line.strip() and not line.startswith("#"):
+            found.append(line)
+            here = re.search(r"<<-?\s*['\"]?(\w+)", line)
+            end = here[1] if here else ""
+    return found
+
+
 def _is_plain(command: str) -> bool:
-    words = shlex.split(command, comments=True)
-    return words[:1] == ["pgvec"] and not re.search(r"[|&;<>$`]", " ".join(words))
+    """Whether it is pgvec with arguments, and nothing that needs a shell."""
+    bare = re.sub(r"'[^']*'| #.*", "", command)
+    outside = re.sub(r'"[^"]*"', "", bare)
+    return (
+        command.startswith("pgvec ")
+        and not re.search(r"[$`]|\n", bare)
+        and not re.search(r"[|&;<>]", outside)
+    )
 
 
 def _without_notices(lines: list[str]) -> Iterator[str]:

@@ -1,12 +1,8 @@
-"""docs/evaluation.md and docs/doctor.md are sessions in a shell, run as they are printed."""
+"""What docs/evaluation.md and docs/doctor.md print and leave behind, done as they say."""
 
 from __future__ import annotations
 
 import json
-import os
-import re
-import subprocess
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -14,41 +10,33 @@ import psycopg
 import pytest
 
 from pgvec_versions.embedded import EmbeddedServer
+from tests.clusters import binaries
+from tests.docs.pages import Reader, blocks
 
 DOCS = Path(__file__).parents[2] / "docs"
-BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
 
 pytestmark = [
     pytest.mark.skipif(
         any(find_spec(name) is None for name in ("ir_measures", "matplotlib", "sklearn")),
         reason="needs the extras evaluate and doctor",
     ),
-    # Many processes, each of which loads a model.
+    # Models are loaded, also by processes of their own.
     pytest.mark.slow,
     pytest.mark.timeout(900),
 ]
 
 
 def played(page: str, server: EmbeddedServer, database: str, folder: Path) -> str:
-    """What the page's blocks print, one after the other in one shell."""
+    """What the page's blocks print."""
     if "18" not in (server.pgdata / "PG_VERSION").read_text():
         pytest.skip("once is enough: the SQL behind it is tested on every server")
-    parts = ["set -euo pipefail"]
-    for language, text in BLOCK.findall((DOCS / page).read_text("utf-8")):
-        assert language in ("bash", "python"), f"a block of {page} that nobody runs"
-        parts.append(text if language == "bash" else f"python - <<'BLOCK'\n{text}\nBLOCK\n")
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(
-        ["bash", "-c", "\n".join(parts)],
-        cwd=folder,
-        env={**os.environ, "PATH": path, "PGVEC_DATABASE_URL": database, "COLUMNS": "200"},
-        capture_output=True,
-        text=True,
-        timeout=880,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    return " ".join((done.stdout + done.stderr).split())
+    reader = Reader(database, binaries(server) / "psql", folder)
+    try:
+        for block in blocks(DOCS / page):
+            reader.read(block)
+    finally:
+        reader.close()
+    return " ".join("".join(reader.said).split())
 
 
 def test_a_candidate_is_evaluated_stopped_forced_reported_and_shadowed(
@@ -57,7 +45,7 @@ def test_a_candidate_is_evaluated_stopped_forced_reported_and_shadowed(
     said = played("evaluation.md", server, database, tmp_path)
     assert "docs: 4 labelled queries" in said
     assert "stopped, with exit code 3" in said
-    assert (tmp_path / "report.md").read_text("utf-8").startswith("## The gate ")
+    assert (tmp_path / "desk/report.md").read_text("utf-8").startswith("## The gate ")
     with psycopg.connect(database) as connection:
         verbs = dict(
             connection.execute(
@@ -77,5 +65,5 @@ def test_the_doctor_looks_at_a_collection_and_at_a_table_of_two_models(
     assert "2 groups of vectors that are not comparable" in said
     assert "static-1 makes" in said
     assert "a problem, with exit code 3" in said
-    found = json.loads((tmp_path / "doctor.json").read_text("utf-8"))
+    found = json.loads((tmp_path / "desk/doctor.json").read_text("utf-8"))
     assert {f["level"] for f in found} == {"ok", "warning"}
