@@ -56,4 +56,4 @@ def declare_equivalent(
 
 def register(app: typer.Typer) -> None:
     """Adds the verbs of this file."""
-    app.command()(declare_equivalent)
+    app.command("declare-equivalent")(declare_equivalent)
