@@ -494,7 +494,7 @@ def roll_back(
         assert row is not None
         return str(row[0])
 
-    for last_one in (False, False, True):
+    for turn in range(4):
         try:
             return once()
         except NotReady as exc:
@@ -520,6 +520,8 @@ def roll_back(
         back = Transition(engine, collection, label, embedder)
         back.begin()
         back.catch_up()
+        if turn == 0:
+            continue
         try:
             return str(
                 back.while_writers_wait(
@@ -527,7 +529,7 @@ def roll_back(
                 )
             )
         except (LockTimeout, NotReady):
-            if last_one:
+            if turn == 3:
                 raise
     return once()
 
