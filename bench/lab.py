@@ -15,6 +15,7 @@ from pathlib import Path
 from pydoc_data.topics import topics
 from types import TracebackType
 from typing import Any, Self
+from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
@@ -72,7 +73,12 @@ class Ready:
     def embed_documents(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         if self._pause:
             time.sleep(self._pause * len(texts))
-        return self._vectors[[int(text[:9]) for text in texts]]
+        return self._vectors[[self._place(text) for text in texts]]
+
+    def _place(self, text: str) -> int:
+        # Canaries, and whatever else is not of the lab, have a vector that stays the same, too.
+        number = text[:9]
+        return int(number) if number.isdecimal() else crc32(text.encode()) % len(self._vectors)
 
     embed_queries = embed_documents
 

@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
@@ -53,7 +54,7 @@ class Instant:
         self._pool = self._pool.astype(np.float32)
 
     def embed_documents(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        return self._pool[: len(texts)]
+        return self._pool[[crc32(text.encode()) % len(self._pool) for text in texts]]
 
     embed_queries = embed_documents
 
