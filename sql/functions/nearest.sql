@@ -19,6 +19,7 @@ DECLARE
     declared CONSTANT text := nullif(current_setting('pgvec.query_version.' || collection, true), '');
     old_ef text;
     old_scan text;
+    old_jit text;
     active text;
     op text;
     ranked text;
@@ -86,7 +87,9 @@ BEGIN
     END IF;
     old_ef := current_setting('hnsw.ef_search');
     old_scan := current_setting('hnsw.iterative_scan');
-    PERFORM set_config('hnsw.ef_search', coalesce(ef_search, least(1000, greatest(old_ef::integer, k)))::text, true), set_config('hnsw.iterative_scan', 'strict_order', true);
+    old_jit := current_setting('jit');
+    -- The exact ranking below is planned each time and hardly ever run: its cost must not have the statement compiled.
+    PERFORM set_config('jit', 'off', true), set_config('hnsw.ef_search', coalesce(ef_search, least(1000, greatest(old_ef::integer, k)))::text, true), set_config('hnsw.iterative_scan', 'strict_order', true);
     RETURN QUERY EXECUTE
         format('WITH found AS MATERIALIZED (SELECT chunk_id, document_id, content, metadata, model_version, '
                '((embedding::%2$s.%3$I(%7$s)) %1$s $1::%2$s.%3$I(%7$s))::float8 AS distance FROM pgvec_leaves.%4$I WHERE model_version = %5$L%6$s '
@@ -95,7 +98,7 @@ BEGIN
         || format('(SELECT chunk_id::text, document_id, content, metadata, model_version, distance FROM found WHERE (SELECT count(*) FROM found) >= $2) '
                   'UNION ALL (SELECT chunk_id::text, document_id, content, metadata, model_version, distance FROM (%s AND (SELECT count(*) FROM found) < $2) d ORDER BY distance LIMIT $2)', ranked)
         USING query, k;
-    PERFORM set_config('hnsw.ef_search', old_ef, true), set_config('hnsw.iterative_scan', old_scan, true);
+    PERFORM set_config('hnsw.ef_search', old_ef, true), set_config('hnsw.iterative_scan', old_scan, true), set_config('jit', old_jit, true);
 EXCEPTION
     WHEN numeric_value_out_of_range THEN
         PERFORM pgvec.raise_error('PV015', format('the query vector does not fit into %s: %s.', v.storage, SQLERRM), jsonb_build_object('collection', collection));

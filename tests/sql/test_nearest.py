@@ -194,10 +194,12 @@ def test_the_callers_settings_are_as_before(tx):
     live_collection(tx, count=5)
     tx.execute("SET hnsw.ef_search = 77")
     tx.execute("SET hnsw.iterative_scan = relaxed_order")
+    tx.execute("SET jit = on")
     nearest(tx, ", 5, ef_search => 300")
     refused(tx, "PV015", "SELECT * FROM pgvec.nearest('docs', '[1]', 'v1')")
     assert one(tx, "SHOW hnsw.ef_search") == "77"
     assert one(tx, "SHOW hnsw.iterative_scan") == "relaxed_order"
+    assert one(tx, "SHOW jit") == "on"
 
 
 def test_it_answers_in_a_read_only_transaction(db):
