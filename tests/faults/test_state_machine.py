@@ -46,7 +46,7 @@ from tests.faults.looks import (
 from tests.tools import Connect, literal
 
 LABELS = {f"v{number}": tiny(f"v{number}", 4 if number % 3 == 2 else 8) for number in range(1, 16)}
-EXAMPLES = int(os.environ.get("PGVEC_FAULT_EXAMPLES", "60"))
+EXAMPLES = int(os.environ.get("PGVEC_FAULT_EXAMPLES", "200"))
 STEPS = int(os.environ.get("PGVEC_FAULT_STEPS", "25"))
 MOST_VERSIONS = 3
 
@@ -617,7 +617,7 @@ class Transitions(RuleBasedStateMachine):
             self.catalog_agrees()
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_any_order_of_steps_keeps_every_promise(
     database: str, engine: Engine, connect: Connect, server: Any
 ) -> None:
