@@ -126,7 +126,7 @@ def plot(results: Mapping[str, Any]) -> str:
         text = io.StringIO()
         shown.savefig(text, format="svg", metadata={"Date": None})
         pyplot.close(shown)
-    return text.getvalue()
+    return "".join(line.rstrip() + "\n" for line in text.getvalue().splitlines())
 
 
 def write_docs(results: Mapping[str, Any], docs: Path) -> None:

@@ -51,7 +51,9 @@ def test_the_quick_harness_leaves_a_table_its_json_and_a_plot(ran: Ran) -> None:
     assert all(figure["ratio"] > 0 for figure in figures)
     assert ran.results["facts"]["versions"]["PostgreSQL"].startswith("18")
     assert json.loads((ran.docs / "benchmarks.json").read_text()) == ran.results
-    assert (ran.docs / "figures" / "benchmarks.svg").read_text().rstrip().endswith("</svg>")
+    drawing = (ran.docs / "figures" / "benchmarks.svg").read_text()
+    assert drawing.endswith("</svg>\n")
+    assert drawing.splitlines() == [line.rstrip() for line in drawing.splitlines()]
     assert "| add-followed |" in ran.page
     assert "This was a quick run" in ran.page
 
