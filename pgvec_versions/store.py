@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
-from psycopg.rows import class_row
 from sqlalchemy import Engine
 from sqlalchemy.engine import URL
 
@@ -292,7 +292,10 @@ class ChunkStore:
         contains, conditions = as_json(filter)
         try:
             row = checked(
-                [query.vector], count=1, dimensions=len(query.vector), what="the query vector"
+                np.asarray(query.vector)[None],
+                count=1,
+                dimensions=len(query.vector),
+                what="the query vector",
             )
         except BadEmbedding as exc:
             raise InvalidVector(exc.message, detail=exc.detail) from None
@@ -307,5 +310,7 @@ class ChunkStore:
             "exact": exact,
             "expect_active": expect_active,
         }
-        with self._scope(caller) as raw, raw.cursor(row_factory=class_row(Hit)) as cursor:
-            return cursor.execute(sqlfiles.query("nearest"), parameters).fetchall()
+        with self._scope(caller) as raw:
+            rows = raw.execute(sqlfiles.query("nearest"), parameters).fetchall()
+        # In the order of Hit's fields; psycopg's class_row takes four times as long.
+        return [Hit(*row) for row in rows]

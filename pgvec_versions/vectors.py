@@ -48,16 +48,16 @@ def register(connection: Connection[Any]) -> None:
 
 
 def pack(vectors: npt.NDArray[np.float32], storage: str = "vector") -> list[BinaryVector]:
-    """The rows of a matrix in wire format.
+    """The rows of a matrix in wire format. They have passed ``checked``.
 
-    Shape: (n, dimensions) gives n vectors. Raises: BadEmbedding for numbers that the storage does
-    not hold.
+    Shape: (n, dimensions) gives n vectors. Raises: BadEmbedding for numbers that ``halfvec`` does
+    not hold, as infinities and zeros are what becomes of them.
     """
     count, dimensions = vectors.shape
     header = np.frombuffer(struct.pack(">HH", dimensions, 0), dtype=np.uint8)
     with np.errstate(over="ignore", under="ignore"):
         numbers = np.ascontiguousarray(vectors, dtype=_ELEMENT[storage])
-    if not (np.isfinite(numbers).all() and numbers.any(axis=1).all()):
+    if storage != "vector" and not (np.isfinite(numbers).all() and numbers.any(axis=1).all()):
         raise BadEmbedding(
             f"a vector has numbers that are too large or too small for {storage}.",
             hint="Normalize the vectors, or use a collection with storage => 'vector'.",

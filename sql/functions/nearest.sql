@@ -26,6 +26,8 @@ DECLARE
     condition text;
     given integer;
     is_zero boolean;
+    hits refcursor;
+    came integer;
 BEGIN
     SELECT m.model_version, m.state, m.leaf, m.dimensions, m.pinned_view, c.host_schema, c.storage,
            CASE c.distance WHEN 'cosine' THEN '<=>' WHEN 'l2' THEN '<->' ELSE '<#>' END AS op, c.distance AS measure, n.nspname AS vectors
@@ -82,22 +84,33 @@ BEGIN
     ranked := format('SELECT chunk_id, document_id, content, metadata, model_version, (embedding %1$s $1::%2$s.%3$I)::float8 AS distance FROM pgvec_leaves.%4$I WHERE model_version = %5$L%6$s',
                      op, vectors, v.storage, v.leaf, v.model_version, condition);
     IF exact THEN
-        RETURN QUERY EXECUTE format('SELECT chunk_id::text, document_id, content, metadata, model_version, distance FROM (%s) d ORDER BY distance, chunk_id LIMIT $2', ranked) USING query, k;
+        RETURN QUERY SELECT * FROM pgvec.rank_exactly(ranked, query, k);
         RETURN;
     END IF;
     old_ef := current_setting('hnsw.ef_search');
     old_scan := current_setting('hnsw.iterative_scan');
     old_jit := current_setting('jit');
-    -- The exact ranking below is planned each time and hardly ever run: its cost must not have the statement compiled.
+    -- A filter's cost can have the planner compile the statement, which takes longer than to run it.
     PERFORM set_config('jit', 'off', true), set_config('hnsw.ef_search', coalesce(ef_search, least(1000, greatest(old_ef::integer, k)))::text, true), set_config('hnsw.iterative_scan', 'strict_order', true);
-    RETURN QUERY EXECUTE
-        format('WITH found AS MATERIALIZED (SELECT chunk_id, document_id, content, metadata, model_version, '
-               '((embedding::%2$s.%3$I(%7$s)) %1$s $1::%2$s.%3$I(%7$s))::float8 AS distance FROM pgvec_leaves.%4$I WHERE model_version = %5$L%6$s '
-               'ORDER BY (embedding::%2$s.%3$I(%7$s)) %1$s $1::%2$s.%3$I(%7$s) LIMIT $2) ',
+    -- A cursor, because rows that a function has returned cannot be taken back when they turn out to be too few; one statement
+    -- that holds both ways takes twice as long to plan.
+    OPEN hits SCROLL FOR EXECUTE
+        format('SELECT chunk_id::text, document_id, content, metadata, model_version, ((embedding::%2$s.%3$I(%7$s)) %1$s $1::%2$s.%3$I(%7$s))::float8 '
+               'FROM pgvec_leaves.%4$I WHERE model_version = %5$L%6$s ORDER BY (embedding::%2$s.%3$I(%7$s)) %1$s $1::%2$s.%3$I(%7$s) LIMIT $2',
                op, vectors, v.storage, v.leaf, v.model_version, condition, v.dimensions)
-        || format('(SELECT chunk_id::text, document_id, content, metadata, model_version, distance FROM found WHERE (SELECT count(*) FROM found) >= $2) '
-                  'UNION ALL (SELECT chunk_id::text, document_id, content, metadata, model_version, distance FROM (%s AND (SELECT count(*) FROM found) < $2) d ORDER BY distance LIMIT $2)', ranked)
         USING query, k;
+    MOVE FORWARD ALL IN hits;
+    GET DIAGNOSTICS came = ROW_COUNT;
+    IF came < k THEN
+        RETURN QUERY SELECT * FROM pgvec.rank_exactly(ranked, query, k);
+    ELSE
+        MOVE ABSOLUTE 0 IN hits;
+        FOR i IN 1..k LOOP
+            FETCH hits INTO chunk_id, document_id, content, metadata, model_version, distance;
+            RETURN NEXT;
+        END LOOP;
+    END IF;
+    CLOSE hits;
     PERFORM set_config('hnsw.ef_search', old_ef, true), set_config('hnsw.iterative_scan', old_scan, true), set_config('jit', old_jit, true);
 EXCEPTION
     WHEN numeric_value_out_of_range THEN
