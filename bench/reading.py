@@ -26,7 +26,28 @@ from pgvec_versions.vectors import BinaryVector, pack, register
 
 DIMENSIONS = 384
 K = 10
-EF_SEARCH = (10, 15, 20, 30, 40, 60, 80, 120, 160, 240, 320, 480, 640, 1000)
+EF_SEARCH = (
+    10,
+    12,
+    15,
+    17,
+    20,
+    25,
+    30,
+    35,
+    40,
+    50,
+    60,
+    80,
+    100,
+    120,
+    160,
+    240,
+    320,
+    480,
+    640,
+    1000,
+)
 TEXTS = 1_000
 #: The largest graph here fits into it.
 BUILD_MEMORY = "1GB"

@@ -11,12 +11,12 @@ CREATE OR REPLACE FUNCTION pgvec.assert_query_version(collection text, model_ver
 RETURNS boolean LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 DECLARE
     declared CONSTANT text := nullif(current_setting('pgvec.query_version.' || collection, true), '');
-    v record;
+    state text;
 BEGIN
-    SELECT k.state, c.require_query_version INTO v
-      FROM pgvec.model_version k JOIN pgvec.collection c ON c.collection = k.collection
+    SELECT k.state INTO state
+      FROM pgvec.model_version k
      WHERE k.collection = assert_query_version.collection AND k.model_version = assert_query_version.model_version;
-    IF v.state IS NULL OR (v.state <> 'active' AND NOT (pinned AND v.state IN ('ready', 'draining'))) THEN
+    IF state IS NULL OR (state <> 'active' AND NOT (pinned AND state IN ('ready', 'draining'))) THEN
         RAISE EXCEPTION USING ERRCODE = '40001',
             MESSAGE = format('this transaction began before %s of %s was %s: its snapshot does not show that version whole.', model_version, collection, CASE WHEN pinned THEN 'ready' ELSE 'active' END),
             DETAIL = jsonb_build_object('collection', collection, 'model_version', model_version)::text,
@@ -26,7 +26,7 @@ BEGIN
         RETURN true;
     END IF;
     IF declared IS NULL THEN
-        IF pinned OR NOT v.require_query_version THEN
+        IF pinned OR NOT (SELECT c.require_query_version FROM pgvec.collection c WHERE c.collection = assert_query_version.collection) THEN
             RETURN true;
         END IF;
         RAISE EXCEPTION USING ERRCODE = 'PV012',

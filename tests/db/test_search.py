@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import threading
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
+import psycopg
 import pytest
 from sqlalchemy import Engine
 
@@ -64,6 +67,23 @@ def cut_over(engine: Engine, version: str = "v2") -> None:
 
 
 # ------------------------------------------------------------------- ranking
+
+
+def test_a_search_with_a_ready_vector_is_one_round_trip(engine: Engine, tmp_path: Path) -> None:
+    tiny = TinyEmbedder()
+    store = open_store(engine, tiny, texts(20))
+    query = QueryVector(tiny.vector("needle"), "v1")
+    said = tmp_path / "protocol"
+    borrowed = store.engine.raw_connection()
+    raw = cast("psycopg.Connection[Any]", borrowed.driver_connection)
+    with said.open("w") as file:
+        raw.pgconn.trace(file.fileno())
+        borrowed.close()
+        assert len(store.search(query)) == 10
+        raw.pgconn.untrace()
+    # A client's message ends a round trip when it is Sync or Query.
+    turns = re.findall(r"\tF\t\d+\t(Sync|Query)\b", said.read_text())
+    assert turns == ["Sync"]
 
 
 def test_search_finds_the_nearest_by_text_and_by_ready_made_vector(engine: Engine) -> None:

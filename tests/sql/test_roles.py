@@ -66,6 +66,22 @@ def test_tenants_see_their_own_rows_and_no_others_through_ten_flips(tx, roles) -
         previous = label
 
 
+def test_a_search_runs_uncompiled_and_the_session_keeps_its_setting(tx, roles) -> None:
+    live_collection(tx, count=30)
+    grant(tx)
+    # Who may see a row only while nothing is compiled tells what is set while nearest runs.
+    tx.execute("ALTER TABLE docs ENABLE ROW LEVEL SECURITY")
+    tx.execute("CREATE POLICY uncompiled ON docs USING (current_setting('jit') = 'off')")
+    tx.execute("SELECT pgvec.refresh_collection('docs')")
+    tx.execute("SET LOCAL ROLE pgvec_reader; SET LOCAL jit = on")
+    # With k above what there is, the exact ranking answers.
+    for k, found in ((10, 10), (40, 30)):
+        nearest = f"SELECT content FROM pgvec.nearest('docs', '{ONES}', 'v1', {k})"
+        assert len(rows(tx, nearest)) == found
+    assert one(tx, "SHOW jit") == "on"
+    assert rows(tx, "SELECT content FROM docs_at_v1") == []
+
+
 def test_a_worker_that_does_not_see_all_tenants_stops_and_loses_none(tx, roles) -> None:
     live_collection(tx, count=0)
     grant(tx)

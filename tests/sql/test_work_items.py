@@ -356,3 +356,25 @@ def test_a_worker_who_cannot_see_every_row_is_told_so_and_finishes_nothing(tx):
     work_off(tx, "v2")
     tx.execute("RESET ROLE")
     assert chunks(tx, "v1") == chunks(tx, "v2")
+
+
+# --- What it costs ---
+
+
+def test_a_claim_is_worked_off_by_the_indexes_however_large_the_leaves_are(tx):
+    live_collection(tx, count=20_000)
+    tx.execute("SELECT pgvec.register_version('docs', 'v2', 8)")
+    tx.execute(
+        "INSERT INTO docs (chunk_id, model_version, content, embedding)"
+        " SELECT chunk_id, 'v2', content, embedding FROM docs"
+        " WHERE model_version = 'v1' AND hashtext(chunk_id::text) % 4 <> 0"
+    )
+    tx.execute("SELECT pgvec.plan_backfill('docs', 'v2', 256)")
+    tx.execute("ANALYZE")
+    whole = "SELECT sum(seq_scan)::integer FROM pg_stat_xact_user_tables WHERE schemaname = %s"
+    before = one(tx, whole, "pgvec_leaves")
+    mine = claim(tx, ["v2"], 4)
+    assert mine is not None
+    completed, _, written, _ = complete(tx, mine, read(tx, mine))
+    assert (completed, written > 200) == (4, True)
+    assert one(tx, whole, "pgvec_leaves") == before
