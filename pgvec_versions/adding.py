@@ -16,6 +16,7 @@ from psycopg.types.json import Jsonb
 from sqlalchemy import Engine
 
 from pgvec_versions import copying, sqlfiles, vectors
+from pgvec_versions.batches import Batches
 from pgvec_versions.bound import BoundEmbedders
 from pgvec_versions.catalog import Collection, Version
 from pgvec_versions.chunk_table import ChunkTable, may_go_again
@@ -24,8 +25,6 @@ from pgvec_versions.chunks import (
     Chunk,
     ChunkId,
     Item,
-    chunk_identity,
-    sound_chunk,
 )
 from pgvec_versions.database import (
     Caller,
@@ -35,15 +34,11 @@ from pgvec_versions.database import (
     transaction,
 )
 from pgvec_versions.embedders import Vectors, checked
-from pgvec_versions.errors import Busy, InvalidArgument, LockTimeout, StaleSnapshot
+from pgvec_versions.errors import Busy, LockTimeout, StaleSnapshot
 from pgvec_versions.vectors import BinaryVector
 
 __all__ = ["Adding", "ready_vectors"]
 
-#: Chunks that are embedded and written together, at least; a document is never torn apart.
-_BATCH = 1024
-#: Batches grow up to this while they are quick, so that a commit is for more.
-_LARGE_BATCH = 8192
 #: Units: seconds.
 _QUICK = 0.5
 _TRIES = 5
@@ -91,7 +86,7 @@ class Adding:
         self._target = target
         self._caller = caller
         self._ready = ready
-        self._batch_size = _BATCH
+        self._batches = Batches((), known.id_type)
 
     def run(
         self,
@@ -102,7 +97,9 @@ class Adding:
         """Adds them all. Raises: what ``ChunkStore.add`` raises."""
         total = AddResult()
         seen: dict[str, list[ChunkId]] = {}
-        for batch in self._batches(chunks):
+        ready = None if self._ready is None else len(self._ready)
+        self._batches = batches = Batches(chunks, self._known.id_type, ready)
+        for batch in batches:
             began = time.monotonic()
             documents: dict[str, list[ChunkId]] = {}
             for chunk_id, item in batch.items():
@@ -111,39 +108,11 @@ class Adding:
                     documents[document] = kept = seen.setdefault(document, [])
                     kept.append(chunk_id)
             total = total.plus(self._put(batch, documents, keep_others))
-            if time.monotonic() - began < _QUICK and len(batch) >= self._batch_size:
-                self._batch_size = min(self._batch_size * 2, _LARGE_BATCH)
+            if time.monotonic() - began < _QUICK and len(batch) >= batches.size:
+                batches.grow()
             if progress is not None:
                 progress(len(batch))
         return total
-
-    def _batches(self, chunks: Iterable[Chunk | str]) -> Iterator[dict[ChunkId, Item]]:
-        """Batches by chunk id, of whole documents as long as a document's chunks come together."""
-        if isinstance(chunks, str):
-            raise InvalidArgument(
-                "add takes a list of chunks, and one string was given.", hint="Put it into a list."
-            )
-        id_type = self._known.id_type
-        batch: dict[ChunkId, Item] = {}
-        last: str | None = None
-        place = -1
-        for place, given in enumerate(chunks):
-            item = sound_chunk(given, place)
-            document = item.chunk.document_id
-            if len(batch) >= self._batch_size and (document is None or document != last):
-                yield batch
-                batch = {}
-            last = document
-            batch[chunk_identity(item.chunk, id_type)] = item
-            if self._ready is not None and place >= len(self._ready):
-                break
-        if self._ready is not None and place + 1 != len(self._ready):
-            raise InvalidArgument(
-                f"{len(self._ready)} vectors were given, and not as many chunks.",
-                hint="Give one vector a chunk. What came before is stored.",
-            )
-        if batch:
-            yield batch
 
     def _put(
         self, batch: dict[ChunkId, Item], documents: dict[str, list[ChunkId]], keep_others: bool
@@ -268,6 +237,8 @@ class Adding:
                 with cursor.copy(self._table.statement("copy_chunks")) as copy:
                     for piece in copying.binary_copy(self._fields(raw, plan.new), 7):
                         copy.write(piece)
+                        # The server has the piece to work on.
+                        self._batches.look_ahead()
                 cursor.execute(sqlfiles.query("news"), {"value": ""})
             if plan.changed:
                 cursor.execute(sqlfiles.query("same_vector"), {"value": "allowed"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import sha1
 from numbers import Integral
 from typing import Any, TypeAlias
 
@@ -29,6 +30,10 @@ __all__ = [
 ChunkId: TypeAlias = uuid.UUID | int | str
 
 _NAMESPACE = uuid.UUID("6f1c1e0e-3b0a-5c1d-9e59-0b6c9d1c2a11")
+_NAMESPACE_BYTES = _NAMESPACE.bytes
+#: The bits of a UUID that say its variant and version (RFC 9562), and what they say for a name's SHA-1.
+_NOT_RANDOM = 0xF000 << 64 | 0xC000 << 48
+_VERSION_5 = 0x5000 << 64 | 0x8000 << 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +129,7 @@ def chunk_identity(chunk: Chunk, id_type: str) -> ChunkId:
             key = f"d\0{chunk.document_id}\0{chunk.position}"
         else:
             key = f"t\0{chunk.document_id or ''}\0{chunk.content}"
-        made = uuid.uuid5(_NAMESPACE, key)
+        made = _uuid5(key)
         return made if id_type == "uuid" else str(made)
     try:
         if id_type == "uuid":
@@ -140,6 +145,12 @@ def chunk_identity(chunk: Chunk, id_type: str) -> ChunkId:
             hint="The collection was created with that id type.",
         ) from None
     return str(given)
+
+
+def _uuid5(key: str) -> uuid.UUID:
+    """``uuid.uuid5(_NAMESPACE, key)`` in half the time."""
+    digest = sha1(_NAMESPACE_BYTES + key.encode(), usedforsecurity=False).digest()
+    return uuid.UUID(int=int.from_bytes(digest[:16]) & ~_NOT_RANDOM | _VERSION_5)
 
 
 def sound_chunk(given: Chunk | str, place: int) -> Item:
@@ -179,7 +190,10 @@ def sound_chunk(given: Chunk | str, place: int) -> Item:
 
 
 def _int4(position: object) -> bool:
-    return isinstance(position, Integral) and -(2**31) <= int(position) < 2**31
+    # The Integral of numpy, too; asking an abstract class takes longer.
+    if type(position) is not int and not isinstance(position, Integral):
+        return False
+    return -(2**31) <= int(position) < 2**31
 
 
 def _where(chunk: Chunk, place: int) -> str:
@@ -192,8 +206,9 @@ def _has_text(content: object) -> bool:
 
 
 def _storable(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            return False
     return "\0" not in text

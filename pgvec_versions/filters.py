@@ -49,7 +49,8 @@ def json_text(value: Any) -> str:
     Raises: ValueError, TypeError.
     """
     text = _ENCODER.encode(value)
-    text.encode()
+    if not text.isascii():
+        text.encode()
     if "\\u0000" in text and _NUL.search(text):
         raise ValueError("it contains a NUL character")
     return text

@@ -32,7 +32,7 @@ from pgvec_versions.errors import (
 )
 from pgvec_versions.filters import Filter, as_json
 from pgvec_versions.install import require_catalog
-from pgvec_versions.vectors import pack
+from pgvec_versions.vectors import BinaryVector, pack, pack_one
 
 __all__ = ["AddResult", "ChunkStore"]
 
@@ -290,18 +290,9 @@ class ChunkStore:
         caller: Caller | None,
     ) -> list[Hit]:
         contains, conditions = as_json(filter)
-        try:
-            row = checked(
-                np.asarray(query.vector)[None],
-                count=1,
-                dimensions=len(query.vector),
-                what="the query vector",
-            )
-        except BadEmbedding as exc:
-            raise InvalidVector(exc.message, detail=exc.detail) from None
         parameters = {
             "collection": self.collection,
-            "query": pack(row)[0],
+            "query": _packed(query.vector),
             "model_version": query.model_version,
             "k": k,
             "filter": contains,
@@ -314,3 +305,15 @@ class ChunkStore:
             rows = raw.execute(sqlfiles.query("nearest"), parameters).fetchall()
         # In the order of Hit's fields; psycopg's class_row takes four times as long.
         return [Hit(*row) for row in rows]
+
+
+def _packed(vector: npt.NDArray[np.float32]) -> BinaryVector:
+    """A query's vector in wire format. Raises: InvalidVector."""
+    quick = pack_one(vector) if isinstance(vector, np.ndarray) else None  # pyright: ignore[reportUnnecessaryIsInstance]
+    if quick is not None:
+        return quick
+    try:
+        row = checked([vector], count=1, dimensions=len(vector), what="the query vector")
+    except BadEmbedding as exc:
+        raise InvalidVector(exc.message, detail=exc.detail) from None
+    return pack(row)[0]

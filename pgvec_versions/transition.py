@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from psycopg import sql
-from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 from sqlalchemy import Engine
 from sqlalchemy.engine import URL
@@ -36,16 +34,13 @@ from pgvec_versions.errors import (
 from pgvec_versions.fingerprints import add_fingerprint, make_canaries, store_fingerprint
 from pgvec_versions.install import require_catalog
 from pgvec_versions.locks import LOCK_WAIT, patiently, set_lock_timeout, writers_wait
+from pgvec_versions.sizing import build_memory, estimate
 from pgvec_versions.states import State
 from pgvec_versions.throttle import Throttle
 from pgvec_versions.worker import Worker, WorkerReport
 
 __all__ = ["Progress", "Transition", "abandon", "roll_back"]
 
-#: Memory for an index build is sized to the graph, between these bounds. Units: MB.
-_LEAST_MEMORY, _MOST_MEMORY = 64, 2048
-#: The most that a build takes by itself. Units: bytes.
-LARGEST_GRAPH = _MOST_MEMORY * 1024**2
 #: How long writers wait at most while the last work items are drained.
 _LONGEST_PAUSE = timedelta(seconds=5)
 
@@ -273,43 +268,18 @@ class Transition:
         builds it, WrongState.
         """
         if memory_mb is None:
-            memory_mb = self._graph_memory()
+            with autocommitted(self.engine) as raw:
+                memory_mb = build_memory(raw, self.collection, self.model_version)
         return bool(self._one("build_index", memory=f"{memory_mb}MB", workers=parallel_workers))
-
-    def _graph_memory(self) -> int:
-        with autocommitted(self.engine) as raw:
-            known = read_collection(raw, self.collection)
-            version = known.version(self.model_version)
-            count = sqlfiles.query("count_chunks").format(
-                leaf=sql.Identifier("pgvec_leaves", version.leaf)
-            )
-            row = raw.execute(count).fetchone() if version.live else None
-        # An element holds its vector and 2·m neighbours on the ground layer, in memory about 12
-        # bytes each.
-        size = (
-            version.dimensions * (4 if known.storage == "vector" else 2) + 2 * version.m * 12 + 200
-        )
-        needed = int((row[0] if row else 0) * size * 1.2 / 1024**2) + 1
-        return min(max(needed, _LEAST_MEMORY), _MOST_MEMORY)
 
     def estimate(self) -> dict[str, int]:
         """What the version will take, before it is begun; zeros without an active version.
 
         ``chunks``, ``leaf_bytes`` and ``index_bytes`` on disk, and ``graph_bytes`` of memory for
         the build, of which it takes 2 GB at most by itself. Units: bytes.
-        Source: ``sql/functions/estimate_size.sql``.
         """
-        with autocommitted(self.engine) as raw, raw.cursor(row_factory=dict_row) as cursor:
-            row = cursor.execute(
-                sqlfiles.query("estimate_size"),
-                {
-                    "collection": self.collection,
-                    "dimensions": self.embedder.dimensions,
-                    "m": self.m,
-                },
-            ).fetchone()
-        assert row is not None
-        return row
+        with autocommitted(self.engine) as raw:
+            return estimate(raw, self.collection, self.embedder.dimensions, self.m)
 
     def catch_up(
         self, on_progress: OnProgress | None = None, stop: threading.Event | None = None

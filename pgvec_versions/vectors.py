@@ -6,6 +6,7 @@ the elements, all big-endian.
 
 from __future__ import annotations
 
+import math
 import struct
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from pgvec_versions.errors import BadEmbedding
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["BinaryVector", "pack", "register", "unpack"]
+__all__ = ["BinaryVector", "pack", "pack_one", "register", "unpack"]
 
 _ELEMENT = {"vector": ">f4", "halfvec": ">f2"}
 
@@ -67,6 +68,19 @@ def pack(vectors: npt.NDArray[np.float32], storage: str = "vector") -> list[Bina
     rows[:, : header.size] = header
     rows[:, header.size :] = elements
     return [BinaryVector(row.tobytes()) for row in rows]
+
+
+def pack_one(vector: npt.NDArray[np.float32]) -> BinaryVector | None:
+    """One float32 vector in wire format, in few calls; None where it needs a closer look.
+
+    Shape: (dimensions,), finite and not all zeros.
+    """
+    if vector.dtype != np.float32 or vector.ndim != 1:
+        return None
+    square = float(vector.dot(vector))
+    if not 0.0 < square < math.inf:
+        return None
+    return BinaryVector(struct.pack(">HH", len(vector), 0) + vector.astype(">f4").tobytes())
 
 
 def unpack(data: Sequence[bytes], storage: str = "vector") -> npt.NDArray[np.float32]:

@@ -45,9 +45,10 @@ from pgvec_versions.errors import (
     WrongState,
 )
 from pgvec_versions.install import require_catalog
+from pgvec_versions.sizing import LARGEST_GRAPH
 from pgvec_versions.states import State
-from pgvec_versions.transition import LARGEST_GRAPH, Transition, abandon, roll_back
 from pgvec_versions.transition import Progress as Step
+from pgvec_versions.transition import Transition, abandon, roll_back
 
 __all__ = ["register"]
 

@@ -13,7 +13,7 @@ import pytest
 from psycopg import sql
 from sqlalchemy import Engine
 
-from pgvec_versions import adding
+from pgvec_versions import batches
 from pgvec_versions.chunks import Chunk, chunk_identity
 from pgvec_versions.errors import (
     BadEmbedding,
@@ -45,8 +45,8 @@ from tests.tools import Connect, TinyEmbedder
 
 
 def batches_of(monkeypatch: pytest.MonkeyPatch, chunks: int) -> None:
-    monkeypatch.setattr(adding, "_BATCH", chunks)
-    monkeypatch.setattr(adding, "_LARGE_BATCH", chunks)
+    monkeypatch.setattr(batches, "_SMALLEST", chunks)
+    monkeypatch.setattr(batches, "_LARGEST", chunks)
 
 
 def document(name: str, count: int, word: str = "text") -> list[Chunk]:
