@@ -31,7 +31,7 @@ ChunkId: TypeAlias = uuid.UUID | int | str
 
 _NAMESPACE = uuid.UUID("6f1c1e0e-3b0a-5c1d-9e59-0b6c9d1c2a11")
 _NAMESPACE_BYTES = _NAMESPACE.bytes
-#: The bits of a UUID that say its variant and version (RFC 9562), and what they say for a name's SHA-1.
+#: The bits of a UUID that say its variant and version, and those of version 5 (RFC 9562).
 _NOT_RANDOM = 0xF000 << 64 | 0xC000 << 48
 _VERSION_5 = 0x5000 << 64 | 0x8000 << 48
 

@@ -6,7 +6,8 @@ import atexit
 import select
 import sys
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import psycopg
@@ -16,10 +17,11 @@ from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, InvalidatePoolError
+from sqlalchemy.pool import PoolProxiedConnection
 
 from pgvec_versions import vectors
 from pgvec_versions.bridge import bridged
-from pgvec_versions.errors import ConfigError, translated
+from pgvec_versions.errors import ConfigError, translated, translation
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -38,6 +40,9 @@ __all__ = [
 #: What a caller may hand in to have our statements in its own transaction.
 Caller: TypeAlias = "SaConnection | Session"
 PgConnection: TypeAlias = psycopg.Connection[Any]
+
+#: What a pooled connection is marked with when it can send vectors.
+_REGISTERED = "pgvec_versions.vectors"
 
 
 def engine_for(target: str | URL | Engine) -> Engine:
@@ -159,29 +164,64 @@ def transaction(engine: Engine, caller: Caller | None = None) -> Generator[PgCon
             yield raw
 
 
-@contextmanager
-def autocommitted(engine: Engine) -> Generator[PgConnection]:
+def autocommitted(engine: Engine) -> AbstractContextManager[PgConnection]:
     """A psycopg connection where each statement is its own transaction: one round trip each."""
-    with translated():
-        if engine.dialect.is_async:
-            options = engine.execution_options(isolation_level="AUTOCOMMIT")
-            with options.connect() as connection:
-                yield _raw(connection)
-            return
-        # SQLAlchemy's own way to AUTOCOMMIT costs more than the statement of a quick search.
-        borrowed = engine.raw_connection()
-        try:
-            raw = cast("PgConnection", borrowed.driver_connection)
+    return _autocommitted_async(engine) if engine.dialect.is_async else _Autocommitted(engine)
+
+
+class _Autocommitted:
+    """A connection of a pool in AUTOCOMMIT, and given back as it was.
+
+    SQLAlchemy's own way there costs more than the statement of a quick search, and so do generators
+    as context managers.
+    """
+
+    __slots__ = ("_borrowed", "_engine", "_raw")
+
+    _borrowed: PoolProxiedConnection
+    _raw: PgConnection
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def __enter__(self) -> PgConnection:
+        with translated():
+            self._borrowed = borrowed = self._engine.raw_connection()
+        self._raw = raw = cast("PgConnection", borrowed.driver_connection)
+        if _REGISTERED not in borrowed.info:
             vectors.register(raw)
-            raw.autocommit = True
-            try:
-                yield raw
-            finally:
-                if raw.closed:
-                    borrowed.invalidate()
-                else:
-                    if raw.pgconn.transaction_status != TransactionStatus.IDLE:
-                        raw.rollback()
-                    raw.autocommit = False
+            borrowed.info[_REGISTERED] = True
+        raw.autocommit = True
+        return raw
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        raw = self._raw
+        try:
+            if raw.closed:
+                self._borrowed.invalidate()
+            else:
+                if raw.pgconn.transaction_status != TransactionStatus.IDLE:
+                    raw.rollback()
+                raw.autocommit = False
+        except psycopg.Error as broken:
+            # The server ended it just now; what happened before that is told first.
+            self._borrowed.invalidate()
+            if exc is None:
+                raise translation(broken) or broken from None
         finally:
-            borrowed.close()
+            self._borrowed.close()
+        mine = translation(exc)
+        if mine is not None:
+            raise mine from exc
+
+
+@contextmanager
+def _autocommitted_async(engine: Engine) -> Generator[PgConnection]:
+    options = engine.execution_options(isolation_level="AUTOCOMMIT")
+    with translated(), options.connect() as connection:
+        yield _raw(connection)

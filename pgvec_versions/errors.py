@@ -492,10 +492,15 @@ def translated() -> Generator[None]:
     """Raise this tree's errors for the database's; let foreign ones through unchanged."""
     try:
         yield
-    except PgvecError:
-        raise
     except Exception as exc:
-        mine = error_for(exc)
+        mine = translation(exc)
         if mine is None:
             raise
         raise mine from exc
+
+
+def translation(exc: BaseException | None) -> PgvecError | None:
+    """This tree's error for one of the database's; None for any other, ours among them."""
+    if not isinstance(exc, Exception) or isinstance(exc, PgvecError):
+        return None
+    return error_for(exc)

@@ -28,6 +28,9 @@ DECLARE
     is_zero boolean;
     hits refcursor;
     came integer;
+    taken bigint := k;
+    statement text;
+    filtered boolean;
 BEGIN
     SELECT m.model_version, m.state, m.leaf, m.dimensions, m.pinned_view, c.host_schema, c.storage,
            CASE c.distance WHEN 'cosine' THEN '<=>' WHEN 'l2' THEN '<->' ELSE '<#>' END AS op, c.distance AS measure, n.nspname AS vectors
@@ -79,6 +82,7 @@ BEGIN
     END IF;
 
     condition := pgvec.filter_sql(filter, conditions);
+    filtered := condition <> '' OR row_security_active(format('pgvec_leaves.%I', v.leaf));
     op := format('OPERATOR(%s.%s)', vectors, v.op);
     -- Exact: the bare column matches no index.
     ranked := format('SELECT chunk_id, document_id, content, metadata, model_version, (embedding %1$s $1::%2$s.%3$I)::float8 AS distance FROM pgvec_leaves.%4$I WHERE model_version = %5$L%6$s',
@@ -90,15 +94,21 @@ BEGIN
     old_ef := current_setting('hnsw.ef_search');
     old_scan := current_setting('hnsw.iterative_scan');
     old_jit := current_setting('jit');
+    statement := format('SELECT chunk_id%8$s, document_id, content, metadata, model_version, ((embedding::%2$s.%3$I(%7$s)) %1$s $1::%2$s.%3$I(%7$s))::float8 AS distance '
+                        'FROM pgvec_leaves.%4$I WHERE model_version = %5$L%6$s ORDER BY (embedding::%2$s.%3$I(%7$s)) %1$s $1::%2$s.%3$I(%7$s) LIMIT $3',
+                        op, vectors, v.storage, v.leaf, v.model_version, condition, v.dimensions, CASE WHEN filtered THEN '' ELSE '::text' END);
+    IF filtered THEN
+        -- The index goes on past its first candidates, and what it finds there comes out of order: half as many rows again
+        -- are taken, and the nearest of them put in order. (+ 0, or the planner takes them to be in order already.)
+        statement := format('SELECT chunk_id::text, document_id, content, metadata, model_version, distance FROM (%s) d ORDER BY distance + 0, d.chunk_id LIMIT $2', statement);
+        taken := k + (k::bigint + 1) / 2;
+    END IF;
     -- A filter's cost can have the planner compile the statement, which takes longer than to run it.
-    PERFORM set_config('jit', 'off', true), set_config('hnsw.ef_search', coalesce(ef_search, least(1000, greatest(old_ef::integer, k)))::text, true), set_config('hnsw.iterative_scan', 'strict_order', true);
+    PERFORM set_config('jit', 'off', true), set_config('hnsw.ef_search', coalesce(ef_search, least(1000, greatest(old_ef::integer, k)))::text, true),
+            set_config('hnsw.iterative_scan', CASE WHEN filtered THEN 'relaxed_order' ELSE 'strict_order' END, true);
     -- A cursor, because rows that a function has returned cannot be taken back when they turn out to be too few; one statement
     -- that holds both ways takes twice as long to plan.
-    OPEN hits SCROLL FOR EXECUTE
-        format('SELECT chunk_id::text, document_id, content, metadata, model_version, ((embedding::%2$s.%3$I(%7$s)) %1$s $1::%2$s.%3$I(%7$s))::float8 '
-               'FROM pgvec_leaves.%4$I WHERE model_version = %5$L%6$s ORDER BY (embedding::%2$s.%3$I(%7$s)) %1$s $1::%2$s.%3$I(%7$s) LIMIT $2',
-               op, vectors, v.storage, v.leaf, v.model_version, condition, v.dimensions)
-        USING query, k;
+    OPEN hits SCROLL FOR EXECUTE statement USING query, k, taken;
     MOVE FORWARD ALL IN hits;
     GET DIAGNOSTICS came = ROW_COUNT;
     IF came < k THEN
