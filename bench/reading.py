@@ -227,7 +227,7 @@ def reading(lab: Lab) -> Reading:
 
 
 def _make(lab: Lab) -> Reading:
-    count = 50 if lab.quick else 100
+    count = 50 if lab.quick else 300
     # Of one draw, so that the queries come from the same clusters.
     everything = lab.vectors(lab.rows + count, DIMENSIONS)
     queries, vectors = everything[lab.rows :], everything[: lab.rows]

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import numpy.typing as npt
@@ -41,6 +42,8 @@ __all__ = ["Adding", "ready_vectors"]
 
 #: Units: seconds.
 _QUICK = 0.5
+#: Ready-made vectors that are packed at once, while they are sent.
+_PACKED = 128
 _TRIES = 5
 
 
@@ -122,7 +125,10 @@ class Adding:
             with self._scope() as raw:
                 plan = self._compare(raw, batch)
                 wanted = plan.unmade
-                if wanted and self._ready is None:
+                if self._ready is not None:
+                    # Those of new chunks are packed while they are sent.
+                    wanted = list(plan.changed.values())
+                elif wanted:
                     wanted = self._known_vectors(raw, wanted)
             if wanted:
                 # No transaction of ours is open while the model runs.
@@ -265,18 +271,33 @@ class Adding:
         as_id = copying.id_dumper(self._known.id_type, text)
         label = text(self._target.model_version)
         int4, jsonb, vector = copying.int4, copying.jsonb, copying.vector
-        for chunk_id, item in new.items():
-            chunk = item.chunk
-            assert item.vector is not None
-            yield (
-                as_id(chunk_id),
-                label,
-                text(chunk.document_id),
-                int4(chunk.position),
-                text(chunk.content),
-                jsonb(item.metadata, encoding),
-                vector(item.vector),
-            )
+        for part in _slices(new.items(), _PACKED):
+            for (chunk_id, item), made in zip(part, self._vectors(part), strict=True):
+                chunk = item.chunk
+                yield (
+                    as_id(chunk_id),
+                    label,
+                    text(chunk.document_id),
+                    int4(chunk.position),
+                    text(chunk.content),
+                    jsonb(item.metadata, encoding),
+                    vector(made),
+                )
+
+    def _vectors(self, part: list[tuple[ChunkId, Item]]) -> list[BinaryVector]:
+        if self._ready is not None:
+            rows = self._ready[[item.place for _, item in part]]
+            return vectors.pack(rows, self._known.storage)
+        return [item.vector for _, item in part if item.vector is not None]
+
+
+def _slices(
+    items: Iterable[tuple[ChunkId, Item]], size: int
+) -> Iterator[list[tuple[ChunkId, Item]]]:
+    """The items in lists of that size, the last one shorter."""
+    rest = iter(items)
+    while part := list(islice(rest, size)):
+        yield part
 
 
 def ready_vectors(given: npt.ArrayLike, target: Version) -> Vectors:

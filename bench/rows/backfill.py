@@ -11,7 +11,7 @@ from pgvec_versions import Transition
 ROW = "backfill"
 WHAT = "Transition.backfill, instant embedder, one worker"
 #: vecshift needs minutes for more.
-PEER_ROWS = 2_000
+PEER_ROWS = 20_000
 
 
 def measure(lab: Lab) -> list[Figure]:

@@ -48,7 +48,8 @@ BEGIN
     -- Texts that the target has already, with later other columns.
     EXECUTE format($q$
         UPDATE pgvec_leaves.%2$I t SET (%4$s) = ROW(%5$s)
-          FROM pgvec.work_item w JOIN pgvec_leaves.%1$I s ON s.chunk_id BETWEEN w.lo::%3$s AND w.hi::%3$s
+          -- An index scan an item: joined plainly, the planner reads all of the leaf for every claim.
+          FROM pgvec.work_item w CROSS JOIN LATERAL (SELECT k.* FROM pgvec_leaves.%1$I k WHERE k.chunk_id BETWEEN w.lo::%3$s AND w.hi::%3$s OFFSET 0) s
          WHERE w.item_id = ANY ($1) AND t.chunk_id = s.chunk_id AND t.content = s.content AND s.written_at > t.written_at
     $q$, s.leaf, t.leaf, c.id_type, array_to_string(fields, ', '), source_fields) USING held;
     -- Rows that a later delete did not see, in every leaf: who copies from one of them at this moment, worker or fill by
@@ -58,7 +59,8 @@ BEGIN
             SELECT o.model_version, o.leaf AS name FROM pgvec.model_version o, generate_series(1, 2) turn
              WHERE o.collection = c.collection AND o.dropped_at IS NULL AND (turn = 1 OR o.model_version = t.model_version) ORDER BY turn, o.model_version
         LOOP
-            EXECUTE format('SELECT array_agg(DISTINCT s.chunk_id::text) FROM pgvec.work_item w JOIN pgvec_leaves.%1$I s ON s.chunk_id BETWEEN w.lo::%2$s AND w.hi::%2$s '
+            EXECUTE format('SELECT array_agg(DISTINCT s.chunk_id::text) FROM pgvec.work_item w '
+                           'CROSS JOIN LATERAL (SELECT k.chunk_id, k.written_at FROM pgvec_leaves.%1$I k WHERE k.chunk_id BETWEEN w.lo::%2$s AND w.hi::%2$s OFFSET 0) s '
                            'WHERE w.item_id = ANY ($1) AND %3$s', leaf.name, c.id_type, later_delete) INTO doomed USING held;
             CONTINUE WHEN doomed IS NULL;
             PERFORM pgvec.share_leaf(collection, leaf.model_version);

@@ -6,7 +6,8 @@
 --   ef_search     1 to 1000; by default the session's, and never less than k
 --   exact         without the index: the truth, for checks
 --   expect_active PV011 unless query_version is the active version
--- Where the index does not come up with k rows (a filter, row-level security) the rows are ranked exactly instead.
+-- Behind a filter or row-level security the index is asked for half as many rows again, of which the nearest k stay; where
+-- it does not come up with k rows, the rows are ranked exactly instead.
 -- Shape: at most k rows, nearest first. Units: distance is pgvector's own (<=>, <-> or <#>).
 -- Raises PV001, PV002, PV007, PV011, PV013, PV015 (dimensions, zero vector, out of range), 40001.
 CREATE OR REPLACE FUNCTION pgvec.nearest(collection text, query vector, query_version text, k integer DEFAULT 10, filter jsonb DEFAULT NULL,

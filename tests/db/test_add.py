@@ -280,6 +280,17 @@ def test_ready_made_vectors_are_refused_before_anything_is_written(engine: Engin
         assert contents(engine) == [], vectors
 
 
+def test_ready_made_vectors_that_halfvec_cannot_hold_leave_nothing_behind(engine: Engine) -> None:
+    store = open_store(engine, TinyEmbedder(), storage="halfvec")
+    good = np.ones((300, 8))
+    bad = good.copy()
+    bad[290, 3] = 1e6
+    with pytest.raises(BadEmbedding, match="halfvec"):
+        store.add(document("a", 300), vectors=bad, version="v1")
+    assert contents(engine) == []
+    assert store.add(document("a", 300), vectors=good, version="v1").added == 300
+
+
 UNSTORABLE: list[Any] = [
     "",
     " \n",

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.sql.helpers import one, put, refused, rows, second_version
-from tests.tools import literal, live_collection
+from tests.tools import literal, live_collection, make_active
 
 QUERY = "[0.5,-0.25,0.125,-1,1,0.75,-0.5,0.25]"
 ONES = "[1,1,1,1,1,1,1,1]"
@@ -291,6 +291,30 @@ def test_a_filter_that_the_index_cannot_fill_gets_its_k_chunks_in_order(tx):
         for row in rows(tx, "SELECT md5('chunk' || i)::uuid::text FROM generate_series(1, 12) i")
     }
     assert [row[0] for row in found] == [chunk for chunk in ids if chunk in few][:10]
+
+
+def test_behind_a_filter_nearly_all_of_the_nearest_are_found(tx):
+    vector = "(SELECT array_agg(random() - 0.5) FROM generate_series(1, 32) WHERE i = i)::vector"
+    tx.execute("SELECT pgvec.create_collection('docs')")
+    tx.execute("SELECT pgvec.register_version('docs', 'v1', 32)")
+    tx.execute(
+        "INSERT INTO docs (model_version, content, metadata, embedding)"
+        f" SELECT 'v1', 'text ' || i, jsonb_build_object('share', i % 50), {vector}"
+        " FROM generate_series(1, 5000) i".encode()
+    )
+    make_active(tx, "docs", "v1")
+    # The planner is not to take the way that needs no index.
+    tx.execute("SET enable_sort = off")
+    found = one(
+        tx,
+        f"""WITH query AS MATERIALIZED (SELECT i, {vector} AS v FROM generate_series(1, 40) i)
+        SELECT avg((SELECT count(*) FROM pgvec.nearest('docs', v, 'v1', filter => '{{"share": 0}}')
+                     WHERE chunk_id IN (SELECT chunk_id FROM pgvec.nearest('docs', v, 'v1',
+                                               filter => '{{"share": 0}}', exact => true))))
+          FROM query""",
+    )
+    assert found >= 9.5
+    assert one(tx, "SELECT pg_stat_get_xact_numscans('pgvec_leaves.docs__v1_hnsw'::regclass)") == 40
 
 
 TEXT = st.text(

@@ -373,8 +373,8 @@ def test_a_claim_is_worked_off_by_the_indexes_however_large_the_leaves_are(tx):
     tx.execute("ANALYZE")
     whole = "SELECT sum(seq_scan)::integer FROM pg_stat_xact_user_tables WHERE schemaname = %s"
     before = one(tx, whole, "pgvec_leaves")
-    mine = claim(tx, ["v2"], 4)
+    mine = claim(tx, ["v2"], 16)
     assert mine is not None
     completed, _, written, _ = complete(tx, mine, read(tx, mine))
-    assert (completed, written > 200) == (4, True)
+    assert (completed, written > 800) == (16, True)
     assert one(tx, whole, "pgvec_leaves") == before
