@@ -294,12 +294,12 @@ def test_a_filter_that_the_index_cannot_fill_gets_its_k_chunks_in_order(tx):
 
 
 def test_behind_a_filter_nearly_all_of_the_nearest_are_found(tx):
-    vector = "(SELECT array_agg(random() - 0.5) FROM generate_series(1, 32) WHERE i = i)::vector"
+    vector = "(SELECT array_agg(random() - 0.5) FROM generate_series(1, 128) WHERE i = i)::vector"
     tx.execute("SELECT pgvec.create_collection('docs')")
-    tx.execute("SELECT pgvec.register_version('docs', 'v1', 32)")
+    tx.execute("SELECT pgvec.register_version('docs', 'v1', 128)")
     tx.execute(
         "INSERT INTO docs (model_version, content, metadata, embedding)"
-        f" SELECT 'v1', 'text ' || i, jsonb_build_object('share', i % 50), {vector}"
+        f" SELECT 'v1', 'text ' || i, jsonb_build_object('share', i % 100), {vector}"
         " FROM generate_series(1, 5000) i".encode()
     )
     make_active(tx, "docs", "v1")
@@ -313,7 +313,8 @@ def test_behind_a_filter_nearly_all_of_the_nearest_are_found(tx):
                                                filter => '{{"share": 0}}', exact => true))))
           FROM query""",
     )
-    assert found >= 9.5
+    # In strict order, without the rows taken beyond k, it is 9.4.
+    assert found >= 9.8
     assert one(tx, "SELECT pg_stat_get_xact_numscans('pgvec_leaves.docs__v1_hnsw'::regclass)") == 40
 
 
