@@ -124,11 +124,10 @@ class Adding:
         for _ in range(_TRIES):
             with self._scope() as raw:
                 plan = self._compare(raw, batch)
-                wanted = plan.unmade
                 if self._ready is not None:
                     # Those of new chunks are packed while they are sent.
                     wanted = list(plan.changed.values())
-                elif wanted:
+                elif wanted := plan.unmade:
                     wanted = self._known_vectors(raw, wanted)
             if wanted:
                 # No transaction of ours is open while the model runs.

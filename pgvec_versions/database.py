@@ -187,11 +187,15 @@ class _Autocommitted:
     def __enter__(self) -> PgConnection:
         with translated():
             self._borrowed = borrowed = self._engine.raw_connection()
-        self._raw = raw = cast("PgConnection", borrowed.driver_connection)
-        if _REGISTERED not in borrowed.info:
-            vectors.register(raw)
-            borrowed.info[_REGISTERED] = True
-        raw.autocommit = True
+            try:
+                self._raw = raw = cast("PgConnection", borrowed.driver_connection)
+                if _REGISTERED not in borrowed.info:
+                    vectors.register(raw)
+                    borrowed.info[_REGISTERED] = True
+                raw.autocommit = True
+            except BaseException:
+                borrowed.close()
+                raise
         return raw
 
     def __exit__(

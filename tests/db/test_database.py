@@ -8,8 +8,8 @@ import psycopg
 import pytest
 from sqlalchemy import Engine, create_engine
 
-from pgvec_versions import errors
-from pgvec_versions.database import engine_for, transaction
+from pgvec_versions import errors, vectors
+from pgvec_versions.database import autocommitted, engine_for, transaction
 from pgvec_versions.errors import (
     CatalogMismatch,
     CatalogNotInstalled,
@@ -164,3 +164,21 @@ def test_an_unknown_collection_is_named(engine: Engine) -> None:
 def test_an_exception_that_is_none_of_the_databases_is_none_of_ours() -> None:
     assert error_for(ValueError("x")) is None
     assert error_for(psycopg.ProgrammingError("wrong number of parameters")) is None
+
+
+def test_a_loan_that_fails_gives_the_connection_back(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(connection: object) -> None:
+        raise RuntimeError("not today")
+
+    small = create_engine(engine.url, pool_size=1, max_overflow=0, pool_timeout=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(vectors, "register", broken)
+        # Kept, or the collector of garbage would give it back.
+        loan = autocommitted(small)
+        with pytest.raises(RuntimeError, match="not today"), loan:
+            pass
+    with autocommitted(small) as raw:
+        assert raw.execute("SELECT 1").fetchone() == (1,)
+    small.dispose()
