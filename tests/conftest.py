@@ -25,6 +25,7 @@ from pgvec_versions.install import install
 from tests.tools import Connect, TinyEmbedder
 
 TEMPLATE = "pgvec_template"
+SHARED = "pgvec_shared"
 
 
 @pytest.fixture(scope="session", params=[18, 16], ids=["pg18", "pg16"])
@@ -119,3 +120,24 @@ def cron_url() -> str:
             pytest.fail(reason)
         pytest.skip(reason)
     return url
+
+
+@pytest.fixture(scope="session")
+def shared_database(server: EmbeddedServer) -> str:
+    """The URL of a database with the catalog that no test may commit to."""
+    with psycopg.connect(server.url("postgres"), autocommit=True) as admin:
+        admin.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+                sql.Identifier(SHARED), sql.Identifier(TEMPLATE)
+            )
+        )
+    return server.url(SHARED)
+
+
+@pytest.fixture
+def tx(shared_database: str) -> Iterator[psycopg.Connection[Any]]:
+    """One connection in one transaction, rolled back at the end: for whatever needs no commit."""
+    connection: psycopg.Connection[Any] = psycopg.connect(shared_database)
+    yield connection
+    connection.rollback()
+    connection.close()

@@ -1,7 +1,7 @@
 -- Gives up a version that was never active: it stops following, its pinned view and its work go now,
 -- its leaf goes with the next retire_due. Raises PV001, PV002, PV005 (active, draining or gone).
 CREATE OR REPLACE FUNCTION pgvec.abandon(collection text, model_version text)
-RETURNS void LANGUAGE plpgsql AS $$
+RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM pgvec.get_version(collection, model_version);
     PERFORM pgvec.lock_chunk_table(collection);

@@ -1,6 +1,6 @@
 -- Gives every recorded privilege of a collection on what stands there now. Nothing is granted to PUBLIC.
 CREATE OR REPLACE FUNCTION pgvec.apply_grants(collection text)
-RETURNS void LANGUAGE plpgsql AS $$
+RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     c pgvec.collection := pgvec.get_collection(collection);
     g record;

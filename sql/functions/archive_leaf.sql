@@ -2,7 +2,7 @@
 -- Nothing is copied or scanned. The caller holds the chunk table's strongest lock and changes the state.
 -- Raises PV001, PV002; 23503 when a foreign key of the host's points to the version's rows.
 CREATE OR REPLACE FUNCTION pgvec.archive_leaf(collection text, model_version text)
-RETURNS void LANGUAGE plpgsql AS $$
+RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v pgvec.model_version := pgvec.get_version(collection, model_version);
     grantee text;

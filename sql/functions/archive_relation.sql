@@ -1,6 +1,6 @@
 -- Where a version's rows stand: its leaf, or its archived leaf. Raises PV001, PV002, PV040 when they are nowhere.
 CREATE OR REPLACE FUNCTION pgvec.archive_relation(collection text, model_version text)
-RETURNS text LANGUAGE plpgsql STABLE AS $$
+RETURNS text LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v pgvec.model_version := pgvec.get_version(collection, model_version);
     home CONSTANT text := CASE WHEN v.dropped_at IS NULL THEN 'pgvec_leaves' ELSE 'pgvec_archive' END;

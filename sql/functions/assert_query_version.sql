@@ -8,7 +8,7 @@
 -- snapshot may see the leaf empty.
 -- Stable with constant arguments: one One-Time Filter a query, not a call a row.
 CREATE OR REPLACE FUNCTION pgvec.assert_query_version(collection text, model_version text, pinned boolean DEFAULT false)
-RETURNS boolean LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+RETURNS boolean LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     declared CONSTANT text := nullif(current_setting('pgvec.query_version.' || collection, true), '');
     state text;

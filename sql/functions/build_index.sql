@@ -4,7 +4,7 @@
 -- Returns true when it built, false when a valid index stood there already.
 -- Raises PV001, PV002, PV005 (not live), PV009 (another session builds it), PV060 (paused).
 CREATE OR REPLACE FUNCTION pgvec.build_index(collection text, model_version text, maintenance_work_mem text DEFAULT NULL, parallel_workers integer DEFAULT NULL)
-RETURNS boolean LANGUAGE plpgsql AS $$
+RETURNS boolean LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     c pgvec.collection := pgvec.get_collection(collection);
     v pgvec.model_version := pgvec.get_version(collection, model_version);

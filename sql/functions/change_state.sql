@@ -2,7 +2,7 @@
 -- Promise: only the changes of the state table happen; the caller holds the collection's row lock.
 -- Raises PV002, and PV005 when the version is not in one of the states the verb starts from.
 CREATE OR REPLACE FUNCTION pgvec.change_state(collection text, model_version text, verb text, from_states text[], to_state text, detail jsonb DEFAULT '{}')
-RETURNS pgvec.model_version LANGUAGE plpgsql AS $$
+RETURNS pgvec.model_version LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     before pgvec.model_version := pgvec.get_version(collection, model_version);
     after pgvec.model_version;

@@ -2,7 +2,7 @@
 -- never left behind by its content, and written_at moves with every change.
 -- Raises PV021 (content without a new embedding), PV022 (model_version changed).
 CREATE OR REPLACE FUNCTION pgvec.check_chunk_update()
-RETURNS trigger LANGUAGE plpgsql AS $$
+RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF NEW.model_version IS DISTINCT FROM OLD.model_version THEN
         PERFORM pgvec.raise_error('PV022', format('chunk %s: model_version cannot change from %s to %s.', OLD.chunk_id, OLD.model_version, NEW.model_version),

@@ -3,7 +3,7 @@
 -- Shape: {"gated", "passed", "collection", "model_version", "active", "evaluation_id", "failures": [{"check", "needed", "found", …}]}.
 -- Raises PV001, PV002.
 CREATE OR REPLACE FUNCTION pgvec.check_gate(collection text, model_version text)
-RETURNS jsonb LANGUAGE plpgsql AS $$
+RETURNS jsonb LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v pgvec.model_version := pgvec.get_version(collection, model_version);
     g pgvec.gate;

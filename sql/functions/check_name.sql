@@ -1,7 +1,7 @@
 -- Checks the name of a collection or, with model_version given, a label. Promise: whatever passes
 -- fits every name derived from it (leaf, views, index, setting) unshortened. Raises PV003.
 CREATE OR REPLACE FUNCTION pgvec.check_name(collection text, model_version text DEFAULT NULL, is_label boolean DEFAULT false)
-RETURNS void LANGUAGE plpgsql IMMUTABLE AS $$
+RETURNS void LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     detail jsonb := jsonb_build_object('collection', collection, 'model_version', model_version);
 BEGIN

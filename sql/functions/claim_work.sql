@@ -4,7 +4,7 @@
 -- Shape: one row an item. Raises PV001.
 CREATE OR REPLACE FUNCTION pgvec.claim_work(collection text, versions text[], max_items integer DEFAULT 1, lease interval DEFAULT '2 minutes')
 RETURNS TABLE (item_id bigint, source_version text, model_version text, lo text, hi text, revision integer, attempts integer, lease_id uuid)
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     c pgvec.collection := pgvec.get_collection(collection);
     new_lease uuid := gen_random_uuid();

@@ -1,7 +1,7 @@
 -- The chunk table's columns, quoted, in order. With carried_only: those that a change of one version's row
 -- carries to the others beside content and written_at (not the identity, not the vector, not generated ones).
 CREATE OR REPLACE FUNCTION pgvec.column_list(chunk_table regclass, carried_only boolean DEFAULT false)
-RETURNS text[] LANGUAGE sql STABLE AS $$
+RETURNS text[] LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT array_agg(quote_ident(a.attname) ORDER BY a.attnum)
       FROM pg_catalog.pg_attribute a
      WHERE a.attrelid = chunk_table AND a.attnum > 0 AND NOT a.attisdropped

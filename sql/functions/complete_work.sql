@@ -7,7 +7,7 @@
 -- Shape: items completed, items fenced, rows written, rows deleted. Raises PV009 while an index that stands in the way
 -- is built, PV023, 42501 where row-level security would hide rows from the worker.
 CREATE OR REPLACE FUNCTION pgvec.complete_work(collection text, source_version text, model_version text, items bigint[], revisions integer[], lease uuid)
-RETURNS TABLE (completed bigint, fenced bigint, written bigint, deleted bigint) LANGUAGE plpgsql SET row_security = off
+RETURNS TABLE (completed bigint, fenced bigint, written bigint, deleted bigint) LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET row_security = off
 -- By the index of either leaf: a hash join would read all of it for every claim.
 SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE

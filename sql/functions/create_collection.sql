@@ -1,12 +1,12 @@
--- Creates a collection: the chunk table (in the caller's current schema), its triggers and its
+-- Creates a collection: the chunk table (in host_schema, by default the caller's current schema), its triggers and its
 -- empty routing view. Nothing can be written until a version is registered.
 -- Raises PV003 (name), PV004 (exists), PV007 (argument).
 CREATE OR REPLACE FUNCTION pgvec.create_collection(collection text, distance text DEFAULT 'cosine', storage text DEFAULT 'vector',
                                                    id_type text DEFAULT 'uuid', retire_after interval DEFAULT '7 days',
-                                                   require_query_version boolean DEFAULT true, follow_while_draining boolean DEFAULT true)
-RETURNS void LANGUAGE plpgsql AS $$
+                                                   require_query_version boolean DEFAULT true, follow_while_draining boolean DEFAULT true,
+                                                   host_schema text DEFAULT current_schema())
+RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    host_schema text := current_schema();
     taken text;
     id_default text;
     id_sequence text;
@@ -14,6 +14,9 @@ BEGIN
     PERFORM pgvec.check_name(collection);
     IF host_schema IS NULL THEN
         PERFORM pgvec.raise_error('PV007', 'the search_path names no schema that exists: there is nowhere to put the chunk table.', '{}', 'SET search_path = public;');
+    END IF;
+    IF to_regnamespace(quote_ident(host_schema)) IS NULL THEN
+        PERFORM pgvec.raise_error('PV007', format('there is no schema %I.', host_schema), jsonb_build_object('host_schema', host_schema), 'Create it, or name another.');
     END IF;
     IF distance IS NULL OR distance NOT IN ('cosine', 'l2', 'inner_product') THEN
         PERFORM pgvec.raise_error('PV007', format('unknown distance %L.', distance), jsonb_build_object('distance', distance), 'Use cosine, l2 or inner_product.');
@@ -34,7 +37,7 @@ BEGIN
      WHERE to_regclass(format('%I.%I', host_schema, r)) IS NOT NULL
         -- A pinned view that is still to come has its name already; so has a leaf, whose name its policies borrow.
         OR EXISTS (SELECT FROM pgvec.model_version v JOIN pgvec.collection c ON c.collection = v.collection
-                    WHERE v.dropped_at IS NULL AND ((c.host_schema = current_schema() AND v.pinned_view = r) OR v.leaf = create_collection.collection)) LIMIT 1;
+                    WHERE v.dropped_at IS NULL AND ((c.host_schema = create_collection.host_schema AND v.pinned_view = r) OR v.leaf = create_collection.collection)) LIMIT 1;
     IF taken IS NOT NULL THEN
         PERFORM pgvec.raise_error('PV004', format('the name %I.%I is taken: a table, a view or a version of another collection has it.', host_schema, taken), jsonb_build_object('relation', taken, 'schema', host_schema),
             'Choose another name for the collection.');

@@ -1,7 +1,7 @@
 -- Creates an empty table for one version's rows, LIKE the chunk table, with the CHECKs by which ATTACH needs no scan:
 -- label, dimensions and, for cosine, length. Raises PV001.
 CREATE OR REPLACE FUNCTION pgvec.create_leaf(in_schema text, leaf text, collection text, model_version text, dimensions integer)
-RETURNS void LANGUAGE plpgsql AS $$
+RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     c pgvec.collection := pgvec.get_collection(collection);
     vectors text := pgvec.vector_schema();

@@ -7,7 +7,7 @@
 -- PV009 (another cut-over came between), PV060 (paused), PV080 (the gate), 55P03 (no lock after all attempts).
 CREATE OR REPLACE FUNCTION pgvec.cut_over(collection text, model_version text, lock_timeout interval DEFAULT '200 ms', attempts integer DEFAULT 20,
                                           force boolean DEFAULT false, reason text DEFAULT NULL)
-RETURNS text LANGUAGE plpgsql AS $$
+RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     judged jsonb;
     previous text;

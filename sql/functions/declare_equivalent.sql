@@ -2,7 +2,7 @@
 -- long as the canaries agree, which whoever binds it looks at. Declaring it again changes nothing.
 -- Raises PV001, PV002, PV007, PV071 (the version has no canaries).
 CREATE OR REPLACE FUNCTION pgvec.declare_equivalent(collection text, model_version text, embedder jsonb, reason text DEFAULT '')
-RETURNS void LANGUAGE plpgsql AS $$
+RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v pgvec.model_version := pgvec.get_version(collection, model_version);
 BEGIN

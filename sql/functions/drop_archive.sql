@@ -1,7 +1,7 @@
 -- Drops the archived leaf of a retired version for good. An exported file is not touched, and its record stays.
 -- Returns the bytes that were freed. Raises PV001, PV002, PV040 (nothing is kept in this database).
 CREATE OR REPLACE FUNCTION pgvec.drop_archive(collection text, model_version text)
-RETURNS bigint LANGUAGE plpgsql AS $$
+RETURNS bigint LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v pgvec.model_version := pgvec.get_version(collection, model_version);
     bytes bigint;

@@ -1,7 +1,7 @@
 -- Drops a collection with everything it holds: chunks, leaves, archived leaves, views, work items, catalog rows.
 -- The events stay. Raises PV001; 2BP01 when something of the host's depends on the table or a view.
 CREATE OR REPLACE FUNCTION pgvec.drop_collection(collection text)
-RETURNS void LANGUAGE plpgsql AS $$
+RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     c pgvec.collection := pgvec.get_collection(collection);
     label text;

@@ -1,6 +1,6 @@
 -- Takes a collection's gate away; recorded in version_event. Returns whether there was one. Raises PV001.
 CREATE OR REPLACE FUNCTION pgvec.drop_gate(collection text)
-RETURNS boolean LANGUAGE plpgsql AS $$
+RETURNS boolean LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     gone pgvec.gate;
 BEGIN

@@ -5,7 +5,7 @@
 -- chunks is the planner's guess, or a count where the leaf was never analyzed. Without an active version all are 0.
 -- Measured against real builds in tests/sql/test_estimates.py: within a fifth. Shape: one row. Units: bytes. Raises PV001.
 CREATE OR REPLACE FUNCTION pgvec.estimate_size(collection text, dimensions integer, m integer DEFAULT 16)
-RETURNS TABLE (chunks bigint, leaf_bytes bigint, index_bytes bigint, graph_bytes bigint) LANGUAGE plpgsql STABLE AS $$
+RETURNS TABLE (chunks bigint, leaf_bytes bigint, index_bytes bigint, graph_bytes bigint) LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     c pgvec.collection := pgvec.get_collection(collection);
     v pgvec.model_version;

@@ -3,7 +3,7 @@
 -- or an interval with split = false, is set aside with its error: it holds nobody up and blocks ready.
 -- Shape: items to be tried again, halves made, items set aside.
 CREATE OR REPLACE FUNCTION pgvec.fail_work(lease uuid, error text, max_attempts integer DEFAULT 3, retry_in interval DEFAULT '5 seconds', split boolean DEFAULT true)
-RETURNS TABLE (retried bigint, halves bigint, set_aside bigint) LANGUAGE plpgsql AS $$
+RETURNS TABLE (retried bigint, halves bigint, set_aside bigint) LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     w pgvec.work_item;
     c pgvec.collection;

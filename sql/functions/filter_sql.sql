@@ -2,7 +2,7 @@
 -- an identifier or a piece of SQL. Empty without a filter. Raises PV007 for what is not a filter.
 -- A comparison holds only between values of the same JSON type: the string "10" is not above the number 9.
 CREATE OR REPLACE FUNCTION pgvec.filter_sql(filter jsonb, conditions jsonb DEFAULT NULL)
-RETURNS text LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+RETURNS text LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     c jsonb;
     key text;

@@ -1,7 +1,7 @@
 -- Why a version takes no fingerprint (any more), or NULL if it does: 'stored' when it has one, 'chunks' when it holds
 -- chunks: nothing would say that the same embedder made both. Raises PV001, PV002.
 CREATE OR REPLACE FUNCTION pgvec.fingerprint_refusal(collection text, model_version text)
-RETURNS text LANGUAGE plpgsql STABLE AS $$
+RETURNS text LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v pgvec.model_version := pgvec.get_version(collection, model_version);
     filled boolean;

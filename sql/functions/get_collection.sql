@@ -1,6 +1,6 @@
 -- The catalog row of a collection. Raises PV001 when there is none.
 CREATE OR REPLACE FUNCTION pgvec.get_collection(collection text)
-RETURNS pgvec.collection LANGUAGE plpgsql STABLE AS $$
+RETURNS pgvec.collection LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     found_row pgvec.collection;
 BEGIN

@@ -1,6 +1,6 @@
 -- The catalog row of a version. Raises PV001 for an unknown collection, PV002 for an unknown label.
 CREATE OR REPLACE FUNCTION pgvec.get_version(collection text, model_version text)
-RETURNS pgvec.model_version LANGUAGE plpgsql STABLE AS $$
+RETURNS pgvec.model_version LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     found_row pgvec.model_version;
 BEGIN

@@ -1,7 +1,7 @@
 -- Keeps a version from retirement until pgvec.release_version; a second hold replaces the reason.
 -- Raises PV001, PV002, PV005 (it is gone already), PV007 (no reason given).
 CREATE OR REPLACE FUNCTION pgvec.hold_version(collection text, model_version text, reason text)
-RETURNS void LANGUAGE plpgsql AS $$
+RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v pgvec.model_version;
 BEGIN

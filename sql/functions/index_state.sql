@@ -1,6 +1,6 @@
 -- Whether a leaf's HNSW index is there: 'valid', 'invalid' (a build that broke off) or 'missing'.
 CREATE OR REPLACE FUNCTION pgvec.index_state(leaf text)
-RETURNS text LANGUAGE sql STABLE AS $$
+RETURNS text LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT coalesce((SELECT CASE WHEN i.indisvalid AND i.indisready THEN 'valid' ELSE 'invalid' END
                        FROM pg_catalog.pg_index i WHERE i.indexrelid = to_regclass(format('pgvec_leaves.%I', leaf || '_hnsw'))), 'missing');
 $$;

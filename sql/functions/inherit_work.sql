@@ -2,7 +2,7 @@
 -- carried to it too; that was written before, so no trigger has seen to it. The caller holds the writers' lock.
 -- Returns the number of work items. Raises PV001, PV002.
 CREATE OR REPLACE FUNCTION pgvec.inherit_work(collection text, model_version text)
-RETURNS bigint LANGUAGE plpgsql AS $$
+RETURNS bigint LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     inherited bigint;
 BEGIN

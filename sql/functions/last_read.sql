@@ -8,7 +8,7 @@
 CREATE OR REPLACE FUNCTION pgvec.last_read(collection text, model_version text,
                                            by_count boolean DEFAULT current_setting('server_version_num')::integer < 160000,
                                            OUT read_at timestamptz, OUT evidence text)
-LANGUAGE plpgsql STABLE AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v pgvec.model_version := pgvec.get_version(collection, model_version);
     hnsw oid := to_regclass(format('pgvec_leaves.%I', v.leaf || '_hnsw'));

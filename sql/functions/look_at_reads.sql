@@ -1,7 +1,7 @@
 -- PostgreSQL 15: notes how often each draining version's HNSW index was searched, and when that number was first
 -- seen higher. retire_due calls it at every run, so that a version has a history by the time it is due.
 CREATE OR REPLACE FUNCTION pgvec.look_at_reads()
-RETURNS void LANGUAGE sql AS $$
+RETURNS void LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     INSERT INTO pgvec.leaf_reads AS k (collection, model_version, searches, looked_at)
     SELECT v.collection, v.model_version, pg_stat_get_numscans(to_regclass(format('pgvec_leaves.%I', v.leaf || '_hnsw'))), clock_timestamp()
       FROM pgvec.model_version v

@@ -2,7 +2,7 @@
 -- is checked again, and falls back to building (with a warning) if a check fails.
 -- Returns the state it is in afterwards. Raises PV001, PV002, PV005, PV006 (DETAIL holds the numbers), PV060 (paused).
 CREATE OR REPLACE FUNCTION pgvec.make_ready(collection text, model_version text)
-RETURNS text LANGUAGE plpgsql AS $$
+RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v pgvec.model_version;
     problems jsonb;

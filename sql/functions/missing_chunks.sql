@@ -3,7 +3,7 @@
 -- Shape: one row a chunk. Raises PV001, PV002, PV005 when the version has no leaf any more, 42501
 -- where row-level security would hide rows: half a truth is none.
 CREATE OR REPLACE FUNCTION pgvec.missing_chunks(collection text, model_version text)
-RETURNS TABLE (chunk_id text) LANGUAGE plpgsql STABLE SET row_security = off AS $$
+RETURNS TABLE (chunk_id text) LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET row_security = off AS $$
 DECLARE
     v pgvec.model_version := pgvec.get_version(collection, model_version);
     o pgvec.model_version;

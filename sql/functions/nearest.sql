@@ -13,7 +13,7 @@
 CREATE OR REPLACE FUNCTION pgvec.nearest(collection text, query vector, query_version text, k integer DEFAULT 10, filter jsonb DEFAULT NULL,
                                          ef_search integer DEFAULT NULL, exact boolean DEFAULT false, expect_active boolean DEFAULT false, conditions jsonb DEFAULT NULL)
 RETURNS TABLE (chunk_id text, document_id text, content text, metadata jsonb, model_version text, distance float8)
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v record;
     vectors text;

@@ -2,7 +2,7 @@
 -- transaction and then restored. Its CHECKs refuse rows of another version. Returns its name.
 -- Raises PV001, PV002, PV004 (an archived leaf stands there), PV005 (not retired), PV040 (never exported).
 CREATE OR REPLACE FUNCTION pgvec.open_archive(collection text, model_version text)
-RETURNS text LANGUAGE plpgsql AS $$
+RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v pgvec.model_version := pgvec.get_version(collection, model_version);
     a pgvec.archive;

@@ -2,7 +2,7 @@
 -- recorded. Returns what check_gate said. Versions in another state are left to switch_active to refuse.
 -- Raises PV001, PV002, PV007 (force without a reason), PV080 (DETAIL holds the numbers).
 CREATE OR REPLACE FUNCTION pgvec.pass_gate(collection text, model_version text, force boolean, reason text)
-RETURNS jsonb LANGUAGE plpgsql AS $$
+RETURNS jsonb LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v pgvec.model_version := pgvec.get_version(collection, model_version);
     said jsonb;

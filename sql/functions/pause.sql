@@ -3,7 +3,7 @@
 -- roll_back are not touched. Returns false when it was paused already.
 -- Raises PV001, PV002, PV005 (not live).
 CREATE OR REPLACE FUNCTION pgvec.pause(collection text, model_version text, reason text DEFAULT NULL)
-RETURNS boolean LANGUAGE plpgsql AS $$
+RETURNS boolean LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v pgvec.model_version := pgvec.get_version(collection, model_version);
 BEGIN

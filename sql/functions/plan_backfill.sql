@@ -5,7 +5,7 @@
 -- Returns the number of work items that are open for the version. Raises PV001, PV002, PV005, PV007,
 -- 42501 where row-level security would hide rows.
 CREATE OR REPLACE FUNCTION pgvec.plan_backfill(collection text, model_version text, chunks_per_item integer DEFAULT 512)
-RETURNS bigint LANGUAGE plpgsql SET row_security = off AS $$
+RETURNS bigint LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET row_security = off AS $$
 DECLARE
     c pgvec.collection := pgvec.get_collection(collection);
     v pgvec.model_version := pgvec.get_version(collection, model_version);

@@ -6,8 +6,8 @@
 --   model_version  by default what roll_back goes back to, what retire_due finds due, and all for retry_set_aside
 -- Shape: rows of kind 'does' (in the order in which it happens) and 'in the way'; none in the way: the verb goes through.
 -- Raises PV001, PV002, PV007 (no such verb, or a version is needed).
-CREATE OR REPLACE FUNCTION pgvec.preview(verb text, collection text, model_version text DEFAULT NULL)
-RETURNS TABLE (kind text, what text, detail jsonb) LANGUAGE plpgsql STABLE AS $$
+CREATE OR REPLACE FUNCTION pgvec.preview(verb text, collection text, model_version text DEFAULT NULL, host_schema text DEFAULT current_schema())
+RETURNS TABLE (kind text, what text, detail jsonb) LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
     asked CONSTANT text := preview.verb;
@@ -29,10 +29,10 @@ BEGIN
         PERFORM pgvec.raise_error('PV007', format('preview: %s is no verb that changes something.', asked), jsonb_build_object('verb', asked));
     END IF;
     IF asked = 'create_collection' THEN
-        RETURN QUERY SELECT 'does', format('creates the chunk table %1$I.%2$I, its triggers and the empty view active_%2$s', current_schema(), preview.collection), '{}'::jsonb;
+        RETURN QUERY SELECT 'does', format('creates the chunk table %1$I.%2$I, its triggers and the empty view active_%2$s', preview.host_schema, preview.collection), '{}'::jsonb;
         RETURN QUERY SELECT 'in the way', format('%s exists already', r), jsonb_build_object('relation', r)
                        FROM unnest(ARRAY[preview.collection, 'active_' || preview.collection]) r
-                      WHERE to_regclass(format('%I.%I', current_schema(), r)) IS NOT NULL OR EXISTS (SELECT FROM pgvec.collection k WHERE k.collection = r);
+                      WHERE to_regclass(format('%I.%I', preview.host_schema, r)) IS NOT NULL OR EXISTS (SELECT FROM pgvec.collection k WHERE k.collection = r);
         RETURN;
     END IF;
     IF asked = 'retire_due' AND preview.collection IS NULL THEN

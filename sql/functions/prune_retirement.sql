@@ -3,7 +3,7 @@
 -- can hold nothing back any more. A run that was killed is marked as failed.
 -- Returns how many rows went. own_run is the caller's, still under way.
 CREATE OR REPLACE FUNCTION pgvec.prune_retirement(own_run bigint DEFAULT NULL)
-RETURNS bigint LANGUAGE plpgsql AS $$
+RETURNS bigint LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     gone bigint;
     more bigint;

@@ -3,7 +3,7 @@
 -- every live version follows (what one that stopped following still holds of a deleted chunk has no work item).
 -- Returns how many. Raises PV001.
 CREATE OR REPLACE FUNCTION pgvec.prune_tombstones(collection text, keep interval DEFAULT '1 day')
-RETURNS bigint LANGUAGE plpgsql AS $$
+RETURNS bigint LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     c pgvec.collection := pgvec.get_collection(collection);
     forgotten bigint;

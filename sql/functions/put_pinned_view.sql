@@ -1,7 +1,7 @@
 -- Creates or replaces <collection>_at_<version>: one version, whatever is active. Its name says which
 -- version is meant, so a session that declared nothing may read it; one that declared another may not.
 CREATE OR REPLACE FUNCTION pgvec.put_pinned_view(collection text, model_version text, without text[] DEFAULT '{}')
-RETURNS void LANGUAGE plpgsql AS $$
+RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     c pgvec.collection := pgvec.get_collection(collection);
     v pgvec.model_version := pgvec.get_version(collection, model_version);

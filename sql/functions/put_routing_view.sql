@@ -2,7 +2,7 @@
 -- columns never change type, so dependent views and grants survive.
 -- The empty view names no table, so that whoever may read it needs no privilege on the chunk table.
 CREATE OR REPLACE FUNCTION pgvec.put_routing_view(collection text, without text[] DEFAULT '{}')
-RETURNS void LANGUAGE plpgsql AS $$
+RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     c pgvec.collection := pgvec.get_collection(collection);
     label text := pgvec.active_version(collection);

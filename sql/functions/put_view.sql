@@ -3,7 +3,7 @@
 -- the index. Grants and dependent views stay, but when a column went away: then the view is made anew, its recorded
 -- grants come with the next apply_grants, and a view of the host's that depends on it raises 2BP01.
 CREATE OR REPLACE FUNCTION pgvec.put_view(host_schema text, view_name text, collection text, source text)
-RETURNS void LANGUAGE plpgsql AS $$
+RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     whole_name CONSTANT text := format('%I.%I', host_schema, view_name);
     definition CONSTANT text := format('VIEW %s WITH (security_invoker = true) AS %s', whole_name, source);

@@ -3,7 +3,7 @@
 -- does not plan what it does not run.
 CREATE OR REPLACE FUNCTION pgvec.rank_exactly(ranked text, query vector, k integer)
 RETURNS TABLE (chunk_id text, document_id text, content text, metadata jsonb, model_version text, distance float8)
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN QUERY EXECUTE format('SELECT chunk_id::text, document_id, content, metadata, model_version, distance FROM (%s) d ORDER BY distance, d.chunk_id LIMIT $2', ranked) USING query, k;
 END

@@ -2,7 +2,7 @@
 -- Keys: missing (absent or stale chunks), surplus (see surplus_chunks), open_items,
 -- set_aside, index, wrong_dimensions, zero_vectors, constraints. Raises PV001, PV002, 42501 (row-level security).
 CREATE OR REPLACE FUNCTION pgvec.ready_problems(collection text, model_version text)
-RETURNS jsonb LANGUAGE plpgsql STABLE SET row_security = off AS $$
+RETURNS jsonb LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET row_security = off AS $$
 DECLARE
     c pgvec.collection := pgvec.get_collection(collection);
     v pgvec.model_version := pgvec.get_version(collection, model_version);

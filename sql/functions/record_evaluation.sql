@@ -4,7 +4,7 @@
 -- Returns the evaluation's id. Raises PV001, PV002, PV005 (not ready, active or draining), PV007 (argument).
 CREATE OR REPLACE FUNCTION pgvec.record_evaluation(collection text, model_version text, metrics jsonb, queries integer, kind text DEFAULT 'labelled',
                                                    baseline_version text DEFAULT NULL, baseline jsonb DEFAULT '{}', detail jsonb DEFAULT '{}', index_mark bigint DEFAULT NULL)
-RETURNS bigint LANGUAGE plpgsql AS $$
+RETURNS bigint LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v pgvec.model_version := pgvec.get_version(collection, model_version);
     figures jsonb;

@@ -1,7 +1,7 @@
 -- Writes down that a version's rows stand in a file, with what it takes to trust and to read it again; a later export
 -- replaces the record. Raises PV001, PV002; 23514 for what is no export.
 CREATE OR REPLACE FUNCTION pgvec.record_export(collection text, model_version text, location text, format text, chunks bigint, bytes bigint, sha256 text, columns text[])
-RETURNS void LANGUAGE plpgsql AS $$
+RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v pgvec.model_version := pgvec.get_version(collection, model_version);
 BEGIN

@@ -1,7 +1,7 @@
 -- Records what a comparison with the canaries said: the verdict with the version, and an event when it changed.
 -- A version without a fingerprint is left as it is. Raises PV001, PV002.
 CREATE OR REPLACE FUNCTION pgvec.record_fingerprint(collection text, model_version text, embedder jsonb, agrees boolean, least_cosine float8, detail jsonb DEFAULT '{}')
-RETURNS void LANGUAGE plpgsql AS $$
+RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v pgvec.model_version := pgvec.get_version(collection, model_version);
     before boolean;

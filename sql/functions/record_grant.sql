@@ -1,6 +1,6 @@
 -- Writes a privilege down and gives it. Raises PV001, PV007.
 CREATE OR REPLACE FUNCTION pgvec.record_grant(collection text, grantee regrole, privilege text)
-RETURNS void LANGUAGE plpgsql AS $$
+RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM pgvec.get_collection(collection);
     INSERT INTO pgvec.collection_grant (collection, grantee, privilege)

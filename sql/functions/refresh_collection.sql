@@ -3,7 +3,7 @@
 -- on them; in the same transaction the host then changes the table and refreshes again.
 -- Raises PV001, PV007 (a column that is not the host's own), 2BP01 (a view of the host's shows the column), 55P03 (lock).
 CREATE OR REPLACE FUNCTION pgvec.refresh_collection(collection text, without text[] DEFAULT '{}')
-RETURNS void LANGUAGE plpgsql AS $$
+RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     chunks regclass := pgvec.chunk_table(collection);
     v pgvec.model_version;

@@ -1,6 +1,6 @@
 -- What the verbs of a transition ask first. Raises PV060 while the version is paused.
 CREATE OR REPLACE FUNCTION pgvec.refuse_paused(collection text, model_version text, verb text)
-RETURNS void LANGUAGE plpgsql AS $$
+RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     since timestamptz := (SELECT v.paused_at FROM pgvec.model_version v
                            WHERE v.collection = refuse_paused.collection AND v.model_version = refuse_paused.model_version);

@@ -4,7 +4,7 @@
 -- (the collection wants a file first), 'still read'. Raises PV001, PV002.
 CREATE OR REPLACE FUNCTION pgvec.refuse_retirement(collection text, model_version text, ignore_readers boolean DEFAULT false,
                                                    OUT reason text, OUT detail text)
-LANGUAGE plpgsql STABLE AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v pgvec.model_version := pgvec.get_version(collection, model_version);
     wants pgvec.retirement_setting := pgvec.retirement_wishes(collection);

@@ -5,7 +5,7 @@
 -- 42501 (row-level security that holds the owner of the functions too, and a second version).
 CREATE OR REPLACE FUNCTION pgvec.register_version(collection text, model_version text, dimensions integer, embedder jsonb DEFAULT '{}',
                                                   m integer DEFAULT 16, ef_construction integer DEFAULT 64)
-RETURNS void LANGUAGE plpgsql AS $$
+RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     c pgvec.collection := pgvec.get_collection(collection);
     chunks regclass := pgvec.chunk_table(collection);

@@ -1,6 +1,6 @@
 -- Ends a hold: the version retires when it is due. Returns whether there was one. Raises PV001, PV002.
 CREATE OR REPLACE FUNCTION pgvec.release_version(collection text, model_version text)
-RETURNS boolean LANGUAGE plpgsql AS $$
+RETURNS boolean LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v pgvec.model_version := pgvec.get_version(collection, model_version);
 BEGIN

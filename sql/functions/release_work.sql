@@ -1,6 +1,6 @@
 -- Gives claimed items back untried: the next worker takes them at once. For Ctrl-C and for a leaf that is busy.
 CREATE OR REPLACE FUNCTION pgvec.release_work(lease uuid)
-RETURNS bigint LANGUAGE plpgsql AS $$
+RETURNS bigint LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     released bigint;
 BEGIN

@@ -1,6 +1,6 @@
 -- Prolongs a lease that has not run out. Returns the number of items it still holds; 0 means that it is lost.
 CREATE OR REPLACE FUNCTION pgvec.renew_work(lease uuid, prolong interval DEFAULT '2 minutes')
-RETURNS bigint LANGUAGE plpgsql AS $$
+RETURNS bigint LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     kept bigint;
 BEGIN

@@ -5,7 +5,7 @@
 -- Returns when it retires again. Raises PV001, PV002, PV004 (the pinned view's name was taken meanwhile), PV005 (not
 -- retired), PV040 (nothing was kept), PV041 (the chunk table's columns changed since), 55P03 (lock).
 CREATE OR REPLACE FUNCTION pgvec.restore_version(collection text, model_version text)
-RETURNS timestamptz LANGUAGE plpgsql AS $$
+RETURNS timestamptz LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     c pgvec.collection := pgvec.get_collection(collection);
     v pgvec.model_version := pgvec.get_version(collection, model_version);

@@ -1,7 +1,7 @@
 -- Ends a pause: workers claim again for the version, and its verbs go through. Returns false when it was not paused.
 -- Raises PV001, PV002.
 CREATE OR REPLACE FUNCTION pgvec.resume(collection text, model_version text)
-RETURNS boolean LANGUAGE plpgsql AS $$
+RETURNS boolean LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v pgvec.model_version := pgvec.get_version(collection, model_version);
     since timestamptz;

@@ -8,6 +8,7 @@ CREATE OR REPLACE PROCEDURE pgvec.retire_due(lock_timeout interval DEFAULT '200 
                                              dry_run boolean DEFAULT false, ignore_readers boolean DEFAULT false)
 LANGUAGE plpgsql AS $$
 DECLARE
+    old_path CONSTANT text := pg_catalog.current_setting('search_path');
     due record;
     run bigint;
     became text;
@@ -16,6 +17,8 @@ DECLARE
     failed boolean := false;
     rows_pruned bigint := 0;
 BEGIN
+    -- It commits, so it cannot carry SET: each transaction of it begins with this line, before anything is looked up.
+    SET LOCAL search_path = pg_catalog, pg_temp;
     IF pg_is_in_recovery() THEN
         RETURN;
     END IF;
@@ -23,9 +26,11 @@ BEGIN
         FOR due IN SELECT p.* FROM pgvec.retirement_plan(ignore_readers => retire_due.ignore_readers) p LOOP
             RAISE NOTICE 'version % of %: %, % bytes', due.model_version, due.collection, due.outcome, due.bytes;
         END LOOP;
+        PERFORM set_config('search_path', old_path, true);
         RETURN;
     END IF;
     COMMIT;
+    SET LOCAL search_path = pg_catalog, pg_temp;
     SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
     INSERT INTO pgvec.retirement_run DEFAULT VALUES RETURNING run_id INTO run;
     alone := pg_try_advisory_xact_lock(pgvec.build_lock_class() + 2, 0);
@@ -40,6 +45,7 @@ BEGIN
         LOOP
             -- A write that commits while a lock is waited for must be seen, whatever the session's default is.
             COMMIT;
+            SET LOCAL search_path = pg_catalog, pg_temp;
             SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
             -- The lock ends with each COMMIT, so it is asked for again each time.
             alone := pg_try_advisory_xact_lock(pgvec.build_lock_class() + 2, 0);
@@ -58,9 +64,11 @@ BEGIN
                    refused = CASE WHEN became = 'retired' THEN r.refused ELSE r.refused || jsonb_build_array(said) END
              WHERE r.run_id = run;
             COMMIT;
+            SET LOCAL search_path = pg_catalog, pg_temp;
         END LOOP;
     END IF;
     COMMIT;
+    SET LOCAL search_path = pg_catalog, pg_temp;
     SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
     IF alone THEN
         rows_pruned := pgvec.prune_retirement(run);

@@ -8,7 +8,7 @@
 -- ignore_readers: it goes though it is still read. Raises PV001, PV002, PV007 (isolation).
 CREATE OR REPLACE FUNCTION pgvec.retire_version(collection text, model_version text, lock_timeout interval DEFAULT '200 ms', attempts integer DEFAULT 5,
                                                 ignore_readers boolean DEFAULT false)
-RETURNS text LANGUAGE plpgsql AS $$
+RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     old_timeout text := current_setting('lock_timeout');
     v pgvec.model_version := pgvec.get_version(collection, model_version);

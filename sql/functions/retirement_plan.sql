@@ -2,7 +2,7 @@
 -- that are due later but before then. outcome: 'would retire', or the reason of pgvec.refuse_retirement. Changes nothing.
 CREATE OR REPLACE FUNCTION pgvec.retirement_plan(within interval DEFAULT '0', ignore_readers boolean DEFAULT false)
 RETURNS TABLE (collection text, model_version text, state text, retire_at timestamptz, bytes bigint, on_retire text, outcome text, detail text)
-LANGUAGE sql STABLE AS $$
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT v.collection, v.model_version, v.state, v.retire_at, coalesce(pg_total_relation_size(to_regclass(format('pgvec_leaves.%I', v.leaf))), 0),
            CASE v.state WHEN 'draining' THEN (pgvec.retirement_wishes(v.collection)).on_retire ELSE 'drop' END, coalesce(r.reason, 'would retire'), r.detail
       FROM pgvec.model_version v CROSS JOIN LATERAL pgvec.refuse_retirement(v.collection, v.model_version, $2) r

@@ -2,7 +2,7 @@
 -- database: whether it is active, how its last run ended, whether its role may do what the job does.
 -- Changes nothing.
 CREATE OR REPLACE FUNCTION pgvec.retirement_watch()
-RETURNS jsonb LANGUAGE plpgsql STABLE AS $$
+RETURNS jsonb LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     job jsonb;
     elsewhere text := (SELECT nullif(s.setting, current_database()) FROM pg_catalog.pg_settings s WHERE s.name = 'cron.database_name');

@@ -1,6 +1,6 @@
 -- Opens again what was set aside for the version (or for all of the collection). Returns how many. Raises PV001.
 CREATE OR REPLACE FUNCTION pgvec.retry_set_aside(collection text, model_version text DEFAULT NULL)
-RETURNS bigint LANGUAGE plpgsql AS $$
+RETURNS bigint LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     c pgvec.collection := pgvec.get_collection(collection);
     opened bigint;

@@ -5,7 +5,7 @@
 -- to_regrole says of a role that was dropped: takes away the records of roles that are gone.
 -- Raises PV001; 42501 for a caller who may not revoke.
 CREATE OR REPLACE FUNCTION pgvec.revoke_grant(collection text, grantee regrole, privilege text)
-RETURNS void LANGUAGE plpgsql AS $$
+RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     c pgvec.collection := pgvec.get_collection(collection);
     role_name text := (SELECT r.rolname FROM pg_catalog.pg_roles r WHERE r.oid = revoke_grant.grantee);

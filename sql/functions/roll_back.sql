@@ -3,7 +3,7 @@
 -- allow_missing goes back at once even so, and says in the event what was missing.
 -- Returns the label that is active now. Raises PV001, PV005 (nothing to go back to), PV006 (work open), PV007 (isolation), 55P03.
 CREATE OR REPLACE FUNCTION pgvec.roll_back(collection text, lock_timeout interval DEFAULT '200 ms', attempts integer DEFAULT 20, allow_missing boolean DEFAULT false)
-RETURNS text LANGUAGE plpgsql AS $$
+RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     c pgvec.collection := pgvec.get_collection(collection);
     back pgvec.model_version;

@@ -3,7 +3,7 @@
 -- without pg_cron, the lines for another scheduler. It changes nothing in these two cases.
 -- Returns what it did, or what to do, as text. Raises PV007 when pg_cron refuses the schedule.
 CREATE OR REPLACE FUNCTION pgvec.schedule_retirement(schedule text DEFAULT '17 * * * *')
-RETURNS text LANGUAGE plpgsql AS $$
+RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     job bigint;
     elsewhere text := (SELECT nullif(s.setting, current_database()) FROM pg_catalog.pg_settings s WHERE s.name = 'cron.database_name');

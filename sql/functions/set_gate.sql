@@ -8,7 +8,7 @@
 -- Recorded in version_event. Raises PV001, PV007.
 CREATE OR REPLACE FUNCTION pgvec.set_gate(collection text, bounds jsonb, max_age interval DEFAULT '7 days', min_queries integer DEFAULT 20,
                                           labelled boolean DEFAULT false, max_changed double precision DEFAULT 0.1)
-RETURNS void LANGUAGE plpgsql AS $$
+RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     metric text;
     bound jsonb;

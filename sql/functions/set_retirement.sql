@@ -3,7 +3,7 @@
 -- file). read_window: a due version that was read within this time stays; zero turns that off.
 -- Raises PV001, PV007.
 CREATE OR REPLACE FUNCTION pgvec.set_retirement(collection text, on_retire text DEFAULT NULL, read_window interval DEFAULT NULL, retire_after interval DEFAULT NULL)
-RETURNS void LANGUAGE plpgsql AS $$
+RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     wants pgvec.retirement_setting;
 BEGIN

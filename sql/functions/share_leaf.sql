@@ -1,7 +1,7 @@
 -- Keeps an index build of a version's leaf from beginning before this transaction has ended; see build_lock_class.
 -- Raises PV001, PV002, PV009 while one runs.
 CREATE OR REPLACE FUNCTION pgvec.share_leaf(collection text, model_version text)
-RETURNS void LANGUAGE plpgsql AS $$
+RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v pgvec.model_version := pgvec.get_version(collection, model_version);
 BEGIN

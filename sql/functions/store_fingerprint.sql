@@ -3,7 +3,7 @@
 -- Promise: only once, and only while the version holds no chunks. Raises PV001, PV002, PV007 (no canaries),
 -- PV015 (dimensions), PV072 (too late).
 CREATE OR REPLACE FUNCTION pgvec.store_fingerprint(collection text, model_version text, canaries jsonb)
-RETURNS void LANGUAGE plpgsql AS $$
+RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v pgvec.model_version := pgvec.get_version(collection, model_version);
     refusal text;

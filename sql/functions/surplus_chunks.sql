@@ -3,7 +3,7 @@
 -- Shape: one row a chunk; deleted says which of the two. Raises PV001, PV002, 42501 where row-level security would
 -- hide rows.
 CREATE OR REPLACE FUNCTION pgvec.surplus_chunks(collection text, model_version text)
-RETURNS TABLE (chunk_id text, deleted boolean) LANGUAGE plpgsql STABLE SET row_security = off AS $$
+RETURNS TABLE (chunk_id text, deleted boolean) LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET row_security = off AS $$
 DECLARE
     c pgvec.collection := pgvec.get_collection(collection);
     v pgvec.model_version := pgvec.get_version(collection, model_version);

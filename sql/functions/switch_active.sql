@@ -2,7 +2,7 @@
 -- states, replace the view. A try that does not get its locks undoes itself whole before the next.
 -- Only in READ COMMITTED: another snapshot may be older than the last write, and would not show its work item.
 CREATE OR REPLACE FUNCTION pgvec.switch_active(collection text, model_version text, verb text, allow_missing boolean, lock_timeout interval, attempts integer)
-RETURNS text LANGUAGE plpgsql AS $$
+RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     old_timeout text := current_setting('lock_timeout');
     starts_from CONSTANT text := CASE verb WHEN 'cut_over' THEN 'ready' ELSE 'draining' END;

@@ -1,6 +1,6 @@
 -- Takes the pg_cron job away. Returns whether there was one.
 CREATE OR REPLACE FUNCTION pgvec.unschedule_retirement()
-RETURNS boolean LANGUAGE plpgsql AS $$
+RETURNS boolean LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     jobs bigint;
 BEGIN

@@ -1,7 +1,7 @@
 -- The schema that pgvector is installed in: everything of pgvector's is named with it, so that a
 -- caller's search_path never decides which operator runs. Raises PV010 without pgvector.
 CREATE OR REPLACE FUNCTION pgvec.vector_schema()
-RETURNS text LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+RETURNS text LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     found_schema text;
 BEGIN

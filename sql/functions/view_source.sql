@@ -1,7 +1,7 @@
 -- The SELECT of a view over one version's leaf: the chunk table's columns in their order, the vector cast so that
 -- the expression index serves it and the view's column still has no dimension. ``without``: columns that are to go away.
 CREATE OR REPLACE FUNCTION pgvec.view_source(collection text, model_version text, without text[] DEFAULT '{}')
-RETURNS text LANGUAGE plpgsql STABLE AS $$
+RETURNS text LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     c pgvec.collection := pgvec.get_collection(collection);
     v pgvec.model_version := pgvec.get_version(collection, model_version);

@@ -1,6 +1,6 @@
 -- The next step for the problems that ready_problems found: one sentence for a hint.
 CREATE OR REPLACE FUNCTION pgvec.what_to_do(collection text, model_version text, problems jsonb)
-RETURNS text LANGUAGE sql STABLE AS $$
+RETURNS text LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE
         WHEN problems ? 'set_aside' THEN 'See last_error in pgvec.work_item, mend the cause, then: pgvec worker --retry-failed.'
         WHEN problems ? 'open_items' THEN 'Let a worker finish them: pgvec worker --drain.'

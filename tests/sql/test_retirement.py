@@ -232,7 +232,7 @@ def test_what_the_host_built_on_a_version_is_never_dropped(db):
     assert refusals(db) == [("v1", "in use")]
     assert one(
         db, "SELECT detail ->> 'detail' FROM pgvec.version_event ORDER BY event_id DESC LIMIT 1"
-    ).startswith("view mine depends")
+    ).startswith("view public.mine depends")
     assert one(db, "SELECT count(*) FROM mine") == 20
     assert state(db, "v1") == "draining"
     db.execute("DROP VIEW mine")
