@@ -189,6 +189,7 @@ def _write_parquet(
     dimensions: int = home["dimensions"]
     typed = {
         "position": ("integer", pa.int32()),
+        "turn": ("bigint", pa.int64()),
         "written_at": ("timestamp with time zone", pa.timestamp("us", "UTC")),
     }
     fields: list[sql.Composable] = []

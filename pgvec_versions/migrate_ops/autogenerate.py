@@ -156,7 +156,7 @@ def include_object(
         return False
     if reflected and compare_to is None and _is_chunk_table(table):
         if isinstance(object, Column):
-            return object.name not in _COLUMNS
+            return object.name not in _COLUMNS | {"turn"}
         if isinstance(object, Index):
             return [column.name for column in object.columns] != ["document_id"]
     return True

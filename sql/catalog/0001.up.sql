@@ -127,16 +127,28 @@ COMMENT ON COLUMN pgvec.work_item.set_aside_at IS 'failed too often: waits for a
 CREATE INDEX work_item_claim ON pgvec.work_item (collection, model_version, item_id) WHERE set_aside_at IS NULL;
 CREATE INDEX work_item_source ON pgvec.work_item (collection, source_version);
 
+-- The order of all writes: of two writes to a chunk the one with the later turn wins. A number is drawn when every
+-- wait for the row is over. No CACHE: a session that kept numbers for later would write with old ones.
+CREATE SEQUENCE pgvec.turn AS bigint CACHE 1;
+COMMENT ON SEQUENCE pgvec.turn IS 'orders writes to chunks and deletes of them; the clock orders nothing';
+-- Whoever may insert a chunk draws its turn, and nobody is harmed by a number that is left out.
+GRANT USAGE ON SEQUENCE pgvec.turn TO PUBLIC;
+
+-- What one statement did to the rows of one version.
+CREATE TYPE pgvec.version_chunks AS (model_version text, chunk_ids text[]);
+
 -- Append-only and without a unique key: two sessions that delete one chunk through two versions never wait
 -- for each other. Kept while more than one leaf stands; see pgvec.prune_tombstones.
 CREATE TABLE pgvec.tombstone (
     collection text NOT NULL,
     chunk_id text NOT NULL,
-    deleted_at timestamptz NOT NULL,
+    turn bigint NOT NULL,
+    deleted_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     deleted_in bigint NOT NULL DEFAULT pg_current_xact_id()::text::bigint
 );
-COMMENT ON TABLE pgvec.tombstone IS 'a chunk that was deleted: a row of it that was not written later does not come back';
-CREATE INDEX tombstone_chunk ON pgvec.tombstone (collection, chunk_id, deleted_at);
+COMMENT ON TABLE pgvec.tombstone IS 'a chunk that was deleted: a row of it whose turn is not later does not come back';
+COMMENT ON COLUMN pgvec.tombstone.deleted_at IS 'for pruning; the order is that of turn';
+CREATE INDEX tombstone_chunk ON pgvec.tombstone (collection, chunk_id, turn);
 
 CREATE TABLE pgvec.collection_grant (
     collection text NOT NULL REFERENCES pgvec.collection ON DELETE CASCADE,

@@ -1,9 +1,9 @@
 -- The chunk table's columns, quoted, in order. With carried_only: those that a change of one version's row
--- carries to the others beside content and written_at (not the identity, not the vector, not generated ones).
+-- carries to the others beside the content (not the identity, not the vector, not generated ones): written_at and turn last.
 CREATE OR REPLACE FUNCTION pgvec.column_list(chunk_table regclass, carried_only boolean DEFAULT false)
 RETURNS text[] LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT array_agg(quote_ident(a.attname) ORDER BY a.attnum)
+    SELECT array_agg(quote_ident(a.attname) ORDER BY carried_only AND a.attname IN ('written_at', 'turn'), a.attnum)
       FROM pg_catalog.pg_attribute a
      WHERE a.attrelid = chunk_table AND a.attnum > 0 AND NOT a.attisdropped
-       AND (NOT carried_only OR (a.attgenerated = '' AND a.attname NOT IN ('chunk_id', 'model_version', 'content', 'embedding', 'written_at')));
+       AND (NOT carried_only OR (a.attgenerated = '' AND a.attname NOT IN ('chunk_id', 'model_version', 'content', 'embedding')));
 $$;

@@ -15,8 +15,8 @@ BEGIN
     END IF;
     FOR o IN SELECT * FROM pgvec.reference_versions(collection, model_version) LOOP
         parts := parts || format('SELECT s.chunk_id FROM pgvec_leaves.%I s LEFT JOIN pgvec_leaves.%I t ON t.chunk_id = s.chunk_id '
-                                 'WHERE (t.chunk_id IS NULL OR (t.content <> s.content AND (s.written_at, s.content) > (t.written_at, t.content))) '
-                                 'AND NOT EXISTS (SELECT FROM pgvec.tombstone d WHERE d.collection = %L AND d.chunk_id = s.chunk_id::text AND d.deleted_at >= s.written_at)', o.leaf, v.leaf, v.collection);
+                                 'WHERE (t.chunk_id IS NULL OR (t.content <> s.content AND s.turn > t.turn)) '
+                                 'AND NOT EXISTS (SELECT FROM pgvec.tombstone d WHERE d.collection = %L AND d.chunk_id = s.chunk_id::text AND d.turn >= s.turn)', o.leaf, v.leaf, v.collection);
     END LOOP;
     IF cardinality(parts) > 0 THEN
         RETURN QUERY EXECUTE 'SELECT d.chunk_id::text FROM (' || array_to_string(parts, ' UNION ') || ') d ORDER BY d.chunk_id';

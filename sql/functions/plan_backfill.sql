@@ -10,7 +10,6 @@ DECLARE
     c pgvec.collection := pgvec.get_collection(collection);
     v pgvec.model_version := pgvec.get_version(collection, model_version);
     source pgvec.model_version;
-    fields text[] := pgvec.column_list(pgvec.chunk_table(collection), carried_only => true);
     open_items bigint;
 BEGIN
     IF v.state NOT IN ('building', 'ready', 'active', 'draining') THEN
@@ -35,7 +34,7 @@ BEGIN
             WITH todo AS (
                 SELECT s.chunk_id, (row_number() OVER (ORDER BY s.chunk_id) - 1) / %5$s AS part
                   FROM pgvec_leaves.%1$I s LEFT JOIN pgvec_leaves.%2$I t ON t.chunk_id = s.chunk_id
-                 WHERE (t.chunk_id IS NULL OR (t.content <> s.content AND (s.written_at, s.content) > (t.written_at, t.content)))
+                 WHERE (t.chunk_id IS NULL OR (t.content <> s.content AND s.turn > t.turn))
                    AND NOT EXISTS (SELECT FROM pgvec.work_item w
                                     WHERE w.collection = %3$L AND w.model_version = %4$L AND w.source_version = %6$L
                                       AND (w.set_aside_at IS NOT NULL OR w.lease IS NOT NULL) AND w.lo = s.chunk_id::text AND w.hi = w.lo)
@@ -50,14 +49,13 @@ BEGIN
         $q$, source.leaf, v.leaf, c.collection, v.model_version, chunks_per_item, source.model_version, c.id_type);
         EXECUTE format($q$
             INSERT INTO pgvec.work_item (collection, source_version, model_version, lo, hi)
-            SELECT %3$L, %6$L, %4$L, o.chunk_id::text, o.chunk_id::text
+            SELECT %3$L, %5$L, %4$L, o.chunk_id::text, o.chunk_id::text
               FROM (SELECT t.chunk_id FROM pgvec_leaves.%1$I s JOIN pgvec_leaves.%2$I t ON t.chunk_id = s.chunk_id AND t.content = s.content
-                     WHERE s.written_at > t.written_at AND ROW(%5$s)::record OPERATOR(pg_catalog.*<>) ROW(%7$s)::record
+                     WHERE s.turn > t.turn
                     UNION
-                    SELECT t.chunk_id FROM pgvec_leaves.%2$I t JOIN pgvec.tombstone d ON d.collection = %3$L AND d.chunk_id = t.chunk_id::text AND d.deleted_at >= t.written_at) o
+                    SELECT t.chunk_id FROM pgvec_leaves.%2$I t JOIN pgvec.tombstone d ON d.collection = %3$L AND d.chunk_id = t.chunk_id::text AND d.turn >= t.turn) o
             ON CONFLICT (collection, model_version, source_version, lo, hi) DO NOTHING
-        $q$, source.leaf, v.leaf, c.collection, v.model_version, (SELECT string_agg('s.' || f, ', ') FROM unnest(fields) f), source.model_version,
-            (SELECT string_agg('t.' || f, ', ') FROM unnest(fields) f));
+        $q$, source.leaf, v.leaf, c.collection, v.model_version, source.model_version);
         -- What only this version holds, and nobody deleted, is news for the active one.
         CONTINUE WHEN source.state <> 'active';
         EXECUTE format($q$

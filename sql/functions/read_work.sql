@@ -15,11 +15,11 @@ BEGIN
         SELECT array_agg(w.item_id), s.chunk_id::text, min(s.content), sha256(convert_to(min(s.content), 'UTF8'))
           FROM pgvec.work_item w
           -- An index scan an item: left to itself, the planner compares every item with every chunk.
-          CROSS JOIN LATERAL (SELECT k.chunk_id, k.content, k.written_at FROM pgvec_leaves.%1$I k WHERE k.chunk_id BETWEEN w.lo::%3$s AND w.hi::%3$s OFFSET 0) s
+          CROSS JOIN LATERAL (SELECT k.chunk_id, k.content, k.turn FROM pgvec_leaves.%1$I k WHERE k.chunk_id BETWEEN w.lo::%3$s AND w.hi::%3$s OFFSET 0) s
           LEFT JOIN pgvec_leaves.%2$I t ON t.chunk_id = s.chunk_id
          WHERE w.item_id = ANY ($1) AND w.lease = $2
-           AND (t.chunk_id IS NULL OR (t.content <> s.content AND (s.written_at, s.content) > (t.written_at, t.content)))
-           AND NOT EXISTS (SELECT FROM pgvec.tombstone d WHERE d.collection = %4$L AND d.chunk_id = s.chunk_id::text AND d.deleted_at >= s.written_at)
+           AND (t.chunk_id IS NULL OR (t.content <> s.content AND s.turn > t.turn))
+           AND NOT EXISTS (SELECT FROM pgvec.tombstone d WHERE d.collection = %4$L AND d.chunk_id = s.chunk_id::text AND d.turn >= s.turn)
          GROUP BY s.chunk_id
     $q$, s.leaf, t.leaf, c.id_type, c.collection) USING items, lease;
 END

@@ -11,7 +11,7 @@ DECLARE
 BEGIN
     without := coalesce(without, '{}');
     SELECT w INTO foreign_column FROM unnest(without) w
-     WHERE w IN ('chunk_id', 'model_version', 'document_id', 'position', 'content', 'metadata', 'embedding', 'written_at')
+     WHERE w IN ('chunk_id', 'model_version', 'document_id', 'position', 'content', 'metadata', 'embedding', 'written_at', 'turn')
         OR NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = chunks AND a.attnum > 0 AND NOT a.attisdropped AND a.attname = w);
     IF FOUND THEN
         PERFORM pgvec.raise_error('PV007', format('%s has no column %L that is the host''s own.', collection, foreign_column),

@@ -9,14 +9,14 @@ DECLARE
     v pgvec.model_version := pgvec.get_version(collection, model_version);
     active pgvec.model_version;
 BEGIN
-    RETURN QUERY EXECUTE format('SELECT DISTINCT t.chunk_id::text, true FROM pgvec_leaves.%1$I t JOIN pgvec.tombstone d ON d.collection = %2$L AND d.chunk_id = t.chunk_id::text AND d.deleted_at >= t.written_at',
+    RETURN QUERY EXECUTE format('SELECT DISTINCT t.chunk_id::text, true FROM pgvec_leaves.%1$I t JOIN pgvec.tombstone d ON d.collection = %2$L AND d.chunk_id = t.chunk_id::text AND d.turn >= t.turn',
                                 v.leaf, c.collection);
     SELECT o.* INTO active FROM pgvec.model_version o WHERE o.collection = c.collection AND o.state = 'active' AND o.model_version <> v.model_version;
     IF FOUND THEN
         RETURN QUERY EXECUTE format($q$
             SELECT t.chunk_id::text, false FROM pgvec_leaves.%1$I t
              WHERE NOT EXISTS (SELECT FROM pgvec_leaves.%2$I s WHERE s.chunk_id = t.chunk_id)
-               AND NOT EXISTS (SELECT FROM pgvec.tombstone d WHERE d.collection = %3$L AND d.chunk_id = t.chunk_id::text AND d.deleted_at >= t.written_at)
+               AND NOT EXISTS (SELECT FROM pgvec.tombstone d WHERE d.collection = %3$L AND d.chunk_id = t.chunk_id::text AND d.turn >= t.turn)
                AND NOT EXISTS (SELECT FROM pgvec.work_item w WHERE w.collection = %3$L AND w.model_version = %4$L AND w.lo = t.chunk_id::text AND w.hi = w.lo)
                AND NOT EXISTS (SELECT FROM pgvec.work_item w WHERE w.collection = %3$L AND w.model_version = %4$L AND w.lo <> w.hi AND t.chunk_id BETWEEN w.lo::%5$s AND w.hi::%5$s)
         $q$, v.leaf, active.leaf, c.collection, active.model_version, c.id_type);

@@ -4,7 +4,7 @@
 -- a change is on its way that may be a delete.
 SELECT t.chunk_id, t.document_id, t.position, t.content, t.metadata,
        EXISTS (SELECT FROM {chunk_table} o WHERE o.chunk_id = t.chunk_id AND o.model_version <> {model_version}
-                  AND o.content <> t.content AND (o.written_at, o.content) > (t.written_at, t.content))
+                  AND o.content <> t.content AND o.turn > t.turn)
        OR t.chunk_id::text IN (SELECT w.lo FROM pgvec.work_item w WHERE w.collection = %(collection)s AND w.model_version = {model_version} AND w.lo = w.hi) AS overtaken
   FROM {chunk_table} t
  WHERE t.model_version = {model_version} AND t.chunk_id = ANY (%(ids)s)

@@ -1,0 +1,46 @@
+-- Carries what was written to version s to version t: a counterpart with this text takes the other columns and the turn
+-- at once, where no other session holds it; the rest becomes work items, also the other way where t's row is later.
+-- What is the same write already is held until we commit, or we could not know that it stays.
+-- Deferred: everything becomes a work item.
+CREATE OR REPLACE FUNCTION pgvec.carry_writes(c pgvec.collection, s pgvec.model_version, t pgvec.model_version,
+                                              chunk_ids text[], deferred boolean)
+RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+-- By the index of either leaf, however many there are.
+SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+DECLARE
+    fields CONSTANT text[] := pgvec.column_list(pgvec.chunk_table(c.collection), carried_only => true);
+    behind text[];
+    ahead text[];
+BEGIN
+    IF deferred THEN
+        PERFORM pgvec.open_items(c.collection, s.model_version, t.model_version, chunk_ids);
+        RETURN;
+    END IF;
+    EXECUTE format($q$
+        WITH free AS MATERIALIZED (
+            SELECT t.chunk_id FROM pgvec_leaves.%1$I s JOIN pgvec_leaves.%2$I t ON t.chunk_id = s.chunk_id
+             WHERE s.chunk_id = ANY ($1::%3$s[]) AND t.turn < s.turn AND t.content = s.content
+             ORDER BY t.chunk_id FOR NO KEY UPDATE OF t SKIP LOCKED)
+        UPDATE pgvec_leaves.%2$I t SET (%4$s) = ROW(%5$s)
+          FROM free f JOIN pgvec_leaves.%1$I s ON s.chunk_id = f.chunk_id
+         WHERE t.chunk_id = f.chunk_id AND t.turn < s.turn AND t.content = s.content
+    $q$, s.leaf, t.leaf, c.id_type, array_to_string(fields, ', '), 's.' || array_to_string(fields, ', s.'))
+    USING chunk_ids;
+    EXECUTE format($q$
+        WITH same AS MATERIALIZED (
+            SELECT t.chunk_id FROM pgvec_leaves.%1$I s JOIN pgvec_leaves.%2$I t ON t.chunk_id = s.chunk_id
+             WHERE s.chunk_id = ANY ($1::%3$s[]) AND t.turn = s.turn
+             ORDER BY t.chunk_id FOR KEY SHARE OF t SKIP LOCKED)
+        SELECT array_agg(s.chunk_id::text) FILTER (WHERE t.turn > s.turn),
+               array_agg(s.chunk_id::text) FILTER (WHERE t.turn > s.turn IS NOT TRUE)
+          FROM pgvec_leaves.%1$I s LEFT JOIN pgvec_leaves.%2$I t ON t.chunk_id = s.chunk_id
+         WHERE s.chunk_id = ANY ($1::%3$s[]) AND s.chunk_id NOT IN (SELECT k.chunk_id FROM same k)
+    $q$, s.leaf, t.leaf, c.id_type) INTO ahead, behind USING chunk_ids;
+    IF behind IS NOT NULL THEN
+        PERFORM pgvec.open_items(c.collection, s.model_version, t.model_version, behind);
+    END IF;
+    IF ahead IS NOT NULL THEN
+        PERFORM pgvec.open_items(c.collection, t.model_version, s.model_version, ahead);
+    END IF;
+END
+$$;
