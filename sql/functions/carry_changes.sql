@@ -2,7 +2,6 @@
 -- A delete's turn is drawn here, when the statement has waited for all its rows.
 -- Deferred: while a version's index is built (its leaf is locked against writes), and in a transaction above
 -- READ COMMITTED (which cannot see what a worker has just written), every change becomes a work item.
--- A row of an abandoned version carries nothing: deleting what is left of it harms no other version.
 CREATE OR REPLACE FUNCTION pgvec.carry_changes(c pgvec.collection, written pgvec.version_chunks[], gone pgvec.version_chunks[], stale_reader boolean)
 RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -13,8 +12,6 @@ DECLARE
     deferred boolean;
 BEGIN
     IF gone <> '{}' THEN
-        SELECT coalesce(array_agg(g), '{}') INTO gone FROM unnest(gone) g
-          JOIN pgvec.model_version v ON v.collection = c.collection AND v.model_version = g.model_version AND v.state <> 'abandoned';
         INSERT INTO pgvec.tombstone (collection, chunk_id, turn)
         SELECT DISTINCT c.collection, d.chunk_id, delete_turn FROM unnest(gone) g, unnest(g.chunk_ids) d (chunk_id);
     END IF;

@@ -3,7 +3,8 @@
 -- rows of one chunk that one statement writes, the one that was ahead stays ahead.
 -- This function reads which rows the statement wrote and took away; pgvec.settle_written says which of them are news,
 -- pgvec.carry_changes brings every other leaf up to them. A writer never waits for another version's row.
--- Workers write to the leaves, where this does not fire.
+-- Workers write to the leaves, where this does not fire. A row of an abandoned version carries nothing: an UPDATE over
+-- all versions passes over it, and deleting what is left of it harms no other version.
 --
 -- SECURITY DEFINER: a writer needs no privilege on the catalog or on other versions' leaves.
 -- Raises PV007 (a trigger on another table; a turn that was never drawn), PV023 (a row of an abandoned version), 40001
@@ -14,6 +15,8 @@ DECLARE
     stale_reader CONSTANT boolean := current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted');
     c CONSTANT pgvec.collection := pgvec.writers_collection(TG_RELID, TG_ARGV[0], stale_reader);
     leaves CONSTANT integer := (SELECT count(*) FROM pgvec.model_version v WHERE v.collection = c.collection AND v.dropped_at IS NULL);
+    abandoned CONSTANT text[] := ARRAY(SELECT v.model_version FROM pgvec.model_version v
+                                        WHERE v.collection = c.collection AND v.dropped_at IS NULL AND v.state = 'abandoned');
     written pgvec.version_chunks[] := '{}';
     late pgvec.version_chunks[] := '{}';
     gone pgvec.version_chunks[] := '{}';
@@ -23,7 +26,9 @@ BEGIN
             PERFORM pgvec.raise_error('PV007', format('a row for %s has a turn that was never drawn.', c.collection),
                 jsonb_build_object('collection', c.collection), 'Leave turn out: each write takes its own.');
         END IF;
-        PERFORM pgvec.refuse_abandoned(c.collection, ARRAY(SELECT DISTINCT n.model_version FROM new_rows n));
+        IF abandoned <> '{}' THEN
+            PERFORM pgvec.refuse_abandoned(c.collection, abandoned, ARRAY(SELECT DISTINCT n.model_version FROM new_rows n), TG_OP);
+        END IF;
     END IF;
     IF leaves < 2 THEN
         RETURN NULL;
@@ -43,16 +48,17 @@ BEGIN
                   FROM (SELECT n.chunk_id::text AS id, n.model_version, n.turn, max(n.turn) OVER chunk AS top, max(o.turn) OVER () AS before,
                                row_number() OVER (chunk ORDER BY o.turn DESC NULLS LAST, n.turn DESC) AS place
                           FROM new_rows n LEFT JOIN old_rows o ON o.chunk_id = n.chunk_id AND o.model_version = n.model_version
+                         WHERE n.model_version <> ALL (abandoned)
                         WINDOW chunk AS (PARTITION BY n.chunk_id)) k
                  WHERE k.place = 1 GROUP BY 1) g;
         SELECT array_agg(ROW(g.model_version, g.ids)::pgvec.version_chunks) INTO gone
           FROM (SELECT o.model_version, array_agg(o.chunk_id::text) AS ids
                   FROM old_rows o LEFT JOIN new_rows n ON n.chunk_id = o.chunk_id AND n.model_version = o.model_version
-                 WHERE n.chunk_id IS NULL GROUP BY 1) g;
+                 WHERE n.chunk_id IS NULL AND o.model_version <> ALL (abandoned) GROUP BY 1) g;
         PERFORM pgvec.settle_updates(c, coalesce(written, '{}'), coalesce(late, '{}'), gone IS NOT NULL);
     ELSE
         SELECT array_agg(ROW(g.model_version, g.ids)::pgvec.version_chunks) INTO gone
-          FROM (SELECT o.model_version, array_agg(o.chunk_id::text) AS ids FROM old_rows o GROUP BY 1) g;
+          FROM (SELECT o.model_version, array_agg(o.chunk_id::text) AS ids FROM old_rows o WHERE o.model_version <> ALL (abandoned) GROUP BY 1) g;
     END IF;
     PERFORM pgvec.carry_changes(c, coalesce(written, '{}'), coalesce(gone, '{}'), stale_reader);
     RETURN NULL;

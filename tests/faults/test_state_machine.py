@@ -233,6 +233,27 @@ class Transitions(RuleBasedStateMachine):
             )
         self.chunks[key] = (before.content, {"n": number})
 
+    @rule(chunk=picks, number=numbers, manner=manners)
+    def edit_metadata_of_all_versions(self, chunk: int, number: int, manner: str) -> None:
+        """An UPDATE that names no version, also while an edit of the text waits for a worker."""
+        key = chunk_id(chunk)
+        held = [
+            (turn, content)
+            for label, turn, content in self.db.execute(
+                "SELECT model_version, turn, content FROM docs WHERE chunk_id = %s", (key,)
+            )
+            if self.state[label] != "abandoned"
+        ]
+        if not held:
+            return
+        # The text that is ahead stays ahead.
+        text = self.chunks[key][0] if key in self.chunks else max(held)[1]
+        with self.writing(manner, number) as connection:
+            connection.execute(
+                "UPDATE docs SET metadata = %s WHERE chunk_id = %s", (Jsonb({"n": number}), key)
+            )
+        self.chunks[key] = (text, {"n": number})
+
     @rule(version=picks, chunk=picks, manner=manners)
     def delete_by_sql(self, version: int, chunk: int, manner: str) -> None:
         label, key = self.pick_live(version), chunk_id(chunk)
@@ -288,17 +309,20 @@ class Transitions(RuleBasedStateMachine):
         self.read_by_hand.append((label, found))
 
     @precondition(lambda self: bool(self.read_by_hand))
-    @rule(pick=picks)
-    def write_the_fill_by_hand(self, pick: int) -> None:
-        """What was read a while ago, as old as it was then: it must not undo what came since."""
+    @rule(pick=picks, dated=st.booleans())
+    def write_the_fill_by_hand(self, pick: int, dated: bool) -> None:
+        """What was read a while ago, with its date or without: it must not undo what came since."""
         label, found = self.read_by_hand.pop(pick % len(self.read_by_hand))
         if self.state[label] not in ("building", "ready"):
             return
+        # Without a date, only a version that is being built takes it for a copy.
+        dated = dated or self.state[label] == "ready"
         for key, document_id, position, content, metadata, written_at in found:
             if key not in self.chunks:
                 continue
             self.db.execute(
-                "INSERT INTO docs VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+                "INSERT INTO docs VALUES (%s, %s, %s, %s, %s, %s, %s, coalesce(%s, now()))"
+                " ON CONFLICT DO NOTHING",
                 (
                     key,
                     label,
@@ -307,7 +331,7 @@ class Transitions(RuleBasedStateMachine):
                     content,
                     Jsonb(metadata),
                     literal(LABELS[label].vector(content)),
-                    written_at,
+                    written_at if dated else None,
                 ),
             )
 
