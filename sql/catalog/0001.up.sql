@@ -115,6 +115,7 @@ CREATE TABLE pgvec.work_item (
     lease uuid,
     leased_until timestamptz,
     last_error text,
+    owner jsonb,
     set_aside_at timestamptz,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     UNIQUE (collection, model_version, source_version, lo, hi)
@@ -123,6 +124,8 @@ CREATE TABLE pgvec.work_item (
 -- by our functions alone; abandon, retire_version and drop_collection take them away.
 COMMENT ON TABLE pgvec.work_item IS
     'chunk ids lo to hi of source_version that must still be made the same in model_version';
+COMMENT ON COLUMN pgvec.work_item.owner IS
+    'whose the row in model_version was when a writer was allowed to change it (pgvec.owner_of); "any": an operator planned it';
 COMMENT ON COLUMN pgvec.work_item.set_aside_at IS 'failed too often: waits for an operator, blocks ready';
 CREATE INDEX work_item_claim ON pgvec.work_item (collection, model_version, item_id) WHERE set_aside_at IS NULL;
 CREATE INDEX work_item_source ON pgvec.work_item (collection, source_version);
@@ -131,11 +134,11 @@ CREATE INDEX work_item_source ON pgvec.work_item (collection, source_version);
 -- wait for the row is over. No CACHE: a session that kept numbers for later would write with old ones.
 CREATE SEQUENCE pgvec.turn AS bigint CACHE 1;
 COMMENT ON SEQUENCE pgvec.turn IS 'orders writes to chunks and deletes of them; the clock orders nothing';
--- Whoever may insert a chunk draws its turn, and nobody is harmed by a number that is left out.
-GRANT USAGE ON SEQUENCE pgvec.turn TO PUBLIC;
 
 -- What one statement did to the rows of one version.
 CREATE TYPE pgvec.version_chunks AS (model_version text, chunk_ids text[]);
+-- A row of a version and whose it is, to row-level security: the values of the columns that the policies look at.
+CREATE TYPE pgvec.owned_chunk AS (model_version text, chunk_id text, owner jsonb);
 
 -- Append-only and without a unique key: two sessions that delete one chunk through two versions never wait
 -- for each other. Kept while more than one leaf stands; see pgvec.prune_tombstones.
@@ -144,10 +147,12 @@ CREATE TABLE pgvec.tombstone (
     chunk_id text NOT NULL,
     turn bigint NOT NULL,
     deleted_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    deleted_in bigint NOT NULL DEFAULT pg_current_xact_id()::text::bigint
+    deleted_in bigint NOT NULL DEFAULT pg_current_xact_id()::text::bigint,
+    owner jsonb
 );
 COMMENT ON TABLE pgvec.tombstone IS 'a chunk that was deleted: a row of it whose turn is not later does not come back';
 COMMENT ON COLUMN pgvec.tombstone.deleted_at IS 'for pruning; the order is that of turn';
+COMMENT ON COLUMN pgvec.tombstone.owner IS 'whose the deleted row was; see pgvec.owner_of';
 CREATE INDEX tombstone_chunk ON pgvec.tombstone (collection, chunk_id, turn);
 
 CREATE TABLE pgvec.collection_grant (

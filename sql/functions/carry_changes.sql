@@ -2,7 +2,8 @@
 -- A delete's turn is drawn here, when the statement has waited for all its rows.
 -- Deferred: while a version's index is built (its leaf is locked against writes), and in a transaction above
 -- READ COMMITTED (which cannot see what a worker has just written), every change becomes a work item.
-CREATE OR REPLACE FUNCTION pgvec.carry_changes(c pgvec.collection, written pgvec.version_chunks[], gone pgvec.version_chunks[], stale_reader boolean)
+CREATE OR REPLACE FUNCTION pgvec.carry_changes(c pgvec.collection, written pgvec.version_chunks[], gone pgvec.version_chunks[],
+                                               owned pgvec.owned_chunk[], stale_reader boolean)
 RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     delete_turn CONSTANT bigint := CASE WHEN gone <> '{}' THEN nextval('pgvec.turn') END;
@@ -12,8 +13,10 @@ DECLARE
     deferred boolean;
 BEGIN
     IF gone <> '{}' THEN
-        INSERT INTO pgvec.tombstone (collection, chunk_id, turn)
-        SELECT DISTINCT c.collection, d.chunk_id, delete_turn FROM unnest(gone) g, unnest(g.chunk_ids) d (chunk_id);
+        INSERT INTO pgvec.tombstone (collection, chunk_id, turn, owner)
+        SELECT DISTINCT c.collection, d.chunk_id, delete_turn, o.owner
+          FROM unnest(gone) g CROSS JOIN unnest(g.chunk_ids) d (chunk_id)
+          LEFT JOIN unnest(owned) o ON o.model_version = g.model_version AND o.chunk_id = d.chunk_id;
     END IF;
     FOR t IN SELECT v.* FROM pgvec.model_version v WHERE v.collection = c.collection AND v.dropped_at IS NULL ORDER BY v.model_version LOOP
         deferred := stale_reader OR NOT pg_try_advisory_xact_lock_shared(pgvec.build_lock_class(), format('pgvec_leaves.%I', t.leaf)::regclass::oid::integer);

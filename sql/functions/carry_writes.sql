@@ -8,12 +8,18 @@ RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 -- By the index of either leaf, however many there are.
 SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
-    fields CONSTANT text[] := pgvec.column_list(pgvec.chunk_table(c.collection), carried_only => true);
+    chunks CONSTANT regclass := pgvec.chunk_table(c.collection);
+    fields CONSTANT text[] := pgvec.column_list(chunks, carried_only => true);
     behind text[];
+    behind_owners jsonb[];
     ahead text[];
+    ahead_owners jsonb[];
 BEGIN
     IF deferred THEN
-        PERFORM pgvec.open_items(c.collection, s.model_version, t.model_version, chunk_ids);
+        EXECUTE format('SELECT array_agg(%3$s) FROM unnest($1) WITH ORDINALITY u (chunk_id, place) '
+                       'LEFT JOIN pgvec_leaves.%1$I t ON t.chunk_id = u.chunk_id::%2$s',
+                       t.leaf, c.id_type, pgvec.owner_of(chunks, 't') || ' ORDER BY u.place') INTO behind_owners USING chunk_ids;
+        PERFORM pgvec.open_items(c.collection, s.model_version, t.model_version, chunk_ids, behind_owners);
         RETURN;
     END IF;
     EXECUTE format($q$
@@ -31,16 +37,18 @@ BEGIN
             SELECT t.chunk_id FROM pgvec_leaves.%1$I s JOIN pgvec_leaves.%2$I t ON t.chunk_id = s.chunk_id
              WHERE s.chunk_id = ANY ($1::%3$s[]) AND t.turn = s.turn
              ORDER BY t.chunk_id FOR KEY SHARE OF t SKIP LOCKED)
-        SELECT array_agg(s.chunk_id::text) FILTER (WHERE t.turn > s.turn),
-               array_agg(s.chunk_id::text) FILTER (WHERE t.turn > s.turn IS NOT TRUE)
+        SELECT array_agg(s.chunk_id::text) FILTER (WHERE t.turn > s.turn), array_agg(%4$s) FILTER (WHERE t.turn > s.turn),
+               array_agg(s.chunk_id::text) FILTER (WHERE t.turn > s.turn IS NOT TRUE),
+               array_agg(%5$s) FILTER (WHERE t.turn > s.turn IS NOT TRUE)
           FROM pgvec_leaves.%1$I s LEFT JOIN pgvec_leaves.%2$I t ON t.chunk_id = s.chunk_id
          WHERE s.chunk_id = ANY ($1::%3$s[]) AND s.chunk_id NOT IN (SELECT k.chunk_id FROM same k)
-    $q$, s.leaf, t.leaf, c.id_type) INTO ahead, behind USING chunk_ids;
+    $q$, s.leaf, t.leaf, c.id_type, pgvec.owner_of(chunks, 's'), pgvec.owner_of(chunks, 't'))
+    INTO ahead, ahead_owners, behind, behind_owners USING chunk_ids;
     IF behind IS NOT NULL THEN
-        PERFORM pgvec.open_items(c.collection, s.model_version, t.model_version, behind);
+        PERFORM pgvec.open_items(c.collection, s.model_version, t.model_version, behind, behind_owners);
     END IF;
     IF ahead IS NOT NULL THEN
-        PERFORM pgvec.open_items(c.collection, t.model_version, s.model_version, ahead);
+        PERFORM pgvec.open_items(c.collection, t.model_version, s.model_version, ahead, ahead_owners);
     END IF;
 END
 $$;

@@ -43,6 +43,7 @@ BEGIN
         PERFORM pgvec.carry_columns(c, s, t, held);
         deleted := pgvec.delete_buried(c, t, held);
         written := pgvec.write_vectors(c, s, t, held, chunk_ids, content_hashes, embeddings);
+        PERFORM pgvec.set_aside_foreign(c, s, t, held);
         held := pgvec.done_items(c, s, t, held);
         DELETE FROM pgvec.work_item w WHERE w.item_id = ANY (held);
     END IF;

@@ -63,7 +63,7 @@ BEGIN
             metadata jsonb NOT NULL DEFAULT '{}',
             embedding %5$I.%6$I NOT NULL,
             written_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp() CONSTRAINT pgvec_written_at CHECK (pg_catalog.isfinite(written_at)),
-            turn bigint NOT NULL DEFAULT pg_catalog.nextval('pgvec.turn'),
+            turn bigint NOT NULL DEFAULT 0,
             PRIMARY KEY (chunk_id, model_version)
         ) PARTITION BY LIST (model_version)
     $ddl$, host_schema, collection, id_type, id_default, pgvec.vector_schema(), storage);
@@ -74,6 +74,7 @@ BEGIN
     EXECUTE format('COMMENT ON TABLE %I.%I IS %L', host_schema, collection, 'pgvec-versions: chunks, one partition a model version; query ' || 'active_' || collection);
     EXECUTE format('CREATE TRIGGER pgvec_check_label BEFORE UPDATE ON %I.%I FOR EACH ROW '
                    'WHEN (NEW.model_version IS DISTINCT FROM OLD.model_version) EXECUTE FUNCTION pgvec.refuse_relabel()', host_schema, collection);
+    EXECUTE format('CREATE TRIGGER pgvec_take_turn BEFORE INSERT ON %I.%I FOR EACH ROW WHEN (NEW.turn = 0) EXECUTE FUNCTION pgvec.take_turn()', host_schema, collection);
     -- Our own carrying brings the turn of the row that it copies, which is always another one.
     EXECUTE format('CREATE TRIGGER pgvec_check_update BEFORE UPDATE ON %I.%I FOR EACH ROW '
                    'WHEN (NEW.turn = OLD.turn) EXECUTE FUNCTION pgvec.check_chunk_update()', host_schema, collection);

@@ -8,7 +8,10 @@ DECLARE
     doomed text[];
     gone bigint;
     deleted bigint := 0;
-    buried CONSTANT text := 'EXISTS (SELECT FROM pgvec.tombstone d WHERE d.collection = $2 AND d.chunk_id = s.chunk_id::text AND d.turn >= s.turn)';
+    buried CONSTANT text := 'EXISTS (SELECT FROM pgvec.tombstone d WHERE d.collection = $2 AND d.chunk_id = s.chunk_id::text AND d.turn >= s.turn '
+        'AND (d.owner IS NULL OR d.owner IS NOT DISTINCT FROM %3$s OR EXISTS (SELECT FROM pgvec.work_item w WHERE w.collection = $2 '
+        'AND w.model_version = $3 AND w.lo = s.chunk_id::text AND w.hi = w.lo AND w.owner = %3$s)))';
+    owner CONSTANT text := pgvec.owner_of(pgvec.chunk_table(c.collection), 's');
 BEGIN
     IF NOT EXISTS (SELECT FROM pgvec.tombstone d WHERE d.collection = c.collection) THEN
         RETURN 0;
@@ -19,12 +22,13 @@ BEGIN
          ORDER BY round, o.model_version
     LOOP
         EXECUTE format('SELECT array_agg(DISTINCT s.chunk_id::text) FROM pgvec.work_item w CROSS JOIN LATERAL '
-                       '(SELECT k.chunk_id, k.turn FROM pgvec_leaves.%1$I k WHERE k.chunk_id BETWEEN w.lo::%2$s AND w.hi::%2$s OFFSET 0) s '
-                       'WHERE w.item_id = ANY ($1) AND %3$s', leaf.name, c.id_type, buried) INTO doomed USING items, c.collection;
+                       '(SELECT k.* FROM pgvec_leaves.%1$I k WHERE k.chunk_id BETWEEN w.lo::%2$s AND w.hi::%2$s OFFSET 0) s '
+                       'WHERE w.item_id = ANY ($1) AND ' || buried, leaf.name, c.id_type, owner)
+           INTO doomed USING items, c.collection, leaf.model_version;
         CONTINUE WHEN doomed IS NULL;
         PERFORM pgvec.share_leaf(c.collection, leaf.model_version);
-        EXECUTE format('DELETE FROM pgvec_leaves.%I s WHERE s.chunk_id = ANY ($1::%s[]) AND %s', leaf.name, c.id_type, buried)
-          USING doomed, c.collection;
+        EXECUTE format('DELETE FROM pgvec_leaves.%1$I s WHERE s.chunk_id = ANY ($1::%2$s[]) AND ' || buried, leaf.name, c.id_type, owner)
+          USING doomed, c.collection, leaf.model_version;
         GET DIAGNOSTICS gone = ROW_COUNT;
         deleted := deleted + gone;
     END LOOP;

@@ -8,7 +8,8 @@
 --
 -- SECURITY DEFINER: a writer needs no privilege on the catalog or on other versions' leaves.
 -- Raises PV007 (a trigger on another table; a turn that was never drawn), PV023 (a row of an abandoned version), 40001
--- (snapshot older than the set of live versions), 42501 (row-level security that holds the owner too).
+-- (snapshot older than the set of live versions), 42501 (row-level security: see pgvec.refuse_foreign, and
+-- pgvec.refuse_forced_policies).
 CREATE OR REPLACE FUNCTION pgvec.follow_writes()
 RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -20,6 +21,7 @@ DECLARE
     written pgvec.version_chunks[] := '{}';
     late pgvec.version_chunks[] := '{}';
     gone pgvec.version_chunks[] := '{}';
+    owned pgvec.owned_chunk[];
 BEGIN
     IF TG_OP <> 'DELETE' THEN
         IF (SELECT max(n.turn) FROM new_rows n) > (SELECT q.last_value FROM pgvec.turn q) THEN
@@ -34,6 +36,10 @@ BEGIN
         RETURN NULL;
     END IF;
     PERFORM pgvec.refuse_forced_policies(TG_RELID, c.collection);
+    IF pgvec.policy_columns(TG_RELID) <> '{}' THEN
+        EXECUTE pgvec.read_owners(TG_RELID, TG_OP) INTO owned;
+        PERFORM pgvec.refuse_foreign(c, TG_RELID, owned, TG_OP);
+    END IF;
 
     IF TG_OP = 'INSERT' THEN
         SELECT array_agg(ROW(g.model_version, g.ids)::pgvec.version_chunks ORDER BY g.model_version) INTO written
@@ -60,7 +66,7 @@ BEGIN
         SELECT array_agg(ROW(g.model_version, g.ids)::pgvec.version_chunks) INTO gone
           FROM (SELECT o.model_version, array_agg(o.chunk_id::text) AS ids FROM old_rows o WHERE o.model_version <> ALL (abandoned) GROUP BY 1) g;
     END IF;
-    PERFORM pgvec.carry_changes(c, coalesce(written, '{}'), coalesce(gone, '{}'), stale_reader);
+    PERFORM pgvec.carry_changes(c, coalesce(written, '{}'), coalesce(gone, '{}'), coalesce(owned, '{}'), stale_reader);
     RETURN NULL;
 END
 $$;

@@ -1,13 +1,16 @@
 -- Opens a work item for each of the chunks, from one version to another; one that stands there already is due again,
--- whoever holds it. In one order for everybody, so that two writers do not wait for each other crosswise.
-CREATE OR REPLACE FUNCTION pgvec.open_items(collection text, source_version text, model_version text, chunk_ids text[])
+-- whoever holds it. owners: whose the target's rows are (pgvec.owner_of), which the writer was allowed to change.
+-- In one order for everybody, so that two writers do not wait for each other crosswise.
+CREATE OR REPLACE FUNCTION pgvec.open_items(collection text, source_version text, model_version text, chunk_ids text[],
+                                            owners jsonb[] DEFAULT NULL)
 RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    INSERT INTO pgvec.work_item AS w (collection, source_version, model_version, lo, hi)
-    SELECT $1, $2, $3, k.chunk_id, k.chunk_id
-      FROM (SELECT DISTINCT u.chunk_id COLLATE "C" AS chunk_id FROM unnest(chunk_ids) u (chunk_id) ORDER BY 1) k
+    INSERT INTO pgvec.work_item AS w (collection, source_version, model_version, lo, hi, owner)
+    SELECT $1, $2, $3, k.chunk_id, k.chunk_id, k.owner
+      FROM (SELECT DISTINCT ON (u.chunk_id COLLATE "C") u.chunk_id, u.owner
+              FROM unnest(chunk_ids, owners) u (chunk_id, owner) ORDER BY u.chunk_id COLLATE "C") k
     ON CONFLICT ON CONSTRAINT work_item_collection_model_version_source_version_lo_hi_key DO UPDATE
        SET revision = w.revision + 1, lease = NULL, leased_until = NULL, attempts = 0, last_error = NULL,
-           set_aside_at = NULL;
+           set_aside_at = NULL, owner = excluded.owner;
 END
 $$;

@@ -11,6 +11,8 @@ DECLARE
     v pgvec.model_version := pgvec.get_version(collection, model_version);
     source pgvec.model_version;
     open_items bigint;
+    -- What did not follow takes the active version's word for whose a row is.
+    planned CONSTANT jsonb := CASE WHEN v.state <> 'active' THEN '"any"' END;
 BEGIN
     IF v.state NOT IN ('building', 'ready', 'active', 'draining') THEN
         PERFORM pgvec.raise_error('PV005', format('plan_backfill: version %s of %s is %s.', v.model_version, v.collection, v.state),
@@ -42,20 +44,21 @@ BEGIN
                    AND NOT EXISTS (SELECT FROM pgvec.work_item w
                                     WHERE w.collection = %3$L AND w.model_version = %4$L AND w.source_version = %6$L AND w.lo <> w.hi
                                       AND (w.set_aside_at IS NOT NULL OR w.lease IS NOT NULL) AND s.chunk_id BETWEEN w.lo::%7$s AND w.hi::%7$s))
-            INSERT INTO pgvec.work_item (collection, source_version, model_version, lo, hi)
-            SELECT %3$L, %6$L, %4$L, (array_agg(chunk_id ORDER BY chunk_id))[1]::text, (array_agg(chunk_id ORDER BY chunk_id DESC))[1]::text
+            INSERT INTO pgvec.work_item (collection, source_version, model_version, lo, hi, owner)
+            SELECT %3$L, %6$L, %4$L, (array_agg(chunk_id ORDER BY chunk_id))[1]::text, (array_agg(chunk_id ORDER BY chunk_id DESC))[1]::text, $1
               FROM todo GROUP BY part ORDER BY part
             ON CONFLICT (collection, model_version, source_version, lo, hi) DO NOTHING
-        $q$, source.leaf, v.leaf, c.collection, v.model_version, chunks_per_item, source.model_version, c.id_type);
+        $q$, source.leaf, v.leaf, c.collection, v.model_version, chunks_per_item, source.model_version, c.id_type)
+        USING planned;
         EXECUTE format($q$
-            INSERT INTO pgvec.work_item (collection, source_version, model_version, lo, hi)
-            SELECT %3$L, %5$L, %4$L, o.chunk_id::text, o.chunk_id::text
+            INSERT INTO pgvec.work_item (collection, source_version, model_version, lo, hi, owner)
+            SELECT %3$L, %5$L, %4$L, o.chunk_id::text, o.chunk_id::text, $1
               FROM (SELECT t.chunk_id FROM pgvec_leaves.%1$I s JOIN pgvec_leaves.%2$I t ON t.chunk_id = s.chunk_id AND t.content = s.content
                      WHERE s.turn > t.turn
                     UNION
                     SELECT t.chunk_id FROM pgvec_leaves.%2$I t JOIN pgvec.tombstone d ON d.collection = %3$L AND d.chunk_id = t.chunk_id::text AND d.turn >= t.turn) o
             ON CONFLICT (collection, model_version, source_version, lo, hi) DO NOTHING
-        $q$, source.leaf, v.leaf, c.collection, v.model_version, source.model_version);
+        $q$, source.leaf, v.leaf, c.collection, v.model_version, source.model_version) USING planned;
         -- What only this version holds, and nobody deleted, is news for the active one.
         CONTINUE WHEN source.state <> 'active';
         EXECUTE format($q$
