@@ -11,6 +11,7 @@ from psycopg import errors as pg_errors
 
 from pgvec_versions import sqlfiles
 from pgvec_versions.errors import (
+    Busy,
     CatalogMismatch,
     CatalogNotInstalled,
     RequirementMissing,
@@ -92,9 +93,19 @@ def install(connection: Connection[Any], version: int | None = None) -> tuple[in
     Effects: one transaction; creates the extension ``vector`` if it is not there; functions and
     views are replaced every time, frozen catalog versions run once.
     Returns the version before and after.
-    Raises: RequirementMissing, CatalogMismatch (a newer catalog), NotPermitted.
+    Raises: RequirementMissing, CatalogMismatch (a newer catalog), NotPermitted (also for a schema
+    pgvec of another role), LockTimeout (another installation that does not end), Busy (a schema
+    pgvec that holds no catalog of ours).
     """
     wanted = sqlfiles.latest_catalog_version() if version is None else version
+    try:
+        return _install(connection, wanted)
+    except Busy:
+        # Another session has just made the schema: what it installed is there now.
+        return _install(connection, wanted)
+
+
+def _install(connection: Connection[Any], wanted: int) -> tuple[int, int]:
     with translated(), connection.transaction():
         with needs_pgvector():
             connection.execute(sqlfiles.step("extension").encode())

@@ -142,10 +142,10 @@ BEGIN
     END IF;
 
     FOR target IN
-        SELECT v.model_version, v.leaf, format('pgvec_leaves.%I', v.leaf)::regclass::oid::integer AS lock_key, v.follows AND v.state <> 'abandoned' AS follows
+        SELECT v.model_version, v.leaf, format('pgvec_leaves.%I', v.leaf)::regclass AS relation, v.follows AND v.state <> 'abandoned' AS follows
           FROM pgvec.model_version v WHERE v.collection = coll AND v.dropped_at IS NULL ORDER BY v.model_version
     LOOP
-        deferred := stale_reader OR NOT pg_try_advisory_xact_lock_shared(pgvec.build_lock_class(), target.lock_key);
+        deferred := stale_reader OR NOT pgvec.try_share_leaf(target.relation);
         IF has_old AND NOT deferred THEN
             -- Also where it does not follow: what is deleted is gone everywhere. A row that was written after our look at
             -- the clock, and that we have seen, is deleted too: then as late as that.

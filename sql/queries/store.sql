@@ -34,15 +34,8 @@ UPDATE {chunk_table} t
  WHERE t.model_version = {model_version} AND t.chunk_id = %(chunk_id)s AND t.content = %(content)s
 
 -- name: free_versions
--- The versions to delete through: all but one whose index is being built, which a delete would wait for; there the
--- delete is carried by a work item. The shared locks keep a build from beginning before our transaction ends.
--- An abandoned version carries nothing to the others.
-WITH leaf AS MATERIALIZED (
-    SELECT v.model_version, v.state <> 'abandoned' AS carries, k.oid::integer AS lock_key
-      FROM pgvec.model_version v JOIN pg_catalog.pg_class k ON k.relname = v.leaf
-      JOIN pg_catalog.pg_namespace n ON n.oid = k.relnamespace AND n.nspname = 'pgvec_leaves'
-     WHERE v.collection = %(collection)s AND v.dropped_at IS NULL)
-SELECT l.model_version, l.carries FROM leaf l WHERE pg_try_advisory_xact_lock_shared(pgvec.build_lock_class(), l.lock_key)
+-- The versions to delete through; see sql/functions/free_versions.sql.
+SELECT f.model_version, f.carries FROM pgvec.free_versions(%(collection)s) f
 
 -- name: rows_vanished
 -- Chunks of documents that were put again, which the new text no longer has: in every version, because one of
