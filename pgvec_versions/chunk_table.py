@@ -35,7 +35,8 @@ class ChunkTable:
 
     def delete(self, raw: PgConnection, which: str, **parameters: Any) -> int:
         """Deletes the chunks that the query ``which`` finds, through every version at once."""
-        rows = raw.execute(self.statement(which), parameters).fetchall()
+        known = {"collection": self._known.collection, **parameters}
+        rows = raw.execute(self.statement(which), known).fetchall()
         if not rows:
             return 0
         found = {row[0] for row in rows}

@@ -1,3 +1,5 @@
+-- Each write begins with a look at the table that is ours, not at one that bears its name: pgvec.chunk_table, once a statement.
+
 -- name: stored_chunks
 -- The chunks of one version among the given ids, without their vectors. Overtaken: another version holds a later text
 -- that has not been carried yet, or
@@ -7,7 +9,7 @@ SELECT t.chunk_id, t.document_id, t.position, t.content, t.metadata,
                   AND o.content <> t.content AND (o.written_at, o.content) > (t.written_at, t.content))
        OR t.chunk_id::text IN (SELECT w.lo FROM pgvec.work_item w WHERE w.collection = %(collection)s AND w.model_version = {model_version} AND w.lo = w.hi) AS overtaken
   FROM {chunk_table} t
- WHERE t.model_version = {model_version} AND t.chunk_id = ANY (%(ids)s)
+ WHERE pgvec.chunk_table(%(collection)s) IS NOT NULL AND t.model_version = {model_version} AND t.chunk_id = ANY (%(ids)s)
 
 -- name: known_documents
 -- Those of the given documents that have chunks already.
@@ -41,14 +43,16 @@ SELECT f.model_version, f.carries FROM pgvec.free_versions(%(collection)s) f
 -- Chunks of documents that were put again, which the new text no longer has: in every version, because one of
 -- them may hold a chunk that has not been carried yet.
 SELECT t.chunk_id, t.model_version FROM {chunk_table} t
- WHERE t.document_id = ANY (%(documents)s) AND NOT EXISTS (SELECT FROM unnest(%(ids)s::{id_type}[]) kept(chunk_id) WHERE kept.chunk_id = t.chunk_id)
+ WHERE pgvec.chunk_table(%(collection)s) IS NOT NULL AND t.document_id = ANY (%(documents)s)
+   AND NOT EXISTS (SELECT FROM unnest(%(ids)s::{id_type}[]) kept(chunk_id) WHERE kept.chunk_id = t.chunk_id)
    FOR UPDATE
 
 -- name: rows_of_chunks
-SELECT t.chunk_id, t.model_version FROM {chunk_table} t WHERE t.chunk_id = ANY (%(ids)s) FOR UPDATE
+SELECT t.chunk_id, t.model_version FROM {chunk_table} t WHERE pgvec.chunk_table(%(collection)s) IS NOT NULL AND t.chunk_id = ANY (%(ids)s) FOR UPDATE
 
 -- name: rows_of_documents
-SELECT t.chunk_id, t.model_version FROM {chunk_table} t WHERE t.document_id = ANY (%(documents)s) FOR UPDATE
+SELECT t.chunk_id, t.model_version FROM {chunk_table} t
+ WHERE pgvec.chunk_table(%(collection)s) IS NOT NULL AND t.document_id = ANY (%(documents)s) FOR UPDATE
 
 -- name: delete_rows
 DELETE FROM {chunk_table} t WHERE t.model_version = ANY (%(versions)s) AND t.chunk_id = ANY (%(ids)s)
