@@ -49,8 +49,11 @@ class ChunkTable:
         # the delete waits for the build.
         carried = {chunk_id for chunk_id, label in rows if free.get(label)}
         through = set(free) if carried == found else set(free) | {label for _, label in rows}
+        # Not prepared: a generic plan locks every leaf, also the one whose index is being built.
         raw.execute(
-            self.statement("delete_rows"), {"versions": sorted(through), "ids": list(found)}
+            self.statement("delete_rows"),
+            {"versions": sorted(through), "ids": list(found)},
+            prepare=False,
         )
         return len(found)
 

@@ -33,12 +33,14 @@ __all__ = [
 def upgrade_script(installed: int, version: int) -> str:
     """The SQL that brings the catalog from ``installed`` (0: none) to ``version``."""
     ups = [sqlfiles.catalog_up(number) for number in range(installed + 1, version + 1)]
-    return "\n".join([sqlfiles.step("begin"), *ups, sqlfiles.objects(), sqlfiles.step("end")])
+    begin, end, restore = (sqlfiles.step(name) for name in ("begin", "end", "restore"))
+    return "\n".join([begin, *ups, sqlfiles.objects(), end, restore])
 
 
 def downgrade_script(installed: int, version: int) -> str:
     """The SQL that takes the catalog from ``installed`` down to ``version`` (0: nothing left)."""
-    return "\n".join(sqlfiles.catalog_down(number) for number in range(installed, version, -1))
+    downs = [sqlfiles.catalog_down(number) for number in range(installed, version, -1)]
+    return "\n".join([sqlfiles.step("begin"), *downs, sqlfiles.step("restore")]) if downs else ""
 
 
 def installed_version(connection: Connection[Any]) -> int:

@@ -1,4 +1,4 @@
--- Before the files of the catalog: one installation at a time, pgvector's names found wherever the
+-- Before the files of the catalog, up or down: one installation at a time, pgvector's names found wherever the
 -- extension was put, and the caller's settings kept for the end. No statement here but the first two is
 -- looked up by the caller's search_path, and those two name everything with its schema.
 -- Installations wait for each other by the lock of a row that only an owner of the catalog can lock; where there is no
