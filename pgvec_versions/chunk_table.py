@@ -35,7 +35,8 @@ class ChunkTable:
 
     def delete(self, raw: PgConnection, which: str, **parameters: Any) -> int:
         """Deletes the chunks that the query ``which`` finds, through every version at once."""
-        rows = raw.execute(self.statement(which), parameters).fetchall()
+        known = {"collection": self._known.collection, **parameters}
+        rows = raw.execute(self.statement(which), known).fetchall()
         if not rows:
             return 0
         found = {row[0] for row in rows}
@@ -48,8 +49,11 @@ class ChunkTable:
         # the delete waits for the build.
         carried = {chunk_id for chunk_id, label in rows if free.get(label)}
         through = set(free) if carried == found else set(free) | {label for _, label in rows}
+        # Not prepared: a generic plan locks every leaf, also the one whose index is being built.
         raw.execute(
-            self.statement("delete_rows"), {"versions": sorted(through), "ids": list(found)}
+            self.statement("delete_rows"),
+            {"versions": sorted(through), "ids": list(found)},
+            prepare=False,
         )
         return len(found)
 

@@ -11,6 +11,7 @@ from psycopg import errors as pg_errors
 
 from pgvec_versions import sqlfiles
 from pgvec_versions.errors import (
+    Busy,
     CatalogMismatch,
     CatalogNotInstalled,
     RequirementMissing,
@@ -32,12 +33,14 @@ __all__ = [
 def upgrade_script(installed: int, version: int) -> str:
     """The SQL that brings the catalog from ``installed`` (0: none) to ``version``."""
     ups = [sqlfiles.catalog_up(number) for number in range(installed + 1, version + 1)]
-    return "\n".join([sqlfiles.step("begin"), *ups, sqlfiles.objects(), sqlfiles.step("end")])
+    begin, end, restore = (sqlfiles.step(name) for name in ("begin", "end", "restore"))
+    return "\n".join([begin, *ups, sqlfiles.objects(), end, restore])
 
 
 def downgrade_script(installed: int, version: int) -> str:
     """The SQL that takes the catalog from ``installed`` down to ``version`` (0: nothing left)."""
-    return "\n".join(sqlfiles.catalog_down(number) for number in range(installed, version, -1))
+    downs = [sqlfiles.catalog_down(number) for number in range(installed, version, -1)]
+    return "\n".join([sqlfiles.step("begin"), *downs, sqlfiles.step("restore")]) if downs else ""
 
 
 def installed_version(connection: Connection[Any]) -> int:
@@ -92,9 +95,19 @@ def install(connection: Connection[Any], version: int | None = None) -> tuple[in
     Effects: one transaction; creates the extension ``vector`` if it is not there; functions and
     views are replaced every time, frozen catalog versions run once.
     Returns the version before and after.
-    Raises: RequirementMissing, CatalogMismatch (a newer catalog), NotPermitted.
+    Raises: RequirementMissing, CatalogMismatch (a newer catalog), NotPermitted (also for a schema
+    pgvec of another role), LockTimeout (another installation that does not end), Busy (a schema
+    pgvec that holds no catalog of ours).
     """
     wanted = sqlfiles.latest_catalog_version() if version is None else version
+    try:
+        return _install(connection, wanted)
+    except Busy:
+        # Another session has just made the schema: what it installed is there now.
+        return _install(connection, wanted)
+
+
+def _install(connection: Connection[Any], wanted: int) -> tuple[int, int]:
     with translated(), connection.transaction():
         with needs_pgvector():
             connection.execute(sqlfiles.step("extension").encode())

@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from sqlalchemy.engine import URL
 
 from pgvec_versions import sqlfiles
+from pgvec_versions.cron import cron_schema
 from pgvec_versions.database import PgConnection, autocommitted, engine_for, transaction
 from pgvec_versions.errors import DatabaseUnavailable, NotPermitted
 from pgvec_versions.install import require_catalog
@@ -151,12 +152,12 @@ def watch(raw: PgConnection, engine: Engine | None = None) -> Watch:
 
 def _job_elsewhere(engine: Engine, database: str) -> dict[str, Any] | None:
     with autocommitted(engine) as raw:
-        has_cron: Any = raw.execute(sqlfiles.query("has_pg_cron")).fetchone()
-        if not has_cron[0]:
+        cron = cron_schema(raw)
+        if cron is None:
             return None
         with raw.cursor(row_factory=dict_row) as cursor:
             return cursor.execute(
-                sqlfiles.query("job_elsewhere"), {"database": database}
+                sqlfiles.query("job_elsewhere").format(cron=cron), {"database": database}
             ).fetchone()
 
 

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from psycopg import errors as pg_errors
+from psycopg import sql
 from psycopg.rows import dict_row
 from sqlalchemy import Engine
 from sqlalchemy.engine import URL
 
 from pgvec_versions import sqlfiles
+from pgvec_versions.cron import cron_schema
 from pgvec_versions.database import autocommitted, engine_for, transaction
 from pgvec_versions.errors import (
     DatabaseUnavailable,
@@ -188,8 +190,8 @@ def schedule_retirement(
         row: Any = raw.execute(
             sqlfiles.query("schedule_retirement"), {"schedule": schedule}
         ).fetchone()
-        has_cron: Any = raw.execute(sqlfiles.query("has_pg_cron")).fetchone()
-    if has_cron[0] and not cron_database:
+        cron = cron_schema(raw)
+    if cron is not None and not cron_database:
         return str(row[0])
     elsewhere = cron_elsewhere(engine, cron_database)
     if elsewhere is None:
@@ -197,12 +199,16 @@ def schedule_retirement(
     there, here = elsewhere
     try:
         with transaction(there) as raw:
-            has_cron = raw.execute(sqlfiles.query("has_pg_cron")).fetchone()
-            if has_cron and has_cron[0]:
+            cron = cron_schema(raw)
+            if cron is not None:
                 try:
                     made: Any = raw.execute(
-                        sqlfiles.query("schedule_elsewhere"),
-                        {"schedule": schedule, "database": here},
+                        sqlfiles.query("schedule_elsewhere").format(cron=cron),
+                        {
+                            "schedule": schedule,
+                            "database": here,
+                            "runs": sql.SQL("{}.job_run_details").format(cron).as_string(raw),
+                        },
                     ).fetchone()
                 except (pg_errors.DataError, pg_errors.InternalError) as exc:
                     raise InvalidArgument(
@@ -211,7 +217,7 @@ def schedule_retirement(
                         detail={"schedule": schedule},
                         sqlstate=exc.sqlstate,
                     ) from exc
-                raw.execute(sqlfiles.query("activate_job"), {"jobid": made[0]})
+                raw.execute(sqlfiles.query("activate_job").format(cron=cron), {"jobid": made[0]})
                 return (
                     f"pg_cron job {made[0]} in database {there.url.database}: "
                     f"CALL pgvec.retire_due() in {here} at {schedule}."
@@ -244,11 +250,11 @@ def unschedule_retirement(target: str | URL | Engine, cron_database: str | None 
     there, here = elsewhere
     try:
         with transaction(there) as raw:
-            has_cron: Any = raw.execute(sqlfiles.query("has_pg_cron")).fetchone()
-            if not has_cron[0]:
+            cron = cron_schema(raw)
+            if cron is None:
                 return False
             gone: Any = raw.execute(
-                sqlfiles.query("unschedule_elsewhere"), {"database": here}
+                sqlfiles.query("unschedule_elsewhere").format(cron=cron), {"database": here}
             ).fetchone()
     except (DatabaseUnavailable, NotPermitted):
         if cron_database:
@@ -260,9 +266,9 @@ def unschedule_retirement(target: str | URL | Engine, cron_database: str | None 
 def retirement_job(target: str | URL | Engine) -> Job | None:
     """The job in this database, or None when there is none or pg_cron is not here."""
     with autocommitted(engine_for(target)) as raw:
-        has_cron: Any = raw.execute(sqlfiles.query("has_pg_cron")).fetchone()
-        if not has_cron or not has_cron[0]:
+        cron = cron_schema(raw)
+        if cron is None:
             return None
         with raw.cursor(row_factory=dict_row) as cursor:
-            row = cursor.execute(sqlfiles.query("retirement_job")).fetchone()
+            row = cursor.execute(sqlfiles.query("retirement_job").format(cron=cron)).fetchone()
     return Job(**row) if row else None

@@ -63,7 +63,7 @@ def objects() -> str:
 
 
 def step(name: str) -> str:
-    """A piece of ``sql/install``: ``begin``, ``extension`` or ``end``."""
+    """A piece of ``sql/install``: ``begin``, ``extension``, ``end`` or ``restore``."""
     return (sql_folder() / "install" / f"{name}.sql").read_text("utf-8")
 
 

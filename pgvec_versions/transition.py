@@ -265,7 +265,7 @@ class Transition:
 
         Effects: ``memory_mb`` (by default sized to the graph, 64 to 2,048) and ``parallel_workers``
         hold for the build only. Writers do not wait for it. Raises: Busy when another process
-        builds it, WrongState.
+        builds it, LockTimeout when somebody writes to the version for longer than 10 s, WrongState.
         """
         if memory_mb is None:
             with autocommitted(self.engine) as raw:

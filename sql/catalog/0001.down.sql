@@ -10,7 +10,7 @@ BEGIN
             USING ERRCODE = 'PV008', DETAIL = jsonb_build_object('collections', kept)::text,
                   HINT = 'Drop it first, with all its chunks: SELECT pgvec.drop_collection(''…'');';
     END IF;
-    IF has_schema_privilege(to_regnamespace('cron'), 'USAGE') THEN
+    IF has_schema_privilege(pgvec.cron_schema(), 'USAGE') THEN
         PERFORM pgvec.unschedule_retirement();
     END IF;
 END

@@ -1,6 +1,7 @@
 -- Catalog version 1: the schemas and the tables. Frozen once released; functions and views live
 -- beside it in sql/functions and sql/views and are replaced on every upgrade.
--- Raises PV010 when PostgreSQL or pgvector is missing or too old.
+-- Raises PV010 when PostgreSQL or pgvector is missing or too old, PV009 when schema pgvec is there already, 55P03 when
+-- another session is about to make it.
 
 DO $$
 DECLARE
@@ -23,7 +24,18 @@ BEGIN
 END
 $$;
 
-CREATE SCHEMA pgvec;
+DO $$
+BEGIN
+    CREATE SCHEMA pgvec;
+EXCEPTION
+    WHEN duplicate_schema OR unique_violation THEN
+        RAISE EXCEPTION 'there is a schema pgvec by now: another session has just installed the catalog, or it is not ours.'
+            USING ERRCODE = 'PV009', HINT = 'Nothing was changed. Run pgvec init again; if it says the same, rename that schema.';
+    WHEN lock_not_available THEN
+        RAISE EXCEPTION 'another session is creating the schema pgvec and does not end its transaction.'
+            USING ERRCODE = '55P03', HINT = 'Nothing was changed. Look for it in pg_stat_activity (backend_xid is set), or try again.';
+END
+$$;
 COMMENT ON SCHEMA pgvec IS 'pgvec-versions: the catalog and the functions';
 CREATE SCHEMA pgvec_leaves;
 COMMENT ON SCHEMA pgvec_leaves IS 'pgvec-versions: one partition a model version';
@@ -45,8 +57,12 @@ CREATE TABLE pgvec.collection (
     require_query_version boolean NOT NULL,
     follow_while_draining boolean NOT NULL,
     epoch bigint NOT NULL DEFAULT 1,
-    created_at timestamptz NOT NULL DEFAULT clock_timestamp()
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    chunk_table regclass,
+    routing_view regclass
 );
+COMMENT ON COLUMN pgvec.collection.chunk_table IS
+    'the relation that create_collection made, and no other of its name; so is routing_view';
 COMMENT ON COLUMN pgvec.collection.epoch IS
     'counts changes of the set of live versions; a REPEATABLE READ writer with an older snapshot fails with 40001';
 
@@ -61,6 +77,7 @@ CREATE TABLE pgvec.model_version (
     ef_construction integer NOT NULL CHECK (ef_construction BETWEEN 4 AND 1000),
     leaf text NOT NULL UNIQUE,
     pinned_view text NOT NULL,
+    pinned_relation regclass,
     follows boolean NOT NULL DEFAULT true,
     registered_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     ready_at timestamptz,
@@ -84,6 +101,7 @@ CREATE TABLE pgvec.model_version (
     CHECK (dropped_at IS NULL OR state IN ('retired', 'abandoned'))
 );
 COMMENT ON TABLE pgvec.model_version IS 'a label, its embedder and its state; rows are never deleted while the collection exists';
+COMMENT ON COLUMN pgvec.model_version.pinned_relation IS 'the view that we made under the name pinned_view, while it stands';
 COMMENT ON COLUMN pgvec.model_version.embedder IS 'the identity of the embedder: data to compare with, never code to run';
 
 -- At most one active version a collection, by the index and not by care.
@@ -304,3 +322,10 @@ CREATE TABLE pgvec.retirement_run (
     CHECK ((ended_at IS NULL) = (outcome IS NULL))
 );
 COMMENT ON TABLE pgvec.retirement_run IS 'a row a run of pgvec.retire_due; without an end, it is under way or was killed';
+
+-- Whoever holds this row's lock is the one run of pgvec.retire_due. Locking it takes privileges on this very table.
+CREATE TABLE pgvec.retirement_lock (
+    one boolean PRIMARY KEY DEFAULT true CHECK (one)
+);
+INSERT INTO pgvec.retirement_lock DEFAULT VALUES;
+COMMENT ON TABLE pgvec.retirement_lock IS 'one row: whoever locks it is the one run of pgvec.retire_due';

@@ -4,6 +4,7 @@
 --   'any'                    true: this session compares no vectors
 --   another version          PV011
 --   not set                  PV012, unless the collection does not require it, or the view is pinned (its name says it)
+-- and PV051 while the leaf's row-level security is not that of the chunk table,
 -- and raises 40001 when the transaction's snapshot is older than the state this view was made for: such a
 -- snapshot may see the leaf empty.
 -- Stable with constant arguments: one One-Time Filter a query, not a call a row.
@@ -12,15 +13,21 @@ RETURNS boolean LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catal
 DECLARE
     declared CONSTANT text := nullif(current_setting('pgvec.query_version.' || collection, true), '');
     state text;
+    secured boolean;
 BEGIN
-    SELECT k.state INTO state
-      FROM pgvec.model_version k
+    SELECT k.state, coalesce((SELECT t.relrowsecurity FROM pg_class t WHERE t.oid = c.chunk_table), true)
+                    OR coalesce((SELECT l.relrowsecurity FROM pg_class l WHERE l.relname = k.leaf AND l.relnamespace = 'pgvec_leaves'::regnamespace), true)
+      INTO state, secured
+      FROM pgvec.model_version k JOIN pgvec.collection c ON c.collection = k.collection
      WHERE k.collection = assert_query_version.collection AND k.model_version = assert_query_version.model_version;
     IF state IS NULL OR (state <> 'active' AND NOT (pinned AND state IN ('ready', 'draining'))) THEN
         RAISE EXCEPTION USING ERRCODE = '40001',
             MESSAGE = format('this transaction began before %s of %s was %s: its snapshot does not show that version whole.', model_version, collection, CASE WHEN pinned THEN 'ready' ELSE 'active' END),
             DETAIL = jsonb_build_object('collection', collection, 'model_version', model_version)::text,
             HINT = 'Run the transaction again.';
+    END IF;
+    IF secured THEN
+        PERFORM pgvec.refuse_other_policies(collection, model_version);
     END IF;
     IF declared = model_version OR declared = 'any' THEN
         RETURN true;

@@ -1,15 +1,21 @@
 -- Builds the version's HNSW index, after the load. All or nothing. Writers never wait for it: while it
 -- runs, changes for this version become work items. maintenance_work_mem and parallel_workers hold
 -- for this build only; below pgvector 0.8.2 it runs without parallel workers (CVE-2026-3172).
+-- It begins when those have ended who are writing to the version's leaf, and waits lock_timeout for them at most.
+-- Its lock is that of CREATE INDEX, and keeps a second build out too: a lock on the leaf itself, which needs privileges.
 -- Returns true when it built, false when a valid index stood there already.
--- Raises PV001, PV002, PV005 (not live), PV009 (another session builds it), PV060 (paused).
-CREATE OR REPLACE FUNCTION pgvec.build_index(collection text, model_version text, maintenance_work_mem text DEFAULT NULL, parallel_workers integer DEFAULT NULL)
+-- Raises PV001, PV002, PV005 (not live), PV007 (argument), PV009 (another session builds it), PV060 (paused),
+-- 55P03 (somebody writes for longer than lock_timeout; DETAIL of both holds the processes).
+CREATE OR REPLACE FUNCTION pgvec.build_index(collection text, model_version text, maintenance_work_mem text DEFAULT NULL,
+                                             parallel_workers integer DEFAULT NULL, lock_timeout interval DEFAULT '10 seconds')
 RETURNS boolean LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     c pgvec.collection := pgvec.get_collection(collection);
     v pgvec.model_version := pgvec.get_version(collection, model_version);
     vectors text := pgvec.vector_schema();
-    lock_key integer;
+    leaf regclass;
+    holders integer[];
+    old_timeout text := current_setting('lock_timeout');
     old_memory text := current_setting('maintenance_work_mem');
     old_workers text := current_setting('max_parallel_maintenance_workers');
     began timestamptz := clock_timestamp();
@@ -20,18 +26,38 @@ BEGIN
         PERFORM pgvec.raise_error('PV005', format('build_index: version %s of %s is %s.', v.model_version, v.collection, v.state),
             jsonb_build_object('collection', collection, 'model_version', model_version, 'state', v.state), 'Only a live version has an index.');
     END IF;
-    PERFORM pgvec.refuse_paused(collection, model_version, 'build_index');
-    lock_key := format('pgvec_leaves.%I', v.leaf)::regclass::oid::integer;
-    IF NOT pg_try_advisory_xact_lock(pgvec.build_lock_class() + 1, lock_key) THEN
-        PERFORM pgvec.raise_error('PV009', format('another session is building the index of %s in %s.', v.model_version, v.collection),
-            jsonb_build_object('collection', collection, 'model_version', model_version), 'Wait for it, or end it, and call again.');
+    IF lock_timeout IS NULL OR lock_timeout <= interval '0' THEN
+        PERFORM pgvec.raise_error('PV007', 'lock_timeout must be more than 0.', jsonb_build_object('lock_timeout', lock_timeout));
     END IF;
+    PERFORM pgvec.refuse_paused(collection, model_version, 'build_index');
     IF pgvec.index_state(v.leaf) = 'valid' THEN
         RETURN false;
     END IF;
-    PERFORM pg_advisory_xact_lock(pgvec.build_lock_class(), lock_key);
-    IF pgvec.index_state(v.leaf) = 'invalid' THEN
-        EXECUTE format('DROP INDEX pgvec_leaves.%I', v.leaf || '_hnsw');
+    leaf := format('pgvec_leaves.%I', v.leaf)::regclass;
+    holders := pgvec.lock_holders(ARRAY[leaf], '{ShareLock,ShareRowExclusiveLock}');
+    IF holders <> '{}' THEN
+        PERFORM pgvec.raise_error('PV009', format('another session is building the index of %s in %s: process %s.',
+                                                  v.model_version, v.collection, array_to_string(holders, ', ')),
+            jsonb_build_object('collection', collection, 'model_version', model_version, 'processes', holders),
+            'Wait for it, or end it, and call again.');
+    END IF;
+    BEGIN
+        PERFORM pgvec.limit_lock_wait(clock_timestamp() + build_index.lock_timeout);
+        EXECUTE format('LOCK TABLE ONLY %s IN SHARE ROW EXCLUSIVE MODE', leaf);
+        IF pgvec.index_state(v.leaf) = 'invalid' THEN
+            EXECUTE format('DROP INDEX pgvec_leaves.%I', v.leaf || '_hnsw');
+        END IF;
+    EXCEPTION WHEN lock_not_available THEN
+        holders := pgvec.lock_holders(ARRAY[leaf, to_regclass(format('pgvec_leaves.%I', v.leaf || '_hnsw'))]);
+        PERFORM pgvec.raise_error('55P03', format('build_index: no lock on %s in time: process %s has it.', leaf,
+                                                  coalesce(nullif(array_to_string(holders, ', '), ''), 'that just ended')),
+            jsonb_build_object('collection', collection, 'model_version', model_version, 'processes', holders),
+            'Nothing was changed. Wait for that transaction (pg_stat_activity), or end it, and call again.');
+    END;
+    PERFORM set_config('lock_timeout', old_timeout, true);
+    -- Another session may have built it while we waited.
+    IF pgvec.index_state(v.leaf) = 'valid' THEN
+        RETURN false;
     END IF;
     IF maintenance_work_mem IS NOT NULL THEN
         PERFORM set_config('maintenance_work_mem', maintenance_work_mem, true);

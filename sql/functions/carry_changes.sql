@@ -19,7 +19,7 @@ BEGIN
           LEFT JOIN unnest(owned) o ON o.model_version = g.model_version AND o.chunk_id = d.chunk_id;
     END IF;
     FOR t IN SELECT v.* FROM pgvec.model_version v WHERE v.collection = c.collection AND v.dropped_at IS NULL ORDER BY v.model_version LOOP
-        deferred := stale_reader OR NOT pg_try_advisory_xact_lock_shared(pgvec.build_lock_class(), format('pgvec_leaves.%I', t.leaf)::regclass::oid::integer);
+        deferred := stale_reader OR NOT pgvec.try_share_leaf(format('pgvec_leaves.%I', t.leaf)::regclass);
         FOREACH w IN ARRAY gone LOOP
             CONTINUE WHEN w.model_version = t.model_version;
             PERFORM pgvec.carry_deletes(c, w.model_version, t, w.chunk_ids, delete_turn, deferred,

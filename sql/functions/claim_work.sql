@@ -14,9 +14,8 @@ BEGIN
     SELECT coalesce(array_agg(v.model_version), '{}') INTO takers FROM pgvec.model_version v
      WHERE v.collection = c.collection AND v.model_version = ANY (versions) AND v.state IN ('building', 'ready', 'active', 'draining')
        AND v.paused_at IS NULL
-       AND NOT EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE l.locktype = 'advisory' AND l.mode = 'ExclusiveLock' AND l.granted AND l.pid <> pg_backend_pid()
-                          AND l.classid = pgvec.build_lock_class()::oid AND l.objid = to_regclass(format('pgvec_leaves.%I', v.leaf))::oid
-                          AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = current_database()));
+       AND pgvec.lock_holders(ARRAY[to_regclass(format('pgvec_leaves.%I', v.leaf))],
+                              '{ShareLock,ShareRowExclusiveLock,ExclusiveLock,AccessExclusiveLock}') = '{}';
     SELECT w.source_version, w.model_version INTO first_item
       FROM pgvec.work_item w
      WHERE w.collection = c.collection AND w.model_version = ANY (takers) AND w.set_aside_at IS NULL

@@ -1,11 +1,19 @@
 -- Drops a collection with everything it holds: chunks, leaves, archived leaves, views, work items, catalog rows.
--- The events stay. Raises PV001; 2BP01 when something of the host's depends on the table or a view.
+-- The events stay. Only what we made goes, whatever it is called by now: another relation that has taken one of its
+-- names is left alone.
+-- Raises PV001; PV004 when somebody else owns a view of ours; 55P03 (lock); 2BP01 when something of the host's depends on
+-- the table or a view.
 CREATE OR REPLACE FUNCTION pgvec.drop_collection(collection text)
 RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     c pgvec.collection := pgvec.get_collection(collection);
     label text;
+    old_timeout CONSTANT text := pgvec.default_lock_wait();
+    chunks CONSTANT regclass := (SELECT t.oid FROM pg_catalog.pg_class t WHERE t.oid = c.chunk_table AND t.relkind = 'p');
 BEGIN
+    IF chunks IS NOT NULL THEN
+        PERFORM pgvec.take_lock(c.collection, chunks, 'ACCESS EXCLUSIVE');
+    END IF;
     PERFORM FROM pgvec.collection k WHERE k.collection = c.collection FOR UPDATE;
     FOR label IN SELECT v.model_version FROM pgvec.model_version v WHERE v.collection = c.collection LOOP
         PERFORM pgvec.drop_pinned_view(c.collection, label);
@@ -13,8 +21,11 @@ BEGIN
     FOR label IN SELECT v.leaf FROM pgvec.model_version v WHERE v.collection = c.collection AND v.state = 'retired' LOOP
         EXECUTE format('DROP TABLE IF EXISTS pgvec_archive.%I', label);
     END LOOP;
-    EXECUTE format('DROP VIEW IF EXISTS %I.%I', c.host_schema, 'active_' || c.collection);
-    EXECUTE format('DROP TABLE IF EXISTS %I.%I', c.host_schema, c.collection);
+    PERFORM pgvec.drop_own_view(c.collection, c.routing_view);
+    IF chunks IS NOT NULL THEN
+        EXECUTE format('DROP TABLE %s', chunks);
+    END IF;
+    PERFORM set_config('lock_timeout', old_timeout, true);
     PERFORM pgvec.log_event(c.collection, NULL, 'drop_collection', NULL, NULL,
         jsonb_build_object('versions', (SELECT coalesce(jsonb_agg(v.model_version), '[]') FROM pgvec.model_version v WHERE v.collection = c.collection)));
     DELETE FROM pgvec.work_item w WHERE w.collection = c.collection;

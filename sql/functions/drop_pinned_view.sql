@@ -1,11 +1,13 @@
--- Drops a version's pinned view if it has one. Raises 2BP01 when something of the host's depends on it.
+-- Drops a version's pinned view if it has one: the view that put_pinned_view made, whatever it is called by now. Another
+-- relation that has taken its name is left alone.
+-- Raises PV001, PV002, PV004 (the view has another owner), 2BP01 when something of the host's depends on it, 55P03 (lock).
 CREATE OR REPLACE FUNCTION pgvec.drop_pinned_view(collection text, model_version text)
 RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    view_name text := format('%I.%I', (pgvec.get_collection(collection)).host_schema, (pgvec.get_version(collection, model_version)).pinned_view);
+    v pgvec.model_version := pgvec.get_version(collection, model_version);
 BEGIN
-    IF to_regclass(view_name) IS NOT NULL THEN
-        EXECUTE 'DROP VIEW ' || view_name;
-    END IF;
+    PERFORM pgvec.drop_own_view(collection, v.pinned_relation);
+    UPDATE pgvec.model_version k SET pinned_relation = NULL
+     WHERE k.collection = v.collection AND k.model_version = v.model_version AND k.pinned_relation IS NOT NULL;
 END
 $$;

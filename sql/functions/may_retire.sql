@@ -5,7 +5,7 @@ RETURNS boolean LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT coalesce((
         SELECT bool_and(pg_has_role(r.oid, t.relowner, 'USAGE')) FROM pg_catalog.pg_roles r, pg_catalog.pg_class t
          WHERE r.rolname = $1
-           AND (t.oid IN ('pgvec.model_version'::regclass, 'pgvec.retirement_run'::regclass)
-                OR t.oid IN (SELECT to_regclass(format('%I.%I', c.host_schema, c.collection)) FROM pgvec.collection c)
+           AND (t.oid IN ('pgvec.model_version'::regclass, 'pgvec.retirement_run'::regclass, 'pgvec.retirement_lock'::regclass)
+                OR t.oid IN (SELECT c.chunk_table FROM pgvec.collection c)
                 OR t.oid IN (SELECT to_regclass(format('pgvec_leaves.%I', v.leaf)) FROM pgvec.model_version v WHERE v.dropped_at IS NULL))), false);
 $$;

@@ -9,7 +9,8 @@
 -- Behind a filter or row-level security the index is asked for half as many rows again, of which the nearest k stay; where
 -- it does not come up with k rows, the rows are ranked exactly instead.
 -- Shape: at most k rows, nearest first. Units: distance is pgvector's own (<=>, <-> or <#>).
--- Raises PV001, PV002, PV007, PV011, PV013, PV015 (dimensions, zero vector, out of range), 40001.
+-- Raises PV001, PV002, PV007, PV011, PV013, PV015 (dimensions, zero vector, out of range), PV051
+-- (row-level security changed), 40001.
 CREATE OR REPLACE FUNCTION pgvec.nearest(collection text, query vector, query_version text, k integer DEFAULT 10, filter jsonb DEFAULT NULL,
                                          ef_search integer DEFAULT NULL, exact boolean DEFAULT false, expect_active boolean DEFAULT false, conditions jsonb DEFAULT NULL)
 RETURNS TABLE (chunk_id text, document_id text, content text, metadata jsonb, model_version text, distance float8)
@@ -34,7 +35,9 @@ DECLARE
     filtered boolean;
 BEGIN
     SELECT m.model_version, m.state, m.leaf, m.dimensions, m.pinned_view, c.host_schema, c.storage,
-           CASE c.distance WHEN 'cosine' THEN '<=>' WHEN 'l2' THEN '<->' ELSE '<#>' END AS op, c.distance AS measure, n.nspname AS vectors
+           CASE c.distance WHEN 'cosine' THEN '<=>' WHEN 'l2' THEN '<->' ELSE '<#>' END AS op, c.distance AS measure, n.nspname AS vectors,
+           coalesce((SELECT t.relrowsecurity FROM pg_class t WHERE t.oid = c.chunk_table), true)
+           OR coalesce((SELECT l.relrowsecurity FROM pg_class l WHERE l.relname = m.leaf AND l.relnamespace = 'pgvec_leaves'::regnamespace), true) AS secured
       INTO v
       FROM pgvec.model_version m JOIN pgvec.collection c ON c.collection = m.collection,
            pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
@@ -82,6 +85,9 @@ BEGIN
         PERFORM pgvec.raise_error('PV015', format('the query vector is all zeros as %s: it has no direction to compare.', v.storage), jsonb_build_object('collection', collection));
     END IF;
 
+    IF v.secured THEN
+        PERFORM pgvec.refuse_other_policies(collection, query_version);
+    END IF;
     condition := pgvec.filter_sql(filter, conditions);
     filtered := condition <> '' OR row_security_active(format('pgvec_leaves.%I', v.leaf));
     op := format('OPERATOR(%s.%s)', vectors, v.op);

@@ -138,8 +138,8 @@ BEGIN
                        FROM pg_catalog.pg_stat_activity a
                       WHERE a.pid <> pg_backend_pid() AND a.xact_start < clock_timestamp() - interval '1 second'
                         AND EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE l.pid = a.pid AND l.granted AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = current_database())
-                                       AND ((l.relation = to_regclass(format('%I.%I', c.host_schema, 'active_' || c.collection)))
-                                            OR (l.relation = to_regclass(format('%I.%I', c.host_schema, c.collection)) AND l.mode IN ('RowExclusiveLock', 'ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock'))));
+                                       AND ((l.relation = c.routing_view)
+                                            OR (l.relation = c.chunk_table AND l.mode IN ('RowExclusiveLock', 'ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock'))));
     WHEN 'abandon' THEN
         RETURN QUERY SELECT 'does', format('%s stops following; its pinned view and %s work items go at once, its leaf with the next retire_due', label, open_items + set_aside),
                             jsonb_build_object('model_version', label, 'work_items', open_items + set_aside);

@@ -1,4 +1,4 @@
--- Takes away what the job would otherwise pile up: its own rows of cron.job_run_details after a week, its runs after 30
+-- Takes away what the job would otherwise pile up: its own rows of pg_cron's job_run_details after a week, its runs after 30
 -- days (the last success stays), work items of versions that are gone, 10,000 a run, and deletes that
 -- can hold nothing back any more. A run that was killed is marked as failed.
 -- Returns how many rows went. own_run is the caller's, still under way.
@@ -7,6 +7,8 @@ RETURNS bigint LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     gone bigint;
     more bigint;
+    cron CONSTANT regnamespace := pgvec.cron_schema();
+    cron_runs CONSTANT text := cron || '.job_run_details';
 BEGIN
     UPDATE pgvec.retirement_run r SET ended_at = clock_timestamp(), outcome = 'failed'
      WHERE r.ended_at IS NULL AND r.run_id IS DISTINCT FROM own_run
@@ -22,9 +24,10 @@ BEGIN
          LIMIT 10000 FOR UPDATE SKIP LOCKED);
     GET DIAGNOSTICS more = ROW_COUNT;
     gone := gone + more;
-    IF to_regclass('cron.job_run_details') IS NOT NULL AND has_schema_privilege('cron', 'USAGE') AND has_table_privilege('cron.job_run_details', 'SELECT')
-       AND has_table_privilege('cron.job_run_details', 'DELETE') THEN
-        EXECUTE 'DELETE FROM cron.job_run_details d WHERE d.database = current_database() AND d.command = $1 AND d.end_time < clock_timestamp() - $2'
+    IF has_schema_privilege(cron, 'USAGE') AND has_table_privilege(cron_runs, 'SELECT')
+       AND has_table_privilege(cron_runs, 'DELETE') THEN
+        EXECUTE format('DELETE FROM %s d WHERE d.database = current_database() AND d.command = $1 '
+                       'AND d.end_time < clock_timestamp() - $2', cron_runs)
           USING 'CALL pgvec.retire_due()', interval '7 days';
         GET DIAGNOSTICS more = ROW_COUNT;
         gone := gone + more;

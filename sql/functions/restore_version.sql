@@ -39,6 +39,7 @@ BEGIN
             jsonb_build_object('collection', collection, 'model_version', model_version, 'missing', coalesce(missing, '{}'), 'surplus', coalesce(surplus, '{}'), 'archive', kept::text),
             format('Bring the archive up to it: ALTER TABLE %s ADD COLUMN … / DROP COLUMN …; then restore again.', kept));
     END IF;
+    -- The pinned view went when the version retired; what has its name by now is not ours.
     IF to_regclass(format('%I.%I', c.host_schema, v.pinned_view)) IS NOT NULL THEN
         PERFORM pgvec.raise_error('PV004', format('the name %I.%I is taken: the pinned view of %s needs it.', c.host_schema, v.pinned_view, model_version),
             jsonb_build_object('collection', collection, 'model_version', model_version, 'relation', v.pinned_view), 'Rename what has it.');

@@ -33,7 +33,8 @@ BEGIN
     SET LOCAL search_path = pg_catalog, pg_temp;
     SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
     INSERT INTO pgvec.retirement_run DEFAULT VALUES RETURNING run_id INTO run;
-    alone := pg_try_advisory_xact_lock(pgvec.build_lock_class() + 2, 0);
+    PERFORM FROM pgvec.retirement_lock FOR UPDATE SKIP LOCKED;
+    alone := FOUND;
     IF alone THEN
         IF current_setting('server_version_num')::integer < 160000 THEN
             PERFORM pgvec.look_at_reads();
@@ -48,7 +49,8 @@ BEGIN
             SET LOCAL search_path = pg_catalog, pg_temp;
             SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
             -- The lock ends with each COMMIT, so it is asked for again each time.
-            alone := pg_try_advisory_xact_lock(pgvec.build_lock_class() + 2, 0);
+            PERFORM FROM pgvec.retirement_lock FOR UPDATE SKIP LOCKED;
+            alone := FOUND;
             EXIT WHEN NOT alone;
             became := pgvec.retire_version(due.collection, due.model_version, retire_due.lock_timeout, retire_due.attempts, retire_due.ignore_readers);
             IF became = 'active' THEN

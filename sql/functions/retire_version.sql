@@ -82,8 +82,8 @@ BEGIN
     END LOOP;
     IF outcome IS NULL THEN
         outcome := 'locked';
-        detail := (SELECT 'by process ' || string_agg(DISTINCT l.pid::text, ', ') FROM pg_catalog.pg_locks l
-                    WHERE l.granted AND l.pid <> pg_backend_pid() AND l.relation IN (to_regclass(format('pgvec_leaves.%I', v.leaf)), pgvec.chunk_table(collection)));
+        detail := 'by process ' || nullif(array_to_string(pgvec.lock_holders(
+            ARRAY[to_regclass(format('pgvec_leaves.%I', v.leaf)), pgvec.chunk_table(collection), v.pinned_relation]), ', '), '');
     ELSIF outcome = 'active' AND was <> 'active' THEN
         outcome := 'rolled back';
     END IF;

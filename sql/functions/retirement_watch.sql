@@ -6,21 +6,21 @@ RETURNS jsonb LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $
 DECLARE
     job jsonb;
     elsewhere text := (SELECT nullif(s.setting, current_database()) FROM pg_catalog.pg_settings s WHERE s.name = 'cron.database_name');
-    here CONSTANT boolean := to_regclass('cron.job') IS NOT NULL;
+    cron CONSTANT regnamespace := pgvec.cron_schema();
 BEGIN
-    IF here AND has_schema_privilege('cron', 'USAGE') THEN
-        EXECUTE $q$
+    IF has_schema_privilege(cron, 'USAGE') THEN
+        EXECUTE format($q$
             SELECT jsonb_build_object('jobid', j.jobid, 'schedule', j.schedule, 'active', j.active, 'username', j.username,
                        'may_retire', pgvec.may_retire(j.username),
                        'last_status', d.status, 'last_message', d.return_message, 'last_at', d.start_time)
-              FROM cron.job j
-              LEFT JOIN LATERAL (SELECT k.status, k.return_message, k.start_time FROM cron.job_run_details k
+              FROM %1$s.job j
+              LEFT JOIN LATERAL (SELECT k.status, k.return_message, k.start_time FROM %1$s.job_run_details k
                                   WHERE k.jobid = j.jobid AND k.status IN ('succeeded', 'failed') ORDER BY k.runid DESC LIMIT 1) d ON true
              WHERE j.jobname = $1 AND j.database = current_database() ORDER BY j.active DESC, j.jobid DESC LIMIT 1
-        $q$ INTO job USING 'pgvec-retire';
+        $q$, cron) INTO job USING 'pgvec-retire';
     END IF;
     RETURN jsonb_build_object(
-        'now', clock_timestamp(), 'cron_here', here, 'cron_elsewhere', elsewhere, 'job', job,
+        'now', clock_timestamp(), 'cron_here', cron IS NOT NULL, 'cron_elsewhere', elsewhere, 'job', job,
         'versions', (SELECT count(*) FROM pgvec.model_version),
         'runs', (SELECT count(*) FROM pgvec.retirement_run),
         'last', (SELECT to_jsonb(r) FROM pgvec.retirement_run r WHERE r.outcome <> 'left to another run' ORDER BY r.run_id DESC LIMIT 1),

@@ -26,6 +26,7 @@ BEGIN
             PERFORM pgvec.lock_chunk_table(collection);
             PERFORM FROM pgvec.collection c WHERE c.collection = switch_active.collection FOR UPDATE;
             v := pgvec.get_version(collection, model_version);
+            PERFORM pgvec.refuse_other_policies(collection, model_version);
             previous := pgvec.active_version(collection);
             SELECT count(*) FILTER (WHERE w.set_aside_at IS NULL), count(*) FILTER (WHERE w.set_aside_at IS NOT NULL) INTO open_items, set_aside
               FROM pgvec.work_item w WHERE w.collection = v.collection AND w.model_version = v.model_version;
@@ -53,7 +54,8 @@ BEGIN
             IF attempt = attempts THEN
                 RAISE EXCEPTION USING ERRCODE = '55P03',
                     MESSAGE = format('%s: no lock on %s after %s attempts: a long transaction holds it. Nothing was changed.', verb, collection, attempts),
-                    DETAIL = jsonb_build_object('collection', collection, 'model_version', model_version, 'attempts', attempts)::text,
+                    DETAIL = jsonb_build_object('collection', collection, 'model_version', model_version, 'attempts', attempts,
+                                                'processes', pgvec.lock_holders(ARRAY[pgvec.chunk_table(collection), (pgvec.get_collection(collection)).routing_view]))::text,
                     HINT = 'Look for it in pg_stat_activity (idle in transaction), then call again.';
             END IF;
         END;

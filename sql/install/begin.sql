@@ -1,9 +1,39 @@
--- Before the files of the catalog: one installation at a time, pgvector's names found wherever the
--- extension was put, and the caller's search_path kept for the end. No statement here but the first two is
+-- Before the files of the catalog, up or down: one installation at a time, pgvector's names found wherever the
+-- extension was put, and the caller's settings kept for the end. No statement here but the first two is
 -- looked up by the caller's search_path, and those two name everything with its schema.
+-- Installations wait for each other by the lock of a row that only an owner of the catalog can lock; where there is no
+-- catalog yet, by the name of schema pgvec. Every wait ends after 10 s, where no lock_timeout is in force.
+-- Raises 42501 (schema pgvec is somebody else's), 55P03 (another installation does not end).
 SELECT pg_catalog.set_config('pgvec.saved_search_path', pg_catalog.current_setting('search_path'), true);
 SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-SELECT pg_advisory_xact_lock(1885824358, 3);
+SELECT set_config('pgvec.saved_lock_timeout', current_setting('lock_timeout'), true);
+SELECT set_config('lock_timeout', '10s', true) WHERE current_setting('lock_timeout') = '0';
+DO $$
+DECLARE
+    owner CONSTANT oid := (SELECT n.nspowner FROM pg_namespace n WHERE n.nspname = 'pgvec');
+    holders text;
+BEGIN
+    -- What stands in a schema of that name is run as whoever installs: so it must be his own, or his role's. A superuser
+    -- who is not that role would lend his privileges to it.
+    IF owner IS NOT NULL AND pg_get_userbyid(owner) <> current_user
+       AND (NOT pg_has_role(current_user, owner, 'USAGE')
+            OR (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user)
+               AND NOT (SELECT r.rolsuper FROM pg_roles r WHERE r.oid = owner)) THEN
+        RAISE EXCEPTION 'schema pgvec belongs to %, not to %.', pg_get_userbyid(owner), current_user
+            USING ERRCODE = '42501', DETAIL = jsonb_build_object('schema', 'pgvec', 'owner', pg_get_userbyid(owner))::text,
+                  HINT = format('If that role installed the catalog: SET ROLE %I; then again. If not, the schema is not ours.', pg_get_userbyid(owner));
+    END IF;
+    IF to_regclass('pgvec.catalog_version') IS NOT NULL THEN
+        PERFORM FROM pgvec.catalog_version v ORDER BY v.version FOR UPDATE;
+    END IF;
+EXCEPTION WHEN lock_not_available THEN
+    SELECT string_agg(DISTINCT l.pid::text, ', ') INTO holders FROM pg_locks l
+     WHERE l.relation = to_regclass('pgvec.catalog_version') AND l.mode <> 'AccessShareLock' AND l.pid <> pg_backend_pid();
+    RAISE EXCEPTION 'another installation is under way: process % has the catalog.', coalesce(holders, 'that just ended')
+        USING ERRCODE = '55P03', DETAIL = jsonb_build_object('processes', string_to_array(holders, ', ')::integer[])::text,
+              HINT = 'Nothing was changed. Look for it in pg_stat_activity, end its transaction, or try again.';
+END
+$$;
 SELECT set_config('search_path', 'pg_catalog, ' || coalesce((SELECT quote_ident(n.nspname)
     FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
     WHERE e.extname = 'vector') || ', ', '') || 'pg_temp', true);

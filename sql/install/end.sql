@@ -1,8 +1,5 @@
--- After the files of the catalog: nothing for PUBLIC, and the caller's settings as they were.
+-- After the files of the catalog: nothing for PUBLIC.
 REVOKE ALL ON ALL ROUTINES IN SCHEMA pgvec FROM PUBLIC;
 -- Functions that are new in this version, for those who have a recorded grant.
 SELECT pgvec.apply_grants(c.collection) FROM pgvec.collection c
  WHERE EXISTS (SELECT FROM pgvec.collection_grant g WHERE g.collection = c.collection);
-SET LOCAL check_function_bodies = on;
-SELECT pg_catalog.set_config('search_path', pg_catalog.current_setting('pgvec.saved_search_path'), true);
-SELECT pg_catalog.set_config('pgvec.saved_search_path', '', true);

@@ -25,7 +25,7 @@ SELECT v.collection, v.model_version, v.state, l.relrowsecurity AS leaf_rls, t.r
        coalesce(v.ready_at, v.registered_at) < clock_timestamp() - interval '7 days' AS stuck
   FROM pgvec.model_version v JOIN pgvec.collection c ON c.collection = v.collection
   JOIN pg_catalog.pg_class l ON l.relname = v.leaf JOIN pg_catalog.pg_namespace n ON n.oid = l.relnamespace AND n.nspname = 'pgvec_leaves'
-  JOIN pg_catalog.pg_namespace h ON h.nspname = c.host_schema JOIN pg_catalog.pg_class t ON t.relnamespace = h.oid AND t.relname = c.collection
+  JOIN pg_catalog.pg_class t ON t.oid = c.chunk_table
  WHERE v.dropped_at IS NULL AND v.collection = ANY (%(collections)s)
 
 -- name: doctor_grants

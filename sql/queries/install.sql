@@ -3,4 +3,6 @@
 SELECT max(version) FROM pgvec.catalog_version
 
 -- name: catalog_exists
-SELECT to_regclass('pgvec.catalog_version') IS NOT NULL
+-- A plain table: reading a view, or a table with policies, would run what its owner wrote.
+SELECT EXISTS (SELECT FROM pg_catalog.pg_class c
+                WHERE c.oid = pg_catalog.to_regclass('pgvec.catalog_version') AND c.relkind = 'r' AND NOT c.relrowsecurity)

@@ -1,3 +1,5 @@
+-- Each write begins with a look at the table that is ours, not at one that bears its name: pgvec.chunk_table, once a statement.
+
 -- name: stored_chunks
 -- The chunks of one version among the given ids, without their vectors. Overtaken: another version holds a later text
 -- that has not been carried yet, or
@@ -7,7 +9,7 @@ SELECT t.chunk_id, t.document_id, t.position, t.content, t.metadata,
                   AND o.content <> t.content AND o.turn > t.turn)
        OR t.chunk_id::text IN (SELECT w.lo FROM pgvec.work_item w WHERE w.collection = %(collection)s AND w.model_version = {model_version} AND w.lo = w.hi) AS overtaken
   FROM {chunk_table} t
- WHERE t.model_version = {model_version} AND t.chunk_id = ANY (%(ids)s)
+ WHERE pgvec.chunk_table(%(collection)s) IS NOT NULL AND t.model_version = {model_version} AND t.chunk_id = ANY (%(ids)s)
 
 -- name: known_documents
 -- Those of the given documents that have chunks already.
@@ -34,28 +36,23 @@ UPDATE {chunk_table} t
  WHERE t.model_version = {model_version} AND t.chunk_id = %(chunk_id)s AND t.content = %(content)s
 
 -- name: free_versions
--- The versions to delete through: all but one whose index is being built, which a delete would wait for; there the
--- delete is carried by a work item. The shared locks keep a build from beginning before our transaction ends.
--- An abandoned version carries nothing to the others.
-WITH leaf AS MATERIALIZED (
-    SELECT v.model_version, v.state <> 'abandoned' AS carries, k.oid::integer AS lock_key
-      FROM pgvec.model_version v JOIN pg_catalog.pg_class k ON k.relname = v.leaf
-      JOIN pg_catalog.pg_namespace n ON n.oid = k.relnamespace AND n.nspname = 'pgvec_leaves'
-     WHERE v.collection = %(collection)s AND v.dropped_at IS NULL)
-SELECT l.model_version, l.carries FROM leaf l WHERE pg_try_advisory_xact_lock_shared(pgvec.build_lock_class(), l.lock_key)
+-- The versions to delete through; see sql/functions/free_versions.sql.
+SELECT f.model_version, f.carries FROM pgvec.free_versions(%(collection)s) f
 
 -- name: rows_vanished
 -- Chunks of documents that were put again, which the new text no longer has: in every version, because one of
 -- them may hold a chunk that has not been carried yet.
 SELECT t.chunk_id, t.model_version FROM {chunk_table} t
- WHERE t.document_id = ANY (%(documents)s) AND NOT EXISTS (SELECT FROM unnest(%(ids)s::{id_type}[]) kept(chunk_id) WHERE kept.chunk_id = t.chunk_id)
+ WHERE pgvec.chunk_table(%(collection)s) IS NOT NULL AND t.document_id = ANY (%(documents)s)
+   AND NOT EXISTS (SELECT FROM unnest(%(ids)s::{id_type}[]) kept(chunk_id) WHERE kept.chunk_id = t.chunk_id)
    FOR UPDATE
 
 -- name: rows_of_chunks
-SELECT t.chunk_id, t.model_version FROM {chunk_table} t WHERE t.chunk_id = ANY (%(ids)s) FOR UPDATE
+SELECT t.chunk_id, t.model_version FROM {chunk_table} t WHERE pgvec.chunk_table(%(collection)s) IS NOT NULL AND t.chunk_id = ANY (%(ids)s) FOR UPDATE
 
 -- name: rows_of_documents
-SELECT t.chunk_id, t.model_version FROM {chunk_table} t WHERE t.document_id = ANY (%(documents)s) FOR UPDATE
+SELECT t.chunk_id, t.model_version FROM {chunk_table} t
+ WHERE pgvec.chunk_table(%(collection)s) IS NOT NULL AND t.document_id = ANY (%(documents)s) FOR UPDATE
 
 -- name: delete_rows
 DELETE FROM {chunk_table} t WHERE t.model_version = ANY (%(versions)s) AND t.chunk_id = ANY (%(ids)s)

@@ -104,6 +104,13 @@ def test_the_scheduled_job_retires_a_due_version_with_nobody_calling_it(
     assert last_verb == ("retire",)
 
 
+def test_pg_cron_is_known_by_its_extension(cron: psycopg.Connection[Any]) -> None:
+    assert cron.execute("SELECT pgvec.cron_schema()::text").fetchone() == ("cron",)
+    with cron.transaction(force_rollback=True):
+        cron.execute("ALTER EXTENSION pg_cron DROP TABLE cron.job")
+        assert cron.execute("SELECT pgvec.cron_schema()").fetchone() == (None,)
+
+
 def test_scheduling_twice_leaves_one_job_with_the_newer_schedule(
     cron: psycopg.Connection[Any], cron_url: str
 ) -> None:

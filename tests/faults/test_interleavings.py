@@ -55,12 +55,10 @@ class Stage:
     def index_build_of(self, label: str) -> Iterator[None]:
         """While the block runs, the version's index is as good as being built."""
         leaf = one(self.db, "SELECT leaf FROM pgvec.model_version WHERE model_version = %s", label)
-        key = f"(pgvec.build_lock_class(), 'pgvec_leaves.{leaf}'::regclass::oid::integer)"
-        self.other.execute(f"SELECT pg_advisory_lock{key}".encode())
-        try:
+        lock = f"LOCK TABLE ONLY pgvec_leaves.{leaf} IN SHARE ROW EXCLUSIVE MODE"
+        with self.other.transaction():
+            self.other.execute(lock.encode())
             yield
-        finally:
-            self.other.execute(f"SELECT pg_advisory_unlock{key}".encode())
 
 
 @pytest.fixture
@@ -230,17 +228,24 @@ def test_planning_for_the_active_version_revives_nothing_that_was_deleted(stage:
         assert stage.texts(label) == {"z": "one"}
 
 
+def deleted_after_the_build(stage: Stage, **what: list[str]) -> int:
+    """Deletes by the store while the index of v1 is built: it waits, for nothing could carry it."""
+    waits = "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'relation' AND NOT granted)"
+    with ThreadPoolExecutor(1) as pool:
+        with stage.index_build_of("v1"):
+            gone = pool.submit(lambda: stage.store.delete(**what))
+            wait_until(lambda: one(stage.db, waits))
+        return gone.result()
+
+
 @pytest.mark.parametrize("by_document", [False, True])
 def test_a_delete_reaches_what_only_a_version_holds_whose_index_is_built(
     stage: Stage, by_document: bool
 ) -> None:
     stage.activate("v1")
     stage.store.add([Chunk("one", "doc", 0, {}, KEYS["x"])])
-    with stage.index_build_of("v1"):
-        if by_document:
-            assert stage.store.delete(document_ids=["doc"]) == 1
-        else:
-            assert stage.store.delete(chunk_ids=[KEYS["x"]]) == 1
+    what = {"document_ids": ["doc"]} if by_document else {"chunk_ids": [KEYS["x"]]}
+    assert deleted_after_the_build(stage, **what) == 1
     assert stage.texts("v1") == {}
 
 
@@ -249,8 +254,7 @@ def test_a_delete_reaches_what_else_only_an_abandoned_version_holds(stage: Stage
     stage.put("x", "one", "v1")
     Transition(stage.engine, "docs", "v2", EMBEDDERS["v2"]).run()
     stage.db.execute("SELECT pgvec.abandon('docs', 'v2')")
-    with stage.index_build_of("v1"):
-        assert stage.store.delete(chunk_ids=[KEYS["x"]]) == 1
+    assert deleted_after_the_build(stage, chunk_ids=[KEYS["x"]]) == 1
     stage.drain("v1")
     assert stage.texts("v1") == {}
 

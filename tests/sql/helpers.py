@@ -276,3 +276,31 @@ def wait_until_blocked(observer: Connection, waiting: Connection) -> None:
         observer, "SELECT cardinality(pg_blocking_pids(%s)) > 0", waiting.info.backend_pid
     ):
         assert time.monotonic() < end, "the session never waited for a lock"
+
+
+# --- pg_cron's own shape, where the server does not have it ---
+
+
+def stand_in_for_pg_cron(connection: Connection) -> None:
+    """Schema cron as the extension pg_cron makes it, as far as it is asked; its objects are its."""
+    connection.execute(
+        """CREATE SCHEMA cron;
+           CREATE TABLE cron.job (jobid bigint, jobname text, schedule text, active boolean,
+                                  database text, username text);
+           CREATE TABLE cron.job_run_details (
+               runid bigint, jobid bigint, database text, command text, status text,
+               return_message text, start_time timestamptz, end_time timestamptz);
+           CREATE FUNCTION cron.unschedule(id bigint) RETURNS boolean LANGUAGE sql AS
+               'DELETE FROM cron.job WHERE jobid = id RETURNING true';
+           CREATE FUNCTION cron.unschedule(name text) RETURNS boolean LANGUAGE sql AS
+               'SELECT false';
+           INSERT INTO pg_extension
+               (oid, extname, extowner, extnamespace, extrelocatable, extversion)
+           SELECT 99999, 'pg_cron', r.oid, 'pg_catalog'::regnamespace, false, '1.6'
+             FROM pg_roles r WHERE r.rolname = current_user;
+           INSERT INTO pg_depend
+               (classid, objid, objsubid, refclassid, refobjid, refobjsubid, deptype)
+           SELECT 'pg_class'::regclass, c.oid, 0, 'pg_extension'::regclass, 99999, 0, 'e'
+             FROM pg_class c
+            WHERE c.oid IN ('cron.job'::regclass, 'cron.job_run_details'::regclass)"""
+    )

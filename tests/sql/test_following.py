@@ -28,7 +28,7 @@ from tests.sql.helpers import (
 )
 from tests.tools import copy_version, live_collection, make_active
 
-BUILD_LOCK = "SELECT pg_advisory_xact_lock(pgvec.build_lock_class(), %s::regclass::oid::integer)"
+BUILD_LOCK = "LOCK TABLE ONLY {} IN SHARE ROW EXCLUSIVE MODE"
 
 
 def pair(db, *, until="ready", words="ab", count=0):
@@ -625,7 +625,7 @@ def test_vectors_for_chunks_outside_the_claim_are_not_written(db):
 def test_no_writer_waits_for_a_build_and_nothing_is_forgotten(db, connect):
     pair(db, words="abc")
     builder = connect(autocommit=False)
-    builder.execute(BUILD_LOCK, (leaf(db, "v2"),))
+    builder.execute(BUILD_LOCK.format(leaf(db, "v2")).encode())
     db.execute("SET lock_timeout = '5 s'")
     db.execute("DELETE FROM docs WHERE model_version = 'v1' AND content = 'a'")
     db.execute(
@@ -645,7 +645,7 @@ def test_no_writer_waits_for_a_build_and_nothing_is_forgotten(db, connect):
 def test_a_delete_that_was_put_off_spares_what_was_written_later(db, connect, order):
     pair(db)
     builder = connect(autocommit=False)
-    builder.execute(BUILD_LOCK, (leaf(db, "v2"),))
+    builder.execute(BUILD_LOCK.format(leaf(db, "v2")).encode())
     db.execute(f"DELETE FROM docs WHERE {ONE_ID} AND model_version = 'v1'".encode())
     builder.rollback()
     edit(db, "a", "v2", "later")
@@ -668,7 +668,7 @@ def test_a_build_waits_for_the_writers_that_are_under_way(db, connect):
 def test_a_worker_gives_way_to_a_build(db, connect):
     mine, made = backfill_ready(db)
     builder = connect(autocommit=False)
-    builder.execute(BUILD_LOCK, (leaf(db, "v2"),))
+    builder.execute(BUILD_LOCK.format(leaf(db, "v2")).encode())
     with pytest.raises(psycopg.Error) as caught:
         complete(db, mine, made)
     told(caught.value, "PV009")

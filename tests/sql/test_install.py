@@ -14,7 +14,7 @@ from pgvec_versions.errors import (
     RequirementMissing,
 )
 from pgvec_versions.install import install, installed_version, require_catalog, uninstall
-from tests.sql.helpers import one, refused, rows, told, world
+from tests.sql.helpers import one, refused, rows, stand_in_for_pg_cron, told, world
 from tests.tools import live_collection
 
 OURS = """
@@ -103,15 +103,10 @@ def test_nothing_of_ours_is_left_behind(bare):
 
 
 def test_the_job_in_pg_cron_goes_with_the_catalog(bare):
-    # pg_cron's own shape, as far as it is asked: unschedule stands there twice, by id and by name.
+    stand_in_for_pg_cron(bare)
     bare.execute(
-        """CREATE SCHEMA cron;
-           CREATE TABLE cron.job (jobid bigint, jobname text, database text, username text);
-           INSERT INTO cron.job VALUES (7, 'pgvec-retire', current_database(), current_user);
-           CREATE FUNCTION cron.unschedule(id bigint) RETURNS boolean LANGUAGE sql AS
-               'DELETE FROM cron.job WHERE jobid = id RETURNING true';
-           CREATE FUNCTION cron.unschedule(name text) RETURNS boolean LANGUAGE sql AS
-               'SELECT false';"""
+        "INSERT INTO cron.job (jobid, jobname, database, username)"
+        " VALUES (7, 'pgvec-retire', current_database(), current_user)"
     )
     install(bare)
     uninstall(bare)

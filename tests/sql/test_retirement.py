@@ -216,7 +216,7 @@ def test_readers_of_the_routing_view_hold_nothing_up(db, connect):
 def test_a_second_job_leaves_at_once(db, connect):
     due(db)
     first = connect(autocommit=False)
-    first.execute("SELECT pg_advisory_xact_lock(pgvec.build_lock_class() + 2, 0)")
+    first.execute("SELECT FROM pgvec.retirement_lock FOR UPDATE")
     before = world(db)
     db.execute(RETIRE.encode())
     assert world(db) == before

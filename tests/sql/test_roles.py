@@ -154,6 +154,6 @@ def test_nothing_of_ours_is_for_everybody_and_definers_fix_their_path(tx, roles)
         "SELECT proname, proconfig FROM pg_proc"
         " WHERE pronamespace = 'pgvec'::regnamespace AND prosecdef ORDER BY 1",
     )
-    assert [name for name, _ in definers] == ["follow_writes"]
+    assert [name for name, _ in definers] == ["follow_writes", "free_versions"]
     for name, settings in definers:
         assert [s for s in settings if s.startswith("search_path=") and s.endswith("pg_temp")], name

@@ -1,0 +1,16 @@
+-- Refuses a view of a collection that somebody else owns by now: neither the current role nor the chunk table's owner.
+-- Raises PV004. Nothing for NULL.
+CREATE OR REPLACE FUNCTION pgvec.refuse_foreign_owner(collection text, view regclass)
+RETURNS void LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    owner CONSTANT name := (SELECT pg_get_userbyid(t.relowner) FROM pg_catalog.pg_class t WHERE t.oid = view);
+BEGIN
+    IF owner <> current_user
+       AND owner IS DISTINCT FROM (SELECT pg_get_userbyid(t.relowner) FROM pg_catalog.pg_class t
+                                    WHERE t.oid = (pgvec.get_collection(collection)).chunk_table) THEN
+        PERFORM pgvec.raise_error('PV004', format('the view %s belongs to %s, not to whoever owns the chunk table of %s.', view, owner, collection),
+            jsonb_build_object('collection', collection, 'relation', view::text, 'owner', owner),
+            format('ALTER VIEW %s OWNER TO …, or have %s drop it.', view, owner));
+    END IF;
+END
+$$;
