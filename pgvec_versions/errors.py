@@ -20,6 +20,7 @@
     │   ├── Paused                     3  PV060
     │   ├── VersionNotWritable         3  PV023
     │   ├── ReadOnlyView               3  PV050
+    │   ├── PoliciesChanged            3  PV051
     │   ├── LeaseLost                  3  PV031
     │   ├── NotArchived                3  PV040
     │   ├── ArchiveMismatch            3  PV041
@@ -92,6 +93,7 @@ __all__ = [
     "NotPermitted",
     "NotReady",
     "Paused",
+    "PoliciesChanged",
     "PgvecError",
     "QueryVersionMismatch",
     "QueryVersionNotDeclared",
@@ -238,6 +240,15 @@ class ReadOnlyView(Refused):
     """A routing or pinned view is read, not written; ``detail`` names the collection."""
 
     code = "PV050"
+
+
+class PoliciesChanged(Refused):
+    """The chunk table's row-level security changed and a version does not have it yet.
+
+    Nothing is read until ``pgvec.refresh_collection`` has run; ``detail`` names the version.
+    """
+
+    code = "PV051"
 
 
 class LeaseLost(Refused):

@@ -78,10 +78,10 @@ def _of_leaf(row: dict[str, Any]) -> list[Finding]:
     name = _name(row)
     refresh = f"SELECT pgvec.refresh_collection('{row['collection']}');"
     found: list[Finding] = []
-    if row["leaf_rls"] != row["table_rls"] or row["leaf_policies"] != row["table_policies"]:
+    if not row["same_policies"]:
         seen = (
-            f"its leaf has not the chunk table's row-level security "
-            f"({row['leaf_policies']} of {row['table_policies']} policies)"
+            "its leaf does not have the chunk table's row-level security: "
+            "nothing is read from it until it does"
         )
         found.append(Finding("problem", name, seen, refresh))
     if row["checks"] < row["due_checks"]:

@@ -13,9 +13,13 @@ BEGIN
         SELECT array_agg(DISTINCT s.chunk_id::text) FROM pgvec.work_item w CROSS JOIN LATERAL (
             SELECT k.* FROM pgvec_leaves.%1$I k WHERE k.chunk_id BETWEEN w.lo::%3$s AND w.hi::%3$s OFFSET 0) s
           JOIN pgvec_leaves.%2$I t ON t.chunk_id = s.chunk_id
-         WHERE w.item_id = ANY ($1) AND s.turn > t.turn AND %4$s IS DISTINCT FROM %5$s
-           AND w.owner IN (%5$s, '"any"') IS NOT TRUE
-    $q$, s.leaf, t.leaf, c.id_type, pgvec.owner_of(chunks, 's'), pgvec.owner_of(chunks, 't')) INTO stuck USING items;
+         WHERE w.item_id = ANY ($1) AND %4$s IS DISTINCT FROM %5$s AND w.owner IN (%5$s, '"any"') IS NOT TRUE
+           -- A change of owner that is on its way in the other direction.
+           AND NOT EXISTS (SELECT FROM pgvec.work_item b
+                            WHERE b.collection = $2 AND b.source_version = $4 AND b.model_version = $3
+                              AND b.lo = s.chunk_id::text AND b.hi = b.lo AND b.owner IN (%4$s, '"any"'))
+    $q$, s.leaf, t.leaf, c.id_type, pgvec.owner_of(chunks, 's'), pgvec.owner_of(chunks, 't'))
+    INTO stuck USING items, c.collection, s.model_version, t.model_version;
     IF stuck IS NULL THEN
         RETURN;
     END IF;

@@ -12,9 +12,7 @@ SELECT current_setting('server_version') AS server_version, current_setting('ser
        current_setting('autovacuum')::boolean AS autovacuum, current_setting('session_replication_role') AS replication_role
 
 -- name: doctor_leaves
-SELECT v.collection, v.model_version, v.state, l.relrowsecurity AS leaf_rls, t.relrowsecurity AS table_rls,
-       (SELECT count(*) FROM pg_catalog.pg_policy p WHERE p.polrelid = l.oid) AS leaf_policies,
-       (SELECT count(*) FROM pg_catalog.pg_policy p WHERE p.polrelid = t.oid) AS table_policies,
+SELECT v.collection, v.model_version, v.state, pgvec.policies_of(l.oid) = pgvec.policies_of(t.oid) AS same_policies,
        (SELECT count(*) FROM pg_catalog.pg_constraint k WHERE k.conrelid = l.oid AND k.convalidated
            AND k.conname IN ('pgvec_version', 'pgvec_dimensions', 'pgvec_not_zero')) AS checks,
        CASE c.distance WHEN 'cosine' THEN 3 ELSE 2 END AS due_checks,
