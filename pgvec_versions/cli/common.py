@@ -123,7 +123,7 @@ class Workplace:
                     f"of {self.collection}.",
                     hint=f"Add it under [collections.{self.collection}.previous].",
                 )
-            self._built[label] = build_embedder(tables[label])
+            self._built[label] = build_embedder(tables[label], where=str(self.config.path))
         return self._built[label]
 
     def embedders(self) -> dict[str, Embedder]:
@@ -252,10 +252,10 @@ def named_embedder(here: Workplace, given: str) -> Embedder:
             spec: dict[str, Any] = json.loads(given)
         except ValueError as exc:
             raise InvalidArgument(f"--embedder is not JSON: {exc}.") from None
-        return build_embedder(spec)
+        return build_embedder(spec, where="--embedder", typed=True)
     for known in here.config.collections.values():
         if given in known.embedders:
-            return build_embedder(known.embedders[given])
+            return build_embedder(known.embedders[given], where=str(here.config.path))
     raise ConfigError(
         f"pgvec.toml has no embedder {given!r}.",
         hint='Name a label of it, or give JSON: {"provider": "…", "model": "…", "revision": "…"}.',

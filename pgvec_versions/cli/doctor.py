@@ -35,7 +35,7 @@ _MARKS = {
 def _configured(here: Workplace, collection: str, label: str) -> Embedder | None:
     known = here.config.collections.get(collection)
     spec = known.embedders.get(label) if known else None
-    return build_embedder(spec) if spec else None
+    return build_embedder(spec, where=str(here.config.path)) if spec else None
 
 
 def _print(findings: list[Finding]) -> None:
