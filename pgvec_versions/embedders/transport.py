@@ -14,7 +14,8 @@ import time
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from http import HTTPStatus
+from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -126,11 +127,12 @@ class Connections:
                     for name, value in response.headers
                 }
                 encoding = named.get("content-encoding", "").strip().lower()
-                fine = response.status == httpx.codes.OK
+                fine = response.status == HTTPStatus.OK
                 read = _unpacked(
                     response.iter_stream(), encoding, most if fine else most_of_error, cut=not fine
                 )
-                reason: bytes = response.extensions.get("reason_phrase", b"")
+                extensions = cast("dict[str, Any]", response.extensions)
+                reason: bytes = extensions.get("reason_phrase", b"")
                 return Answer(response.status, reason.decode("latin-1"), named, read)
         except BROKEN as exc:
             if not deadline.left:
