@@ -34,6 +34,7 @@ from pgvec_versions.config import Config, load_config
 from pgvec_versions.database import autocommitted, engine_for
 from pgvec_versions.embedders import Embedder, build_embedder
 from pgvec_versions.errors import ConfigError, InvalidArgument, UnknownCollection
+from pgvec_versions.file_url import url_of_file
 from pgvec_versions.install import require_catalog
 from pgvec_versions.transition import Progress as Step
 
@@ -140,7 +141,8 @@ def workplace(
 ) -> Generator[Workplace]:
     """Opens the database that was named, the one of pgvec.toml, or the embedded server."""
     settings = load_config(config)
-    url = url or settings.database_url
+    if not url and settings.database_url and settings.path is not None:
+        url = url_of_file(settings.database_url, settings.path)
     with ExitStack() as opened:
         if not url:
             from pgvec_versions.embedded import embedded_server

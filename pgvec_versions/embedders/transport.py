@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -131,8 +131,8 @@ class Connections:
                 read = _unpacked(
                     response.iter_stream(), encoding, most if fine else most_of_error, cut=not fine
                 )
-                extensions = cast("dict[str, Any]", response.extensions)
-                reason: bytes = extensions.get("reason_phrase", b"")
+                untyped: Any = response
+                reason: bytes = untyped.extensions.get("reason_phrase", b"")
                 return Answer(response.status, reason.decode("latin-1"), named, read)
         except BROKEN as exc:
             if not deadline.left:
