@@ -388,9 +388,10 @@ def _opened(path: Path) -> Generator[IO[bytes]]:
         number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     except OSError as exc:
         raise UnreadableFile(f"{path} cannot be read: {exc.strerror}.") from exc
+    if not stat.S_ISREG(os.fstat(number).st_mode):
+        os.close(number)
+        raise UnreadableFile(f"{path} cannot be read: it is no plain file.")
     with os.fdopen(number, "rb") as file:
-        if not stat.S_ISREG(os.fstat(number).st_mode):
-            raise UnreadableFile(f"{path} cannot be read: it is no plain file.")
         yield file
 
 
