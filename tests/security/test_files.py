@@ -354,6 +354,20 @@ def test_a_data_folder_that_others_may_write_is_refused(place: Path) -> None:
         embedded_server(folder)
 
 
+@pytest.mark.parametrize(
+    "name", [".handle_pids.json", ".pgvec-keep-running", ".pgvec-socket-folder"]
+)
+def test_root_writes_through_no_link_of_the_servers_user(place: Path, name: str) -> None:
+    folder, precious = place / "data", place / "precious"
+    embedded_server(folder).stop()
+    precious.write_text("precious")
+    (folder / name).unlink(missing_ok=True)
+    (folder / name).symlink_to(precious)
+    with pytest.raises(ConfigError, match="is a link"):
+        embedded_server(folder, keep_running=True)
+    assert precious.read_text() == "precious"
+
+
 @pytest.mark.skipif(not is_root, reason="only root can give a folder away")
 def test_a_data_folder_of_somebody_else_is_refused(place: Path) -> None:
     folder = place / "data"
@@ -528,6 +542,20 @@ def test_no_error_shows_the_password_of_a_url(
     printed = capsys.readouterr()
     assert ended.value.code in (2, 5)
     assert SECRET not in printed.out + printed.err + caplog.text
+
+
+def test_a_stack_trace_shows_no_password(tmp_path: Path) -> None:
+    url = f"postgresql://u:{SECRET}@127.0.0.1:1/x?options=-c%20password={SECRET}"
+    environment = {**os.environ, "PGVEC_DATABASE_URL": url, "PGVEC_DEBUG": "1"}
+    ended = subprocess.run(
+        [sys.executable, "-m", "pgvec_versions", "status"],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert "Traceback" in ended.stderr
+    assert SECRET not in ended.stdout + ended.stderr
 
 
 def test_an_engine_and_its_errors_do_not_show_the_password(database: str) -> None:
