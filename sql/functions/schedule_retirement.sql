@@ -18,7 +18,7 @@ BEGIN
         END IF;
         RETURN format(E'pg_cron is not in this database; put one of these where your jobs run (pgvec schedule prints them whole):\n'
                       '  cron:       %s pgvec retire   (with PGVEC_DATABASE_URL=… in a line above)\n'
-                      '  psql:       PGSERVICE=… psql -c "CALL pgvec.retire_due()"   (never a URL with a password: ps shows it)\n'
+                      '  psql:       PGSERVICE=… psql -c "CALL pgvec.retire_due()"  (no URL here: ps shows it)\n'
                       '  systemd:    a timer that runs: pgvec retire\n'
                       '  Kubernetes: a CronJob with schedule: "%s" and command: ["pgvec", "retire"]', schedule, schedule);
     END IF;
