@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import stat
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import import_module
+from io import SEEK_CUR, SEEK_END, SEEK_SET, RawIOBase
 from pathlib import Path
 from typing import IO, Any
 
@@ -28,6 +31,7 @@ from pgvec_versions.errors import (
     UnreadableFile,
 )
 from pgvec_versions.install import require_catalog
+from pgvec_versions.newfile import new_file
 from pgvec_versions.vectors import unpack
 
 __all__ = ["FORMATS", "Export", "export_version", "restore_version"]
@@ -114,31 +118,29 @@ def export_version(
     The format is that of ``file_format``, or goes by the name: ``….parquet``, anything else is a
     binary COPY. Shape: one row a chunk, the columns of the chunk table; in Parquet the vector is
     a list of float32 and columns that the host added are text.
-    Effects: streams, holds a snapshot and no lock that writers meet; the file appears whole or not
-    at all. Chunks written later are in the other live versions only.
-    Raises: NotArchived (its rows are gone), InvalidArgument (the file exists), ConfigError (no
+    Effects: streams, holds a snapshot and no lock that writers meet; the file is a new one that its
+    owner alone may read (mode 0600), and appears whole or not at all. Chunks written later are in
+    the other live versions only.
+    Raises: NotArchived (its rows are gone), InvalidArgument (the name is taken), ConfigError (no
     pyarrow), UnknownVersion.
     """
     chosen = file_format or ("parquet" if path.suffix == ".parquet" else "copy")
     if chosen not in FORMATS:
         raise InvalidArgument(f"unknown format {chosen!r}.", hint="Use parquet or copy.")
-    if path.exists():
-        raise InvalidArgument(f"{path} exists already.", hint="Name a new file.")
     write = _write_parquet if chosen == "parquet" else _write_copy
-    part = path.with_name(path.name + ".part")
     parameters: dict[str, Any] = {"collection": collection, "model_version": model_version}
-    try:
-        with transaction(engine_for(target)) as raw:
-            require_catalog(raw)
-            raw.execute(sqlfiles.query("every_row"))
-            with raw.cursor(row_factory=dict_row) as cursor:
-                home: Any = cursor.execute(sqlfiles.query("archive_home"), parameters).fetchone()
+    with transaction(engine_for(target)) as raw:
+        require_catalog(raw)
+        raw.execute(sqlfiles.query("every_row"))
+        with raw.cursor(row_factory=dict_row) as cursor:
+            home: Any = cursor.execute(sqlfiles.query("archive_home"), parameters).fetchone()
+        # It has its name before the commit: a record is worth nothing without its file.
+        with new_file(path) as file:
+            out = _Hashed(file)
             try:
-                with part.open("wb") as file:
-                    out = _Hashed(file)
-                    chunks = write(raw, home, parameters, out, progress or (lambda done: None))
+                chunks = write(raw, home, parameters, out, progress or (lambda done: None))
             except OSError as exc:
-                raise UnreadableFile(f"{part} cannot be written: {exc.strerror}.") from exc
+                raise UnreadableFile(f"{path} cannot be written: {exc.strerror}.") from exc
             made = Export(str(path), chosen, chunks, out.bytes, out.sha256)
             raw.execute(
                 sqlfiles.query("record_export"),
@@ -152,10 +154,6 @@ def export_version(
                     "columns": home["columns"],
                 },
             )
-            # Before the commit: a record is worth nothing without its file.
-            part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
     return made
 
 
@@ -278,7 +276,25 @@ def _load(
         home: Any = cursor.execute(sqlfiles.query("archive_home"), parameters).fetchone()
     if record is None:
         raise NotArchived("it was never exported.", detail=parameters)
-    _check(path, record, parameters)
+    with _opened(path) as file:
+        source = _Verified(file, path)
+        _check(source, record, parameters)
+        loaded = _copy_in(raw, source, record, home, progress)
+    progress(loaded)
+    if loaded != record["chunks"]:
+        raise ArchiveMismatch(
+            f"{path} holds {loaded} chunks, {record['chunks']} were exported.",
+            detail={**parameters, "chunks": loaded, "recorded": record["chunks"]},
+        )
+
+
+def _copy_in(
+    raw: PgConnection,
+    source: _Verified,
+    record: dict[str, Any],
+    home: dict[str, Any],
+    progress: Callable[[int], None],
+) -> int:
     names = {
         "relation": sql.Identifier(home["nspname"], home["relname"]),
         "columns": sql.SQL(", ").join(map(sql.Identifier, record["columns"])),
@@ -288,53 +304,101 @@ def _load(
     with raw.cursor() as cursor:
         with cursor.copy(statement) as copy:
             if record["format"] == "parquet":
-                for done, row in enumerate(_rows(path, record["columns"]), 1):
+                for done, row in enumerate(_rows(source, record["columns"]), 1):
                     copy.write_row(row)
                     if done % _BATCH == 0:
                         progress(done)
             else:
-                for block in _blocks(path):
+                while block := source.read(_BLOCK):
                     copy.write(block)
-        loaded = cursor.rowcount
-    progress(loaded)
-    if loaded != record["chunks"]:
-        raise ArchiveMismatch(
-            f"{path} holds {loaded} chunks, {record['chunks']} were exported.",
-            detail={**parameters, "chunks": loaded, "recorded": record["chunks"]},
-        )
+        return cursor.rowcount
 
 
-def _check(path: Path, record: dict[str, Any], parameters: dict[str, Any]) -> None:
-    digest = hashlib.sha256()
-    for block in _blocks(path):
-        digest.update(block)
-    if digest.hexdigest() != record["sha256"]:
+def _check(source: _Verified, record: dict[str, Any], parameters: dict[str, Any]) -> None:
+    if source.sha256 != record["sha256"]:
         raise ArchiveMismatch(
-            f"{path} is not the file that was exported: its SHA-256 is another one.",
+            f"{source.path} is not the file that was exported: its SHA-256 is another one.",
             hint=f"The export was called {record['location']} and had {record['bytes']} bytes.",
-            detail={**parameters, "sha256": digest.hexdigest(), "recorded": record["sha256"]},
+            detail={**parameters, "sha256": source.sha256, "recorded": record["sha256"]},
         )
 
 
-def _blocks(path: Path) -> Iterator[bytes]:
-    with _opened(path) as file:
+class _Verified(RawIOBase):
+    """An open file that was read once for its SHA-256, and then gives those bytes or none.
+
+    Whoever may write the file can change it between the look and the use. So every block is
+    compared with the one that was looked at before anybody sees it.
+    """
+
+    def __init__(self, file: IO[bytes], path: Path) -> None:
+        super().__init__()
+        self.path = path
+        self._file = file
+        self._digests: list[bytes] = []
+        self._size = self._place = 0
+        self._held: tuple[int, bytes] = (-1, b"")
+        whole = hashlib.sha256()
         while block := file.read(_BLOCK):
-            yield block
+            whole.update(block)
+            self._digests.append(hashlib.sha256(block).digest())
+            self._size += len(block)
+        self.sha256 = whole.hexdigest()
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._place
+
+    def seek(self, offset: int, whence: int = SEEK_SET, /) -> int:
+        start = {SEEK_SET: 0, SEEK_CUR: self._place, SEEK_END: self._size}[whence]
+        self._place = max(0, start + offset)
+        return self._place
+
+    def read(self, size: int = -1, /) -> bytes:
+        end = self._size if size < 0 else min(self._place + size, self._size)
+        parts: list[bytes] = []
+        while self._place < end:
+            number, start = divmod(self._place, _BLOCK)
+            part = self._block(number)[start : start + end - self._place]
+            parts.append(part)
+            self._place += len(part)
+        return b"".join(parts)
+
+    def _block(self, number: int) -> bytes:
+        if self._held[0] != number:
+            self._file.seek(number * _BLOCK)
+            block = self._file.read(_BLOCK)
+            if hashlib.sha256(block).digest() != self._digests[number]:
+                raise ArchiveMismatch(
+                    f"{self.path} was changed while it was read.",
+                    hint="Nothing was restored. Keep the file where nobody else may write.",
+                    detail={"path": str(self.path)},
+                )
+            self._held = number, block
+        return self._held[1]
 
 
 @contextmanager
 def _opened(path: Path) -> Generator[IO[bytes]]:
     try:
-        file = path.open("rb")
+        # Without waiting for somebody to write into a pipe of that name.
+        number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     except OSError as exc:
         raise UnreadableFile(f"{path} cannot be read: {exc.strerror}.") from exc
-    with file:
+    if not stat.S_ISREG(os.fstat(number).st_mode):
+        os.close(number)
+        raise UnreadableFile(f"{path} cannot be read: it is no plain file.")
+    with os.fdopen(number, "rb") as file:
         yield file
 
 
-def _rows(path: Path, columns: list[str]) -> Iterator[list[Any]]:
-    _, pq = _pyarrow()
-    with pq.ParquetFile(path) as file:
+def _rows(source: _Verified, columns: list[str]) -> Iterator[list[Any]]:
+    pa, pq = _pyarrow()
+    with pq.ParquetFile(pa.PythonFile(source, mode="r")) as file:
         for batch in file.iter_batches(_BATCH, columns=columns):
             fields: list[Any] = []
             for name in columns:

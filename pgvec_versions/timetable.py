@@ -92,7 +92,11 @@ def _calendar(schedule: str) -> str | None:
 
 
 def scheduler_lines(schedule: str, program: str = "pgvec") -> str:
-    """Ready lines for cron, a systemd timer and a Kubernetes CronJob. The URL stays a variable."""
+    """Ready lines for cron, a systemd timer and a Kubernetes CronJob.
+
+    None of them holds the database URL, and none puts it on a command line, where everybody who may
+    list processes reads its password: pgvec takes it from the environment.
+    """
     seconds = _SECONDS.match(schedule)
     # The others know no seconds: once a minute is the most often that they can.
     five = "* * * * *" if seconds else schedule
@@ -103,10 +107,11 @@ def scheduler_lines(schedule: str, program: str = "pgvec") -> str:
         timer = f"OnCalendar={calendar}" if calendar else f"# OnCalendar= for {five}, in two timers"
         timer += "\nPersistent=true"
     return f"""\
-# --- cron: one line of a crontab
-{five} {program} retire --database-url "$PGVEC_DATABASE_URL"
+# --- cron: one line of a crontab; the database is in a line above it, PGVEC_DATABASE_URL=…
+{five} {program} retire
 
 # --- systemd: /etc/systemd/system/pgvec-retire.service
+# /etc/pgvec.env, which root alone may read, holds PGVEC_DATABASE_URL=…
 [Unit]
 Description=Retire model versions that are due
 [Service]
@@ -145,5 +150,6 @@ spec:
                     name: pgvec-database
 
 # --- or, with psql alone, in any of these
-psql "$PGVEC_DATABASE_URL" -c "CALL pgvec.retire_due()"
+# ~/.pg_service.conf names host, user and database of [pgvec], ~/.pgpass the password
+PGSERVICE=pgvec psql -c "CALL pgvec.retire_due()"
 """

@@ -34,6 +34,7 @@ from pgvec_versions.config import Config, load_config
 from pgvec_versions.database import autocommitted, engine_for
 from pgvec_versions.embedders import Embedder, build_embedder
 from pgvec_versions.errors import ConfigError, InvalidArgument, UnknownCollection
+from pgvec_versions.file_url import url_of_file
 from pgvec_versions.install import require_catalog
 from pgvec_versions.transition import Progress as Step
 
@@ -123,7 +124,7 @@ class Workplace:
                     f"of {self.collection}.",
                     hint=f"Add it under [collections.{self.collection}.previous].",
                 )
-            self._built[label] = build_embedder(tables[label])
+            self._built[label] = build_embedder(tables[label], where=str(self.config.path))
         return self._built[label]
 
     def embedders(self) -> dict[str, Embedder]:
@@ -140,7 +141,8 @@ def workplace(
 ) -> Generator[Workplace]:
     """Opens the database that was named, the one of pgvec.toml, or the embedded server."""
     settings = load_config(config)
-    url = url or settings.database_url
+    if not url and settings.database_url and settings.path is not None:
+        url = url_of_file(settings.database_url, settings.path)
     with ExitStack() as opened:
         if not url:
             from pgvec_versions.embedded import embedded_server
@@ -252,10 +254,10 @@ def named_embedder(here: Workplace, given: str) -> Embedder:
             spec: dict[str, Any] = json.loads(given)
         except ValueError as exc:
             raise InvalidArgument(f"--embedder is not JSON: {exc}.") from None
-        return build_embedder(spec)
+        return build_embedder(spec, where="--embedder", typed=True)
     for known in here.config.collections.values():
         if given in known.embedders:
-            return build_embedder(known.embedders[given])
+            return build_embedder(known.embedders[given], where=str(here.config.path))
     raise ConfigError(
         f"pgvec.toml has no embedder {given!r}.",
         hint='Name a label of it, or give JSON: {"provider": "…", "model": "…", "revision": "…"}.',

@@ -22,6 +22,7 @@ from pgvec_versions.cli.common import (
 from pgvec_versions.doctor import Finding, as_html, examine, examine_table
 from pgvec_versions.embedders import Embedder, build_embedder
 from pgvec_versions.errors import InvalidArgument
+from pgvec_versions.newfile import write_text
 
 __all__ = ["register"]
 
@@ -35,7 +36,7 @@ _MARKS = {
 def _configured(here: Workplace, collection: str, label: str) -> Embedder | None:
     known = here.config.collections.get(collection)
     spec = known.embedders.get(label) if known else None
-    return build_embedder(spec) if spec else None
+    return build_embedder(spec, where=str(here.config.path)) if spec else None
 
 
 def _print(findings: list[Finding]) -> None:
@@ -102,7 +103,7 @@ def doctor(
                 embedder=lambda name, label: _configured(here, name, label),
             )
     if html is not None:
-        html.write_text(as_html(findings, f"pgvec doctor: {table or collection or 'all'}"), "utf-8")
+        write_text(html, as_html(findings, f"pgvec doctor: {table or collection or 'all'}"))
     if as_json:
         emit(findings, True)
     else:

@@ -24,6 +24,7 @@ from pgvec_versions.cli.common import (
 from pgvec_versions.database import autocommitted
 from pgvec_versions.errors import GateRefused, InvalidArgument, WrongState
 from pgvec_versions.install import require_catalog
+from pgvec_versions.newfile import write_text
 from pgvec_versions.states import State
 
 if TYPE_CHECKING:
@@ -176,7 +177,7 @@ def report(
     written: list[str] = []
     for path, render in ((html, as_html), (markdown, as_markdown)):
         if path is not None:
-            path.write_text(render(gathered), "utf-8")
+            write_text(path, render(gathered))
             written.append(str(path))
     data = {
         "collection": gathered.collection,

@@ -8,8 +8,11 @@
     sentence_transformers.py  a sentence-transformers model in this process
     static.py                 only its token-embedding table: fast, and really different
     http.py                   an OpenAI-compatible endpoint
+    transport.py              one exchange with it, bounded in time and in bytes
+    keys.py                   which host may have which variable's secret
     local.py                  what the two that run in this process share
     model_files.py            where a model's files lie, and their pin
+    model_code.py             what would run code when it is loaded
     options.py                checks on what an operator wrote
 
 Importing this package imports no model library; each is imported on first use.

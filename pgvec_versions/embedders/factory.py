@@ -29,10 +29,16 @@ _TOML_TYPES = (str, bool, int, float, NoneType)
 _WORDS = {str: "text", bool: "true or false", int: "a whole number", float: "a number"}
 
 
-def build_embedder(spec: Mapping[str, Any]) -> Embedder:
+def build_embedder(
+    spec: Mapping[str, Any], *, where: str = "pgvec.toml", typed: bool = False
+) -> Embedder:
     """The embedder that a table of ``pgvec.toml`` describes: provider, model, revision, options.
 
-    Raises: ConfigError that names the entry at fault and lists what is allowed.
+    ``where`` names the table's file in errors. ``typed``: no file says this, the caller does, so
+    that a key goes where it says without a further word (see ``keys``).
+
+    Raises: ConfigError that names the entry at fault and lists what is allowed, or a host that a
+    file alone may not send a secret to.
     """
     entries = dict(spec)
     provider = entries.pop("provider", None)
@@ -57,7 +63,10 @@ def build_embedder(spec: Mapping[str, Any]) -> Embedder:
         if not _fits(value, types):
             words = " or ".join(_WORDS[kind] for kind in types if kind in _WORDS)
             raise ConfigError(f"embedder {provider}: {name} must be {words}, not {value!r}.")
-    return build(**entries)
+    made = build(**entries)
+    if isinstance(made, http.HttpEmbedder) and not typed:
+        made.require_allowed_key(where)
+    return made
 
 
 def _allowed(build: Callable[..., Embedder]) -> dict[str, tuple[tuple[type, ...], bool]]:

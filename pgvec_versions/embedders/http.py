@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
+from pgvec_versions.embedders import keys
 from pgvec_versions.embedders.identity import EmbedderIdentity
 from pgvec_versions.embedders.options import missing_extra, positive
 from pgvec_versions.embedders.protocol import Vectors, checked, prefixed, unit_rows
@@ -26,9 +28,9 @@ from pgvec_versions.errors import (
 )
 
 if TYPE_CHECKING:
-    import httpx
+    from pgvec_versions.embedders.transport import Answer, Connections
 
-__all__ = ["MAX_WAIT", "PROVIDER", "HttpEmbedder", "retry_after_seconds"]
+__all__ = ["MAX_WAIT", "MOST_BYTES", "PROVIDER", "HttpEmbedder", "retry_after_seconds"]
 
 #: What the identity and ``pgvec.toml`` call this kind.
 PROVIDER = "openai-compatible"
@@ -36,9 +38,20 @@ PROVIDER = "openai-compatible"
 #: The longest single wait, whatever the endpoint asks for. Units: seconds.
 MAX_WAIT = 60.0
 
+#: The longest answer that is read, however much was asked for. Units: bytes, unpacked.
+MOST_BYTES = 512 * 1024 * 1024
+
+# What an answer may take beside the request that it may repeat: a number in the longest way that
+# JSON prints it, indented; what stands around a vector; what stands around them all. Units: bytes.
+_A_NUMBER = 64
+_A_VECTOR = 1024
+_AROUND = 64 * 1024
+_AN_ERROR = 64 * 1024  # as much of an error's text is looked at
+
 _EXTRA = "http"
 _FIRST_WAIT = 0.5
 _SHOWN = 200  # characters of an answer that an error repeats
+_HOST = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9.])?|[0-9a-f:.]*:[0-9a-f:.]*")
 
 
 class HttpEmbedder:
@@ -47,10 +60,12 @@ class HttpEmbedder:
     ``revision`` is free text: the snapshot or date that the provider states, since an endpoint
     proves nothing. ``dimensions`` is what must come back; with ``send_dimensions`` it is asked
     for as well. The key is read from the environment variable ``api_key_env`` at each request.
-    Where the model is served (``base_url``) and the key are not part of the identity.
+    ``base_url`` and the name of that variable are part of the identity, the key never is.
 
-    Units: ``timeout`` in seconds, for connecting and between two pieces of an answer. A silent
-    endpoint is given up after max_attempts x timeout and at most (max_attempts - 1) x MAX_WAIT.
+    Units: ``timeout`` in seconds, for connecting and between two pieces of an answer. ``deadline``
+    in seconds, for a batch from its first attempt to its last byte, waits and retries counted in.
+    An answer may have 64 bytes a number, 1 KiB a vector, the length of the request and 64 KiB, and
+    never more than ``MOST_BYTES``; unpacked, if it comes packed. A redirect is not followed.
     Effects: keeps connections open until ``close`` or the end of a ``with``.
     Raises: ConfigError.
     Source: https://platform.openai.com/docs/api-reference/embeddings/create
@@ -71,6 +86,7 @@ class HttpEmbedder:
         batch_size: int = 128,
         timeout: float = 30.0,
         max_attempts: int = 5,
+        deadline: float = 300.0,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """Check the options; contact nobody."""
@@ -79,6 +95,7 @@ class HttpEmbedder:
             ("batch_size", batch_size),
             ("timeout", timeout),
             ("max_attempts", max_attempts),
+            ("deadline", deadline),
         ):
             positive(name, value)
         if not revision:
@@ -86,7 +103,9 @@ class HttpEmbedder:
                 f"model {model} is not pinned: no revision is given.",
                 hint='State the snapshot or the date that the provider names: revision = "…"',
             )
-        self._url = _endpoint(base_url)
+        keys.check_name(api_key_env)
+        self._origin, base = _address(base_url)
+        self._url = base + "/embeddings"
         self._model = model
         self._dimensions = dimensions
         self._api_key_env = api_key_env
@@ -97,8 +116,9 @@ class HttpEmbedder:
         self._batch_size = batch_size
         self._timeout = timeout
         self._max_attempts = max_attempts
+        self._deadline = deadline
         self._sleep = sleep
-        self._client: httpx.Client | None = None
+        self._connections: Connections | None = None
         self._identity = EmbedderIdentity(
             provider=PROVIDER,
             model=model,
@@ -108,6 +128,8 @@ class HttpEmbedder:
                 "normalize": normalize,
                 "query_prefix": query_prefix,
                 "document_prefix": document_prefix,
+                "base_url": base,
+                "api_key_env": api_key_env,
             },
         )
 
@@ -137,11 +159,19 @@ class HttpEmbedder:
         """
         return self._embed(prefixed(texts, self._query_prefix))
 
+    def require_allowed_key(self, where: str) -> None:
+        """Return only if more than ``where`` says that this host may have this variable's secret.
+
+        Raises: ConfigError; see ``keys``.
+        """
+        if self._api_key_env is not None:
+            keys.require_allowed(self._origin, self._api_key_env, where=where)
+
     def close(self) -> None:
         """Close the connections; the next request opens new ones."""
-        if self._client is not None:
-            self._client.close()
-            self._client = None
+        if self._connections is not None:
+            self._connections.close()
+            self._connections = None
 
     def __enter__(self) -> Self:
         """Itself."""
@@ -175,10 +205,69 @@ class HttpEmbedder:
     def _post(self, texts: list[str]) -> Any:
         """The parsed answer to one batch, after as many attempts as it takes or are allowed."""
         try:
-            import httpx
+            import httpx  # noqa: F401  # pyright: ignore[reportUnusedImport]
             import tenacity
+
+            from pgvec_versions.embedders import transport
         except ImportError as exc:
             raise missing_extra(_EXTRA, exc) from exc
+        key = self._key()
+        body = self._body(texts)
+        limits = self._most_bytes(len(texts), len(body)), _AN_ERROR
+        headers = _headers(key)
+        if self._connections is None:
+            self._connections = transport.Connections(self._url, self._timeout)
+        connections = self._connections
+        deadline = transport.Deadline(self._deadline)
+        tried = _Tried()
+
+        def attempt() -> Answer:
+            tried.attempts += 1
+            try:
+                answer = connections.post(body, headers, deadline, limits)
+            except transport.BROKEN as exc:
+                raise tried.noted(_TryAgain(type(exc).__name__)) from exc
+            if answer.status == 429 or answer.status >= 500:
+                asked = retry_after_seconds(
+                    answer.headers.get("retry-after"), now=datetime.now(UTC)
+                )
+                words = _clean(_status_words(answer), key)
+                raise tried.noted(_TryAgain(words, status=answer.status, retry_after=asked))
+            return answer
+
+        def wait(seconds: float) -> None:
+            if seconds >= deadline.left:
+                raise transport.OutOfTimeError
+            self._sleep(seconds)
+
+        retrying = tenacity.Retrying(
+            stop=tenacity.stop_after_attempt(self._max_attempts),
+            wait=_wait,
+            retry=tenacity.retry_if_exception_type(_TryAgain),
+            sleep=wait,
+            reraise=True,
+        )
+        try:
+            answer = retrying(attempt)
+        except _TryAgain as last:
+            raise self._unavailable(last) from last
+        except transport.OutOfTimeError as exc:
+            raise self._out_of_time(tried) from exc
+        except transport.TooLargeError as exc:
+            raise EmbedderFailed(
+                f"{self._identity}: the answer to {len(texts)} texts is longer than the"
+                f" {limits[0]} bytes that it may have.",
+                hint="Nothing of it was kept. Is base_url right?",
+                detail={"limit": limits[0], "texts": len(texts), "dimensions": self._dimensions},
+            ) from exc
+        except transport.UnknownEncodingError as exc:
+            raise EmbedderFailed(
+                f"{self._identity}: the answer is packed as {_clean(str(exc), key)[:40]!r},"
+                " which was not asked for.",
+            ) from exc
+        return self._parsed(answer, key)
+
+    def _body(self, texts: list[str]) -> bytes:
         body: dict[str, Any] = {
             "model": self._model,
             "input": texts,
@@ -186,42 +275,17 @@ class HttpEmbedder:
         }
         if self._send_dimensions:
             body["dimensions"] = self._dimensions
-        key = self._key()
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
-        if self._client is None:
-            self._client = httpx.Client(timeout=self._timeout)
-        client = self._client
-
-        def attempt() -> httpx.Response:
-            try:
-                response = client.post(self._url, json=body, headers=headers)
-            except httpx.RequestError as exc:
-                raise _TryAgain(type(exc).__name__) from exc
-            except UnicodeError as exc:
-                raise EmbedderFailed(
-                    f"{self._identity}: a text holds half a surrogate pair, which is no UTF-8."
-                ) from exc
-            if response.status_code == 429 or response.status_code >= 500:
-                asked = retry_after_seconds(
-                    response.headers.get("Retry-After"), now=datetime.now(UTC)
-                )
-                raise _TryAgain(
-                    _status_words(response), status=response.status_code, retry_after=asked
-                )
-            return response
-
-        retrying = tenacity.Retrying(
-            stop=tenacity.stop_after_attempt(self._max_attempts),
-            wait=_wait,
-            retry=tenacity.retry_if_exception_type(_TryAgain),
-            sleep=self._sleep,
-            reraise=True,
-        )
         try:
-            response = retrying(attempt)
-        except _TryAgain as last:
-            raise self._unavailable(last) from last
-        return self._parsed(response, key)
+            return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+        except UnicodeError as exc:
+            raise EmbedderFailed(
+                f"{self._identity}: a text holds half a surrogate pair, which is no UTF-8."
+            ) from exc
+
+    def _most_bytes(self, texts: int, request: int) -> int:
+        """How long the answer to a batch may be. Units: bytes, unpacked."""
+        vectors = texts * (self._dimensions * _A_NUMBER + _A_VECTOR)
+        return min(vectors + request + _AROUND, MOST_BYTES)
 
     def _key(self) -> str | None:
         if self._api_key_env is None:
@@ -248,20 +312,47 @@ class HttpEmbedder:
             },
         )
 
-    def _parsed(self, response: httpx.Response, key: str | None) -> Any:
+    def _out_of_time(self, tried: _Tried) -> EmbedderUnavailable:
+        seen = f"; the last attempt that ended: {tried.last}" if tried.last else ""
+        return EmbedderUnavailable(
+            f"{self._identity} did not answer within {self._deadline:g} seconds{seen}.",
+            hint="Nothing was written; try again later, with smaller batches (batch_size) or a"
+            " longer deadline.",
+            detail={
+                "deadline": self._deadline,
+                "attempts": tried.attempts,
+                "status": tried.last.status if tried.last else None,
+                "retry_after": tried.last.retry_after if tried.last else None,
+            },
+        )
+
+    def _parsed(self, answer: Answer, key: str | None) -> Any:
         try:
-            answer: Any = response.json()
-        except ValueError:
-            answer = None
-        if response.status_code != HTTPStatus.OK or _holds_error(answer):
-            line = _first_line(answer, response.text)
+            said: Any = json.loads(answer.body)
+        except (ValueError, RecursionError):
+            said = None
+        if answer.status != HTTPStatus.OK or _holds_error(said):
+            line = _first_line(said, answer.body.decode("utf-8", "replace"))
             # Before the cut, which would leave the head of a key that lies across it.
-            line = (line.replace(key, "***") if key else line)[:_SHOWN]
+            line = _clean(line, key)[:_SHOWN]
+            status = _clean(_status_words(answer), key)
             raise EmbedderFailed(
-                f"{self._identity} refused the request: {_status_words(response)}: {line}",
-                detail={"status": response.status_code, "body": line},
+                f"{self._identity} refused the request: {status}: {line}",
+                detail={"status": answer.status, "body": line},
             )
-        return answer
+        return said
+
+
+class _Tried:
+    """What was tried, for the error."""
+
+    def __init__(self) -> None:
+        self.attempts = 0
+        self.last: _TryAgain | None = None
+
+    def noted(self, failure: _TryAgain) -> _TryAgain:
+        self.last = failure
+        return failure
 
 
 class _TryAgain(Exception):
@@ -307,25 +398,40 @@ def _wait(state: Any) -> float:
     return step / 2 + random.uniform(0, step / 2)
 
 
-def _endpoint(base_url: str) -> str:
-    """The address to post to.
+def _address(base_url: str) -> tuple[str, str]:
+    """The origin (scheme, host and port) and the address, each written in one way only.
 
     Raises: ConfigError for what is not a plain http(s) address; a password in it would be shown.
     """
     try:
         parts = urlsplit(base_url)
-        sound = parts.scheme in ("http", "https") and bool(parts.hostname)
+        host, port = parts.hostname or "", parts.port
         plain = not (parts.username or parts.password or parts.query or parts.fragment)
-        sound = sound and parts.port != 0 and base_url.isprintable() and " " not in base_url
     except ValueError:  # a port that is no number
-        sound = plain = False
-    if not sound or not plain:
+        host, port, plain = "", None, False
+    # Two programs read an odd address differently: what is checked must be what is connected to.
+    sound = _is_plain(base_url) and bool(_HOST.fullmatch(host))
+    if not sound or not plain or port == 0:
         raise ConfigError(
             "base_url must be an http or https address without user, password or query.",
             hint="For example https://api.openai.com/v1; the key goes into the environment"
             " variable that api_key_env names.",
         )
-    return base_url.rstrip("/") + "/embeddings"
+    scheme = base_url.split(":", 1)[0].lower()
+    named = f"[{host}]" if ":" in host else host
+    default = {"http": 80, "https": 443}[scheme]
+    origin = f"{scheme}://{named}" + (f":{port}" if port not in (None, default) else "")
+    return origin, origin + urlsplit(base_url).path.rstrip("/")
+
+
+def _is_plain(base_url: str) -> bool:
+    """Whether an address has a scheme of ours and no sign that has no place in one."""
+    return (
+        base_url.lower().startswith(("http://", "https://"))
+        and base_url.isascii()
+        and base_url.isprintable()
+        and not any(sign in base_url for sign in ' \\"<>^`{|}')
+    )
 
 
 def _in_order(answer: Any, *, count: int, what: str) -> list[Any]:
@@ -352,8 +458,24 @@ def _holds_error(answer: object) -> bool:
     return isinstance(answer, dict) and "error" in answer and "data" not in answer
 
 
-def _status_words(response: httpx.Response) -> str:
-    return f"{response.status_code} {response.reason_phrase}".strip()
+def _headers(key: str | None) -> list[tuple[str, str]]:
+    headers = [
+        ("Accept", "application/json"),
+        ("Accept-Encoding", "gzip"),
+        ("Content-Type", "application/json"),
+        ("User-Agent", "pgvec-versions"),
+    ]
+    return [*headers, ("Authorization", f"Bearer {key}")] if key else headers
+
+
+def _clean(words: str, key: str | None) -> str:
+    """What a server said, without the key and without what would drive a terminal."""
+    hidden = words.replace(key, "***") if key else words
+    return "".join(char if char.isprintable() else "?" for char in hidden)
+
+
+def _status_words(answer: Answer) -> str:
+    return f"{answer.status} {answer.reason}".strip()
 
 
 def _first_line(answer: Any, text: str) -> str:

@@ -23,6 +23,7 @@ __all__ = ["EmbedderIdentity", "Scalar", "differences", "require_same"]
 Scalar = str | int | float | bool | None
 
 _FIELDS = ("provider", "model", "revision")
+_FILES = "options.files"
 _MACHINE_PATH = re.compile(r"[/\\~]|[A-Za-z]:[/\\]")
 
 
@@ -120,9 +121,12 @@ class EmbedderIdentity:
 def differences(stored: Mapping[str, Any], given: EmbedderIdentity) -> dict[str, tuple[Any, Any]]:
     """Every field that differs, as ``(stored, given)``; options are named ``options.normalize``.
 
-    A field that one side does not state is ``None`` on that side.
+    A field that one side does not state is ``None`` on that side. The digest of a model's files is
+    not compared with a record that has none: one written by hand, as a migration does.
     """
     left, right = _flat(stored), _flat(given.to_json())
+    if left and left.get(_FILES) is None:
+        right.pop(_FILES, None)
     names = [*right, *sorted(set(left) - set(right))]
     return {
         name: (left.get(name), right.get(name))

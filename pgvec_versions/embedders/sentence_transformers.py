@@ -22,9 +22,10 @@ PROVIDER = "sentence-transformers"
 class SentenceTransformerEmbedder(LocalEmbedder):
     """Embeds with a sentence-transformers model whose files are pinned.
 
-    ``model`` and ``revision`` are explained in ``model_files``; ``name`` stands for a folder in
-    the identity. ``max_seq_length`` and ``truncate_dim`` take the model's own default when None.
-    ``device`` (None: a GPU if there is one) and ``batch_size`` do not belong to the identity.
+    ``model``, ``revision`` and ``files`` are explained in ``model_files``; ``name`` stands for a
+    folder in the identity. ``max_seq_length`` and ``truncate_dim`` take the model's own default
+    when None. ``device`` (None: a GPU if there is one) and ``batch_size`` do not belong to the
+    identity.
 
     Units: ``max_seq_length`` in tokens; what is longer is cut off.
     Effects: nothing is imported, read or downloaded before the first vector, or ``dimensions``.
@@ -45,12 +46,13 @@ class SentenceTransformerEmbedder(LocalEmbedder):
         device: str | None = None,
         batch_size: int = 64,
         name: str | None = None,
+        files: str | None = None,
     ) -> None:
         """Find the model and check its pin; load nothing."""
         positive("max_seq_length", max_seq_length)
         super().__init__(
             PROVIDER,
-            find_model(model, revision, name=name),
+            find_model(model, revision, name=name, files=files),
             normalize=normalize,
             query_prefix=query_prefix,
             document_prefix=document_prefix,

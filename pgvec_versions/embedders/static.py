@@ -29,9 +29,9 @@ _TABLE = "embeddings.word_embeddings.weight"
 class StaticTokenEmbedder(LocalEmbedder):
     """Embeds with the mean of the token embeddings of a transformer whose files are pinned.
 
-    Takes the same ``model``, ``revision`` and ``name`` as ``SentenceTransformerEmbedder``, and
-    reads only ``tokenizer.json`` and the table. A text is never cut off. A text without a token
-    has a zero vector, which is refused as BadEmbedding.
+    Takes the same ``model``, ``revision``, ``name`` and ``files`` as
+    ``SentenceTransformerEmbedder``, and reads only ``tokenizer.json`` and the table. A text is
+    never cut off. A text without a token has a zero vector, which is refused as BadEmbedding.
 
     Effects: nothing is imported, read or downloaded before the first vector, or ``dimensions``.
     Raises: ConfigError for a model that is not there or not pinned.
@@ -51,11 +51,12 @@ class StaticTokenEmbedder(LocalEmbedder):
         device: str | None = "cpu",
         batch_size: int = 1024,
         name: str | None = None,
+        files: str | None = None,
     ) -> None:
         """Find the model and check its pin; load nothing."""
         super().__init__(
             PROVIDER,
-            find_model(model, revision, name=name),
+            find_model(model, revision, name=name, files=files),
             normalize=normalize,
             query_prefix=query_prefix,
             document_prefix=document_prefix,

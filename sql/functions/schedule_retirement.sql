@@ -18,8 +18,8 @@ BEGIN
                           '  SELECT cron.schedule_in_database(%2$L, %3$L, %4$L, %5$L);', elsewhere, 'pgvec-retire ' || current_database(), schedule, 'CALL pgvec.retire_due()', current_database());
         END IF;
         RETURN format(E'pg_cron is not in this database; put one of these where your jobs run (pgvec schedule prints them whole):\n'
-                      '  cron:       %s pgvec retire --database-url "$PGVEC_DATABASE_URL"\n'
-                      '  psql:       psql "$PGVEC_DATABASE_URL" -c "CALL pgvec.retire_due()"\n'
+                      '  cron:       %s pgvec retire   (with PGVEC_DATABASE_URL=… in a line above)\n'
+                      '  psql:       PGSERVICE=… psql -c "CALL pgvec.retire_due()"  (no URL here: ps shows it)\n'
                       '  systemd:    a timer that runs: pgvec retire\n'
                       '  Kubernetes: a CronJob with schedule: "%s" and command: ["pgvec", "retire"]', schedule, schedule);
     END IF;

