@@ -15,6 +15,7 @@ BEGIN
     END LOOP;
     EXECUTE format('DROP VIEW IF EXISTS %I.%I', c.host_schema, 'active_' || c.collection);
     EXECUTE format('DROP TABLE IF EXISTS %I.%I', c.host_schema, c.collection);
+    EXECUTE format('DROP FUNCTION IF EXISTS pgvec.%I(text, jsonb), pgvec.%I(text, jsonb)', 'queue_' || c.collection, 'waiting_' || c.collection);
     PERFORM pgvec.log_event(c.collection, NULL, 'drop_collection', NULL, NULL,
         jsonb_build_object('versions', (SELECT coalesce(jsonb_agg(v.model_version), '[]') FROM pgvec.model_version v WHERE v.collection = c.collection)));
     DELETE FROM pgvec.work_item w WHERE w.collection = c.collection;
