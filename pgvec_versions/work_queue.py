@@ -162,7 +162,8 @@ class WorkQueue:
         with transaction(self.engine) as raw:
             if isinstance(claim.error, EmbedderUnavailable):
                 # No text is to blame: nothing is counted against the items, or set aside.
-                return raw.execute(sqlfiles.query("postpone_work"), parameters).rowcount, 0
+                row = raw.execute(sqlfiles.query("postpone_work"), parameters).fetchone()
+                return (int(row[0]), 0) if row else (0, 0)
             row = raw.execute(sqlfiles.query("fail_work"), parameters).fetchone()
         return (sum(row), int(row[2])) if row else (0, 0)
 

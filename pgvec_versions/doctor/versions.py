@@ -103,20 +103,24 @@ def _of_leaf(row: dict[str, Any]) -> list[Finding]:
 
 
 def check_leaves(patient: Patient) -> list[Finding]:
-    """Row-level security, CHECKs, triggers and grants of every leaf; unused and stuck ones."""
+    """Row-level security, CHECKs and triggers of every leaf; unused and stuck ones; the grants."""
     names = [c.collection for c in patient.collections]
     with reading(patient.engine) as raw:
         leaves = rows(raw, "doctor_leaves", collections=names)
         grants = rows(raw, "doctor_grants", collections=names)
-    return [finding for row in leaves for finding in _of_leaf(row)] + [
-        Finding(
-            "problem",
-            _name(row),
-            f"{row['grantee']} has a recorded grant ({row['privilege']}) and cannot use its leaf",
-            f"SELECT pgvec.refresh_collection('{row['collection']}');",
+        gone = rows(raw, "doctor_gone_roles", collections=names)
+    found = [finding for row in leaves for finding in _of_leaf(row)]
+    for row in grants:
+        seen = (
+            f"{row['grantee']} has a recorded grant ({row['privilege']}) and lacks {row['lacks']}"
         )
-        for row in grants
-    ]
+        to_do = f"SELECT pgvec.refresh_collection('{row['collection']}');"
+        found.append(Finding("problem", row["collection"], seen, to_do))
+    for row in gone:
+        seen = f"a role that was dropped (number {row['role']}) has a record: {row['privileges']}"
+        to_do = f"SELECT pgvec.refresh_collection('{row['collection']}'); it takes the record away."
+        found.append(Finding("warning", row["collection"], seen, to_do))
+    return found
 
 
 def _node_types(plan: Any) -> set[tuple[str, str]]:

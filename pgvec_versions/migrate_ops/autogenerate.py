@@ -18,6 +18,8 @@ from alembic.autogenerate.rewriter import Rewriter
 from alembic.operations import MigrateOperation, ops
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Column, Index, MetaData, Table
+from sqlalchemy.dialects.postgresql import OID
+from sqlalchemy.dialects.postgresql.base import ischema_names
 from sqlalchemy.schema import SchemaItem
 
 from pgvec_versions.migrate_ops.execute import PgvecOp, fields_of
@@ -33,6 +35,9 @@ __all__ = [
 
 #: Where the migrations of this repository keep their place; a host's own are elsewhere.
 VERSION_TABLE = "pgvec_alembic_version"
+
+# And the type regrole: a host that looks at every schema reflects our catalog.
+ischema_names.setdefault("regrole", OID)
 
 # --- Written: the call as source ---
 

@@ -1,39 +1,25 @@
--- Gives every recorded privilege of a collection on what stands there now. Nothing is granted to PUBLIC.
+-- Gives every recorded privilege of a collection on what stands there now: what is lacking, and nothing to PUBLIC.
+-- A record of a role that was dropped is taken away first, and said so. Raises PV001.
 CREATE OR REPLACE FUNCTION pgvec.apply_grants(collection text)
 RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    c pgvec.collection := pgvec.get_collection(collection);
-    g record;
-    v pgvec.model_version;
-    shown boolean;
+    statement text;
 BEGIN
-    FOR g IN SELECT k.grantee, k.privilege FROM pgvec.collection_grant k JOIN pg_catalog.pg_roles r ON r.rolname = k.grantee WHERE k.collection = c.collection LOOP
-        EXECUTE format('GRANT USAGE ON SCHEMA pgvec, pgvec_leaves TO %I', g.grantee);
-        EXECUTE format('GRANT SELECT ON pgvec.collection, pgvec.model_version, pgvec.catalog_version, pgvec.fingerprint, pgvec.canary TO %I', g.grantee);
-        EXECUTE format('GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA pgvec TO %I', g.grantee);
-        IF g.privilege = 'read' THEN
-            EXECUTE format('GRANT SELECT ON %I.%I TO %I', c.host_schema, 'active_' || c.collection, g.grantee);
-        ELSIF g.privilege = 'write' THEN
-            EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I.%I TO %I', c.host_schema, c.collection, g.grantee);
-            EXECUTE format('GRANT SELECT ON pgvec.work_item TO %I', g.grantee);
-            IF c.id_type = 'bigint' THEN
-                EXECUTE format('GRANT USAGE ON SEQUENCE %I.%I TO %I', c.host_schema, c.collection || '_chunk_id_seq', g.grantee);
-            END IF;
-        ELSE
-            EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON pgvec.work_item TO %I', g.grantee);
-            EXECUTE format('GRANT SELECT ON pgvec.tombstone TO %I', g.grantee);
-            EXECUTE format('GRANT SELECT, INSERT ON pgvec.version_event TO %I', g.grantee);
-            EXECUTE format('GRANT UPDATE ON pgvec.fingerprint TO %I', g.grantee);
-        END IF;
-        FOR v IN SELECT k.* FROM pgvec.model_version k WHERE k.collection = c.collection AND k.dropped_at IS NULL LOOP
-            shown := v.state IN ('ready', 'active', 'draining');
-            IF g.privilege = 'worker' THEN
-                EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON pgvec_leaves.%I TO %I', v.leaf, g.grantee);
-            ELSIF g.privilege = 'read' AND shown THEN
-                EXECUTE format('GRANT SELECT ON pgvec_leaves.%I TO %I', v.leaf, g.grantee);
-                EXECUTE format('GRANT SELECT ON %I.%I TO %I', c.host_schema, v.pinned_view, g.grantee);
-            END IF;
-        END LOOP;
+    PERFORM pgvec.forget_gone_roles(collection);
+    FOR statement IN
+        WITH lacking AS (
+            SELECT g.grantee, o.kind, o.name, string_agg(DISTINCT w.word, ', ') AS words
+              FROM pgvec.privilege_objects(apply_grants.collection) o
+              JOIN pgvec.privilege_words() w ON w.part = o.part AND w.given
+              JOIN pgvec.collection_grant g ON g.collection = apply_grants.collection AND g.privilege = w.privilege
+             WHERE g.grantee <> o.owner
+               AND NOT EXISTS (SELECT FROM aclexplode(o.acl) a
+                                WHERE a.grantee = g.grantee AND a.privilege_type = w.word)
+             GROUP BY g.grantee, o.kind, o.name)
+        SELECT format('GRANT %s ON %s %s TO %s', l.words, l.kind, string_agg(l.name, ', ' ORDER BY l.name), l.grantee)
+          FROM lacking l GROUP BY l.words, l.kind, l.grantee
+    LOOP
+        EXECUTE statement;
     END LOOP;
 END
 $$;

@@ -20,6 +20,13 @@ BEGIN
       INTO state, secured
       FROM pgvec.model_version k JOIN pgvec.collection c ON c.collection = k.collection
      WHERE k.collection = assert_query_version.collection AND k.model_version = assert_query_version.model_version;
+    IF state IS NULL AND row_security_active('pgvec.model_version') AND current_setting('transaction_isolation') = 'read committed' THEN
+        -- A view that was shown by hand: the catalog shows its rows to those who hold a recorded grant.
+        RAISE EXCEPTION USING ERRCODE = '42501',
+            MESSAGE = format('%s has no recorded grant on %s.', current_user, collection),
+            DETAIL = jsonb_build_object('collection', collection, 'role', current_user)::text,
+            HINT = format('SELECT pgvec.grant_read(%L, %L);', collection, quote_ident(current_user));
+    END IF;
     IF state IS NULL OR (state <> 'active' AND NOT (pinned AND state IN ('ready', 'draining'))) THEN
         RAISE EXCEPTION USING ERRCODE = '40001',
             MESSAGE = format('this transaction began before %s of %s was %s: its snapshot does not show that version whole.', model_version, collection, CASE WHEN pinned THEN 'ready' ELSE 'active' END),

@@ -1,37 +1,18 @@
 -- Claims up to max_items open work items of one source and one target among the named versions, for
 -- as long as the lease lasts; all claimed rows bear the same lease id. Items of a version that is
--- paused, or whose index is being built, are left alone. Commit at once: the claim is the lease, never an open transaction.
--- Shape: one row an item. Raises PV001.
-CREATE OR REPLACE FUNCTION pgvec.claim_work(collection text, versions text[], max_items integer DEFAULT 1, lease interval DEFAULT '2 minutes')
-RETURNS TABLE (item_id bigint, source_version text, model_version text, lo text, hi text, revision integer, attempts integer, lease_id uuid)
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    c pgvec.collection := pgvec.get_collection(collection);
-    new_lease uuid := gen_random_uuid();
-    first_item record;
-    takers text[];
-BEGIN
-    SELECT coalesce(array_agg(v.model_version), '{}') INTO takers FROM pgvec.model_version v
-     WHERE v.collection = c.collection AND v.model_version = ANY (versions) AND v.state IN ('building', 'ready', 'active', 'draining')
-       AND v.paused_at IS NULL
-       AND pgvec.lock_holders(ARRAY[to_regclass(format('pgvec_leaves.%I', v.leaf))],
-                              '{ShareLock,ShareRowExclusiveLock,ExclusiveLock,AccessExclusiveLock}') = '{}';
-    SELECT w.source_version, w.model_version INTO first_item
-      FROM pgvec.work_item w
-     WHERE w.collection = c.collection AND w.model_version = ANY (takers) AND w.set_aside_at IS NULL
-       AND (w.leased_until IS NULL OR w.leased_until < clock_timestamp())
-     ORDER BY w.item_id LIMIT 1 FOR UPDATE SKIP LOCKED;
-    IF NOT FOUND THEN
-        RETURN;
-    END IF;
-    RETURN QUERY
-    UPDATE pgvec.work_item w
-       SET lease = new_lease, leased_until = clock_timestamp() + claim_work.lease, attempts = w.attempts + 1
-      FROM (SELECT k.item_id FROM pgvec.work_item k
-             WHERE k.collection = c.collection AND k.source_version = first_item.source_version AND k.model_version = first_item.model_version
-               AND k.set_aside_at IS NULL AND (k.leased_until IS NULL OR k.leased_until < clock_timestamp())
-             ORDER BY k.item_id LIMIT greatest(max_items, 1) FOR UPDATE SKIP LOCKED) free
-     WHERE w.item_id = free.item_id
-    RETURNING w.item_id, w.source_version, w.model_version, w.lo, w.hi, w.revision, w.attempts, w.lease;
-END
+-- paused, or whose index is being built, are left alone. Commit at once: the claim is the lease, never an open
+-- transaction.
+-- The lease id is what renew_work, release_work, fail_work and the others take for proof: keep it to yourself.
+-- Shape: one row an item. Raises PV001, 42501 (no worker of this collection).
+CREATE OR REPLACE FUNCTION pgvec.claim_work(collection text, versions text[], max_items integer DEFAULT 1,
+                                            lease interval DEFAULT '2 minutes')
+RETURNS TABLE (item_id bigint, source_version text, model_version text, lo text, hi text, revision integer,
+               attempts integer, lease_id uuid)
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    SELECT i.item_id, i.source_version, i.model_version, i.lo, i.hi, i.revision, i.attempts, i.lease_id
+      FROM ROWS FROM (jsonb_to_recordset(pgvec.ask_door('queue', $1, 'claim_work',
+               jsonb_build_object('versions', $2, 'max_items', $3, 'lease', $4)))
+           AS (item_id bigint, source_version text, model_version text, lo text, hi text, revision integer,
+               attempts integer, lease_id uuid)) WITH ORDINALITY i
+     ORDER BY i.ordinality;
 $$;

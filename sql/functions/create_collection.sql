@@ -84,6 +84,7 @@ BEGIN
     EXECUTE format('CREATE TRIGGER pgvec_follow_update AFTER UPDATE ON %I.%I REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION pgvec.follow_writes(%L)', host_schema, collection, collection);
     EXECUTE format('CREATE TRIGGER pgvec_follow_delete AFTER DELETE ON %I.%I REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION pgvec.follow_writes(%L)', host_schema, collection, collection);
     PERFORM pgvec.put_routing_view(collection);
+    PERFORM pgvec.put_doors(collection);
     PERFORM pgvec.log_event(collection, NULL, 'create_collection', NULL, NULL,
         jsonb_build_object('distance', distance, 'storage', storage, 'id_type', id_type, 'retire_after', retire_after, 'require_query_version', require_query_version));
 END

@@ -25,6 +25,7 @@ BEGIN
     IF chunks IS NOT NULL THEN
         EXECUTE format('DROP TABLE %s', chunks);
     END IF;
+    EXECUTE format('DROP FUNCTION IF EXISTS pgvec.%I(text, jsonb), pgvec.%I(text, jsonb)', 'queue_' || c.collection, 'waiting_' || c.collection);
     PERFORM set_config('lock_timeout', old_timeout, true);
     PERFORM pgvec.log_event(c.collection, NULL, 'drop_collection', NULL, NULL,
         jsonb_build_object('versions', (SELECT coalesce(jsonb_agg(v.model_version), '[]') FROM pgvec.model_version v WHERE v.collection = c.collection)));

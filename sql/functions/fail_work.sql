@@ -2,12 +2,15 @@
 -- max_attempts an interval is halved (split = true), so that one bad chunk ends up alone; a single chunk,
 -- or an interval with split = false, is set aside with its error: it holds nobody up and blocks ready.
 -- Shape: items to be tried again, halves made, items set aside.
+-- SECURITY DEFINER: see renew_work. Where row-level security holds the owner too, an interval is not halved: what cannot
+-- be seen would be lost.
 CREATE OR REPLACE FUNCTION pgvec.fail_work(lease uuid, error text, max_attempts integer DEFAULT 3, retry_in interval DEFAULT '5 seconds', split boolean DEFAULT true)
-RETURNS TABLE (retried bigint, halves bigint, set_aside bigint) LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+RETURNS TABLE (retried bigint, halves bigint, set_aside bigint) LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     w pgvec.work_item;
     c pgvec.collection;
     source_leaf text;
+    seen_whole boolean;
     ids text[];
     middle integer;
 BEGIN
@@ -20,9 +23,10 @@ BEGIN
             retried := retried + 1;
             CONTINUE;
         END IF;
-        IF split AND w.lo <> w.hi THEN
+        source_leaf := (pgvec.get_version(w.collection, w.source_version)).leaf;
+        seen_whole := NOT coalesce(row_security_active(to_regclass(format('pgvec_leaves.%I', source_leaf))), true);
+        IF split AND w.lo <> w.hi AND seen_whole THEN
             c := pgvec.get_collection(w.collection);
-            source_leaf := (pgvec.get_version(w.collection, w.source_version)).leaf;
             EXECUTE format('SELECT array_agg(s.chunk_id::text ORDER BY s.chunk_id) FROM pgvec_leaves.%I s WHERE s.chunk_id BETWEEN %L::%s AND %L::%s',
                            source_leaf, w.lo, c.id_type, w.hi, c.id_type) INTO ids;
             DELETE FROM pgvec.work_item k WHERE k.item_id = w.item_id;

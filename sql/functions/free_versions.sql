@@ -1,13 +1,10 @@
 -- The versions to delete through: all but one whose index is being built, which a delete would wait for; there the delete
 -- is carried by a work item. No build of these begins before the caller's transaction ends.
 -- carries: false for an abandoned version, which carries nothing to the others.
--- SECURITY DEFINER: a writer has no privilege on the leaves. It takes the lock that a write through the chunk table
--- takes anyway, and shows labels only.
+-- Raises PV001, 42501 (no writer of this collection).
 CREATE OR REPLACE FUNCTION pgvec.free_versions(collection text)
 RETURNS TABLE (model_version text, carries boolean)
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    WITH leaf AS MATERIALIZED (
-        SELECT v.model_version, v.state <> 'abandoned' AS carries, to_regclass(format('pgvec_leaves.%I', v.leaf)) AS relation
-          FROM pgvec.model_version v WHERE v.collection = $1 AND v.dropped_at IS NULL)
-    SELECT l.model_version, l.carries FROM leaf l WHERE pgvec.try_share_leaf(l.relation);
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    SELECT f.model_version, f.carries
+      FROM jsonb_to_recordset(pgvec.ask_door('waiting', $1, 'free_versions', '{}')) f (model_version text, carries boolean);
 $$;

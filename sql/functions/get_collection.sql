@@ -1,6 +1,7 @@
 -- The catalog row of a collection. Raises PV001 when there is none.
+-- row_security: a caller who insists on seeing every chunk (off) is still shown no more of the catalog than is his.
 CREATE OR REPLACE FUNCTION pgvec.get_collection(collection text)
-RETURNS pgvec.collection LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+RETURNS pgvec.collection LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET row_security = on AS $$
 DECLARE
     found_row pgvec.collection;
 BEGIN

@@ -1,6 +1,7 @@
 -- The catalog row of a version. Raises PV001 for an unknown collection, PV002 for an unknown label.
+-- row_security: a caller who insists on seeing every chunk (off) is still shown no more of the catalog than is his.
 CREATE OR REPLACE FUNCTION pgvec.get_version(collection text, model_version text)
-RETURNS pgvec.model_version LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+RETURNS pgvec.model_version LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET row_security = on AS $$
 DECLARE
     found_row pgvec.model_version;
 BEGIN

@@ -28,6 +28,7 @@ BEGIN
         PERFORM pgvec.log_event(collection, model_version, 'follow_again', v.state, v.state);
     END IF;
     UPDATE pgvec.collection k SET epoch = k.epoch + 1 WHERE k.collection = c.collection;
+    PERFORM pgvec.chunk_table(collection);
     FOR source IN SELECT * FROM pgvec.reference_versions(collection, model_version) LOOP
         DELETE FROM pgvec.work_item w
          WHERE w.collection = c.collection AND w.model_version = v.model_version AND w.source_version = source.model_version

@@ -1,11 +1,22 @@
--- Writes a privilege down and gives it. Raises PV001, PV007.
+-- Writes a privilege down and gives it. Raises PV001, PV007 (no role), 42704 (a role that does not exist).
 CREATE OR REPLACE FUNCTION pgvec.record_grant(collection text, grantee regrole, privilege text)
 RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    c pgvec.collection := pgvec.get_collection(collection);
 BEGIN
-    PERFORM pgvec.get_collection(collection);
+    IF grantee IS NULL THEN
+        PERFORM pgvec.raise_error('PV007', 'no role is named.',
+            jsonb_build_object('collection', collection, 'privilege', privilege));
+    END IF;
+    IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.oid = record_grant.grantee) THEN
+        PERFORM pgvec.raise_error('42704', format('there is no role %s.', grantee),
+            jsonb_build_object('role', grantee::text));
+    END IF;
+    -- Whoever makes a leaf or revokes at this moment is waited for, or waits and finds this record.
+    PERFORM FROM pgvec.collection k WHERE k.collection = c.collection FOR UPDATE;
     INSERT INTO pgvec.collection_grant (collection, grantee, privilege)
-    SELECT record_grant.collection, r.rolname, record_grant.privilege FROM pg_catalog.pg_roles r WHERE r.oid = record_grant.grantee
+    VALUES (c.collection, record_grant.grantee, record_grant.privilege)
     ON CONFLICT DO NOTHING;
-    PERFORM pgvec.apply_grants(collection);
+    PERFORM pgvec.apply_grants(c.collection);
 END
 $$;

@@ -3,7 +3,7 @@
 -- one, so that no version becomes the first active one without what was written before it was registered.
 -- Raises PV001, PV002.
 CREATE OR REPLACE FUNCTION pgvec.reference_versions(collection text, model_version text)
-RETURNS SETOF pgvec.model_version LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+RETURNS SETOF pgvec.model_version LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET row_security = on AS $$
 DECLARE
     v pgvec.model_version := pgvec.get_version(collection, model_version);
 BEGIN

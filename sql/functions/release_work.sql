@@ -1,6 +1,7 @@
 -- Gives claimed items back untried: the next worker takes them at once. For Ctrl-C and for a leaf that is busy.
+-- SECURITY DEFINER: see renew_work. Returns how many.
 CREATE OR REPLACE FUNCTION pgvec.release_work(lease uuid)
-RETURNS bigint LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     released bigint;
 BEGIN

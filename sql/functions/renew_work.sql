@@ -1,6 +1,8 @@
 -- Prolongs a lease that has not run out. Returns the number of items it still holds; 0 means that it is lost.
+-- SECURITY DEFINER, like release_work, postpone_work and fail_work: the lease id, which claim_work gave to one caller
+-- alone and nobody can guess, is the right to these items and to no others.
 CREATE OR REPLACE FUNCTION pgvec.renew_work(lease uuid, prolong interval DEFAULT '2 minutes')
-RETURNS bigint LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     kept bigint;
 BEGIN

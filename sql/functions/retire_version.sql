@@ -90,7 +90,7 @@ BEGIN
     PERFORM set_config('lock_timeout', old_timeout, true);
     -- A job that runs every minute says the same thing once.
     IF outcome <> 'retired'
-       AND (SELECT e.detail ->> 'reason' FROM pgvec.version_event e
+       AND (SELECT CASE jsonb_typeof(e.detail) WHEN 'object' THEN e.detail ->> 'reason' END FROM pgvec.version_event e
              WHERE e.collection = retire_version.collection AND e.model_version = retire_version.model_version
              ORDER BY e.event_id DESC LIMIT 1) IS DISTINCT FROM outcome THEN
         PERFORM pgvec.log_event(collection, model_version, 'retire_refused', NULL, NULL, jsonb_strip_nulls(jsonb_build_object('reason', outcome, 'detail', detail)));

@@ -27,15 +27,25 @@ SELECT v.collection, v.model_version, v.state, pgvec.policies_of(l.oid) = pgvec.
  WHERE v.dropped_at IS NULL AND v.collection = ANY (%(collections)s)
 
 -- name: doctor_grants
--- Recorded grants that do not reach a leaf.
-SELECT g.collection, v.model_version, g.grantee, g.privilege
-  FROM pgvec.collection_grant g JOIN pg_catalog.pg_roles r ON r.rolname = g.grantee
-  JOIN pgvec.model_version v ON v.collection = g.collection AND v.dropped_at IS NULL
-  JOIN pg_catalog.pg_class l ON l.relname = v.leaf JOIN pg_catalog.pg_namespace n ON n.oid = l.relnamespace AND n.nspname = 'pgvec_leaves'
- WHERE g.collection = ANY (%(collections)s)
-   AND ((g.privilege = 'read' AND v.state IN ('ready', 'active', 'draining') AND NOT has_table_privilege(r.oid, l.oid, 'SELECT'))
-     OR (g.privilege = 'worker' AND NOT (has_table_privilege(r.oid, l.oid, 'SELECT') AND has_table_privilege(r.oid, l.oid, 'INSERT')
-                                     AND has_table_privilege(r.oid, l.oid, 'UPDATE') AND has_table_privilege(r.oid, l.oid, 'DELETE'))))
+-- Recorded grants that do not reach what they are for: a row a role and privilege, with the objects it cannot use.
+SELECT l.collection, l.grantee::text AS grantee, l.privilege, string_agg(l.name, ', ' ORDER BY l.name) AS lacks
+  FROM (SELECT DISTINCT g.collection, g.grantee, g.privilege, o.name
+          FROM pgvec.collection_grant g JOIN pg_catalog.pg_roles r ON r.oid = g.grantee
+          JOIN pgvec.privilege_words() w ON w.privilege = g.privilege AND w.given
+          JOIN LATERAL pgvec.privilege_objects(g.collection) o ON o.part = w.part
+         WHERE g.collection = ANY (%(collections)s)
+           AND NOT CASE o.kind WHEN 'TABLE' THEN has_table_privilege(g.grantee, o.object, w.word)
+                               WHEN 'SEQUENCE' THEN has_sequence_privilege(g.grantee, o.object, w.word)
+                               WHEN 'SCHEMA' THEN has_schema_privilege(g.grantee, o.object, w.word)
+                               ELSE has_function_privilege(g.grantee, o.object, w.word) END) l
+ GROUP BY l.collection, l.grantee, l.privilege ORDER BY l.collection, 2, l.privilege
+
+-- name: doctor_gone_roles
+-- Recorded grants of roles that were dropped.
+SELECT g.collection, g.grantee::oid::text AS role, string_agg(g.privilege, ', ' ORDER BY g.privilege) AS privileges
+  FROM pgvec.collection_grant g
+ WHERE g.collection = ANY (%(collections)s) AND NOT EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.oid = g.grantee)
+ GROUP BY g.collection, g.grantee ORDER BY g.collection, 2
 
 -- name: doctor_declare
 SELECT set_config('pgvec.query_version.' || %(collection)s, 'any', true)

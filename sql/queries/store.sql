@@ -7,7 +7,8 @@
 SELECT t.chunk_id, t.document_id, t.position, t.content, t.metadata,
        EXISTS (SELECT FROM {chunk_table} o WHERE o.chunk_id = t.chunk_id AND o.model_version <> {model_version}
                   AND o.content <> t.content AND o.turn > t.turn)
-       OR t.chunk_id::text IN (SELECT w.lo FROM pgvec.work_item w WHERE w.collection = %(collection)s AND w.model_version = {model_version} AND w.lo = w.hi) AS overtaken
+       OR t.chunk_id::text IN (SELECT pgvec.waiting_changes(%(collection)s, {model_version}, array_agg(k.chunk_id::text), array_agg(k.turn))
+                                  FROM {chunk_table} k WHERE k.model_version = {model_version} AND k.chunk_id = ANY (%(ids)s)) AS overtaken
   FROM {chunk_table} t
  WHERE pgvec.chunk_table(%(collection)s) IS NOT NULL AND t.model_version = {model_version} AND t.chunk_id = ANY (%(ids)s)
 

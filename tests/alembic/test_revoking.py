@@ -114,16 +114,16 @@ def test_a_history_goes_down_although_the_role_is_gone(
     how: str, database: str, role: str, psql: Psql
 ) -> None:
     online(database, *STANDS, GrantReadOp("docs", role))
-    one(
-        database,
-        "INSERT INTO pgvec.collection_grant (collection, grantee, privilege)"
-        " VALUES ('docs', 'long gone', 'read')",
-    )
+    with psycopg.connect(database) as connection:
+        connection.execute('CREATE ROLE "long gone"')
+        connection.execute("SELECT pgvec.grant_read('docs', '\"long gone\"')")
+        connection.execute('DROP OWNED BY "long gone"; DROP ROLE "long gone"')
     if how == "online":
         online(database, RevokeReadOp("docs", "long gone"))
     else:
         psql(database, script(RevokeReadOp("docs", "long gone")))
-    assert one(database, "SELECT array_agg(grantee) FROM pgvec.collection_grant") == [role]
+    kept = "SELECT array_agg(grantee = quote_ident(%s)::regrole) FROM pgvec.collection_grant"
+    assert one(database, kept, role) == [True]
 
 
 def test_revoking_from_an_unknown_role_is_refused_in_sql(database: str) -> None:

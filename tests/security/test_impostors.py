@@ -313,7 +313,8 @@ def test_another_table_of_the_name_is_never_taken(db, engine, stranger, gone):
     db.execute(
         """CREATE TABLE docs (chunk_id uuid, model_version text, document_id text, position integer,
                content text, metadata jsonb DEFAULT '{}', embedding vector,
-               written_at timestamptz DEFAULT now(), PRIMARY KEY (chunk_id, model_version))
+               written_at timestamptz DEFAULT now(), turn bigint DEFAULT 0,
+               PRIMARY KEY (chunk_id, model_version))
                PARTITION BY LIST (model_version);
            CREATE TABLE docs_any PARTITION OF docs DEFAULT;
            GRANT ALL ON docs TO PUBLIC"""

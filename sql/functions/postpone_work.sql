@@ -1,0 +1,15 @@
+-- Gives claimed items back untried, to be taken again after a rest: the embedder is away, no text is to blame.
+-- SECURITY DEFINER: see renew_work. Returns how many.
+CREATE OR REPLACE FUNCTION pgvec.postpone_work(lease uuid, error text, retry_in interval DEFAULT '5 seconds')
+RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    postponed bigint;
+BEGIN
+    UPDATE pgvec.work_item w
+       SET lease = NULL, leased_until = clock_timestamp() + retry_in, attempts = greatest(w.attempts - 1, 0),
+           last_error = left(error, 2000)
+     WHERE w.lease = postpone_work.lease;
+    GET DIAGNOSTICS postponed = ROW_COUNT;
+    RETURN postponed;
+END
+$$;

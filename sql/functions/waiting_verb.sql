@@ -1,0 +1,15 @@
+-- Behind the writers' door of a collection. Nobody but the owner may call it.
+-- Raises PV001, PV002, PV007 (no such verb).
+CREATE OR REPLACE FUNCTION pgvec.waiting_verb(collection text, verb text, arguments jsonb)
+RETURNS jsonb LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF verb = 'free_versions' THEN
+        RETURN (SELECT coalesce(jsonb_agg(to_jsonb(f)), '[]') FROM pgvec.lock_free_versions(collection) f);
+    ELSIF verb IS DISTINCT FROM 'waiting_changes' THEN
+        PERFORM pgvec.raise_error('PV007',
+            format('%s is not for writers.', coalesce(quote_literal(verb), 'a verb without a name')),
+            jsonb_build_object('collection', collection, 'verb', verb));
+    END IF;
+    RETURN pgvec.find_waiting(collection, arguments ->> 'model_version', arguments -> 'chunks');
+END
+$$;
