@@ -2,12 +2,14 @@
 -- runs, changes for this version become work items. maintenance_work_mem and parallel_workers hold
 -- for this build only; below pgvector 0.8.2 it runs without parallel workers (CVE-2026-3172).
 -- It begins when those have ended who are writing to the version's leaf, and waits lock_timeout for them at most.
--- Its lock is that of CREATE INDEX, and keeps a second build out too: a lock on the leaf itself, which needs privileges.
+-- Its lock, on the leaf itself, is that of CREATE INDEX and keeps a second build out too; it needs privileges.
 -- Returns true when it built, false when a valid index stood there already.
 -- Raises PV001, PV002, PV005 (not live), PV007 (argument), PV009 (another session builds it), PV060 (paused),
 -- 55P03 (somebody writes for longer than lock_timeout; DETAIL of both holds the processes).
-CREATE OR REPLACE FUNCTION pgvec.build_index(collection text, model_version text, maintenance_work_mem text DEFAULT NULL,
-                                             parallel_workers integer DEFAULT NULL, lock_timeout interval DEFAULT '10 seconds')
+CREATE OR REPLACE FUNCTION pgvec.build_index(collection text, model_version text,
+                                             maintenance_work_mem text DEFAULT NULL,
+                                             parallel_workers integer DEFAULT NULL,
+                                             lock_timeout interval DEFAULT '10 seconds')
 RETURNS boolean LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     c pgvec.collection := pgvec.get_collection(collection);
@@ -27,7 +29,8 @@ BEGIN
             jsonb_build_object('collection', collection, 'model_version', model_version, 'state', v.state), 'Only a live version has an index.');
     END IF;
     IF lock_timeout IS NULL OR lock_timeout <= interval '0' THEN
-        PERFORM pgvec.raise_error('PV007', 'lock_timeout must be more than 0.', jsonb_build_object('lock_timeout', lock_timeout));
+        PERFORM pgvec.raise_error('PV007', 'lock_timeout must be more than 0.',
+                                  jsonb_build_object('lock_timeout', lock_timeout));
     END IF;
     PERFORM pgvec.refuse_paused(collection, model_version, 'build_index');
     IF pgvec.index_state(v.leaf) = 'valid' THEN
@@ -49,8 +52,9 @@ BEGIN
         END IF;
     EXCEPTION WHEN lock_not_available THEN
         holders := pgvec.lock_holders(ARRAY[leaf, to_regclass(format('pgvec_leaves.%I', v.leaf || '_hnsw'))]);
-        PERFORM pgvec.raise_error('55P03', format('build_index: no lock on %s in time: process %s has it.', leaf,
-                                                  coalesce(nullif(array_to_string(holders, ', '), ''), 'that just ended')),
+        PERFORM pgvec.raise_error('55P03',
+            format('build_index: no lock on %s in time: process %s has it.', leaf,
+                   coalesce(nullif(array_to_string(holders, ', '), ''), 'that just ended')),
             jsonb_build_object('collection', collection, 'model_version', model_version, 'processes', holders),
             'Nothing was changed. Wait for that transaction (pg_stat_activity), or end it, and call again.');
     END;

@@ -67,7 +67,8 @@ BEGIN
             PRIMARY KEY (chunk_id, model_version)
         ) PARTITION BY LIST (model_version)
     $ddl$, host_schema, collection, id_type, id_default, pgvec.vector_schema(), storage);
-    UPDATE pgvec.collection k SET chunk_table = format('%I.%I', create_collection.host_schema, create_collection.collection)::regclass
+    UPDATE pgvec.collection k
+       SET chunk_table = format('%I.%I', create_collection.host_schema, create_collection.collection)::regclass
      WHERE k.collection = create_collection.collection;
     IF id_type = 'bigint' THEN
         EXECUTE format('ALTER SEQUENCE %s OWNED BY %I.%I.chunk_id', id_sequence, host_schema, collection);

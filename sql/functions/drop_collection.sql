@@ -1,15 +1,16 @@
 -- Drops a collection with everything it holds: chunks, leaves, archived leaves, views, work items, catalog rows.
 -- The events stay. Only what we made goes, whatever it is called by now: another relation that has taken one of its
 -- names is left alone.
--- Raises PV001; PV004 when somebody else owns a view of ours; 55P03 (lock); 2BP01 when something of the host's depends on
--- the table or a view.
+-- Raises PV001; PV004 when somebody else owns a view of ours; 55P03 (lock); 2BP01 when something of the host's depends
+-- on the table or a view.
 CREATE OR REPLACE FUNCTION pgvec.drop_collection(collection text)
 RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     c pgvec.collection := pgvec.get_collection(collection);
     label text;
     old_timeout CONSTANT text := pgvec.default_lock_wait();
-    chunks CONSTANT regclass := (SELECT t.oid FROM pg_catalog.pg_class t WHERE t.oid = c.chunk_table AND t.relkind = 'p');
+    chunks CONSTANT regclass := (SELECT t.oid FROM pg_catalog.pg_class t
+                                  WHERE t.oid = c.chunk_table AND t.relkind = 'p');
 BEGIN
     IF chunks IS NOT NULL THEN
         PERFORM pgvec.take_lock(c.collection, chunks, 'ACCESS EXCLUSIVE');

@@ -11,10 +11,13 @@ DECLARE
 BEGIN
     SELECT t.* INTO ours FROM pg_catalog.pg_class t WHERE t.oid = remembered AND t.relkind = 'v';
     IF holder IS DISTINCT FROM ours.oid::regclass AND holder IS NOT NULL THEN
-        PERFORM pgvec.raise_error('PV004', format('the name %s is taken: what has it is not the view of %s.', expected, collection),
-            jsonb_build_object('collection', collection, 'relation', expected), 'Rename or drop what has it; it is not ours, we leave it alone.');
+        PERFORM pgvec.raise_error('PV004',
+            format('the name %s is taken: what has it is not the view of %s.', expected, collection),
+            jsonb_build_object('collection', collection, 'relation', expected),
+            'Rename or drop what has it; it is not ours, we leave it alone.');
     ELSIF holder IS NULL AND ours.oid IS NOT NULL THEN
-        PERFORM pgvec.raise_error('PV007', format('the view %s is now %s: it was renamed or moved by hand.', expected, ours.oid::regclass),
+        PERFORM pgvec.raise_error('PV007',
+            format('the view %s is now %s: it was renamed or moved by hand.', expected, ours.oid::regclass),
             jsonb_build_object('collection', collection, 'relation', ours.oid::regclass::text),
             format('Give it its name back, or drop it: DROP VIEW %s;', ours.oid::regclass));
     END IF;

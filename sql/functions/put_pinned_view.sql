@@ -9,9 +9,11 @@ DECLARE
     made regclass;
 BEGIN
     made := pgvec.put_view(c.host_schema, v.pinned_view, c.collection,
-        pgvec.view_source(collection, model_version, without) || format(' AND pgvec.assert_query_version(%L, %L, true)', c.collection, v.model_version),
+        pgvec.view_source(collection, model_version, without)
+            || format(' AND pgvec.assert_query_version(%L, %L, true)', c.collection, v.model_version),
         v.pinned_relation);
     UPDATE pgvec.model_version k SET pinned_relation = made
-     WHERE k.collection = v.collection AND k.model_version = v.model_version AND k.pinned_relation IS DISTINCT FROM made;
+     WHERE k.collection = v.collection AND k.model_version = v.model_version
+       AND k.pinned_relation IS DISTINCT FROM made;
 END
 $$;

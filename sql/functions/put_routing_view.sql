@@ -14,7 +14,9 @@ BEGIN
              THEN (SELECT format('SELECT %s WHERE false', string_agg(format('NULL::%s%s AS %I', format_type(a.atttypid, a.atttypmod), coalesce(' COLLATE ' || k.oid::regcollation, ''), a.attname), ', ' ORDER BY a.attnum))
                      FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid LEFT JOIN pg_catalog.pg_collation k ON k.oid = a.attcollation AND k.oid <> t.typcollation
                     WHERE a.attrelid = pgvec.chunk_table(collection) AND a.attnum > 0 AND NOT a.attisdropped AND a.attname <> ALL (without))
-             ELSE pgvec.view_source(collection, label, without) || format(' AND pgvec.assert_query_version(%L, %L)', c.collection, label) END, c.routing_view);
-    UPDATE pgvec.collection k SET routing_view = made WHERE k.collection = c.collection AND k.routing_view IS DISTINCT FROM made;
+             ELSE pgvec.view_source(collection, label, without)
+                  || format(' AND pgvec.assert_query_version(%L, %L)', c.collection, label) END, c.routing_view);
+    UPDATE pgvec.collection k SET routing_view = made
+     WHERE k.collection = c.collection AND k.routing_view IS DISTINCT FROM made;
 END
 $$;

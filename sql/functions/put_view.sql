@@ -4,7 +4,8 @@
 -- grants come with the next apply_grants, and a view of the host's that depends on it raises 2BP01.
 -- Only the view that was made here before (remembered) is replaced, never one that bears its name.
 -- Returns the view, to be remembered. Raises PV004, PV007 (see own_view), 55P03 (lock).
-CREATE OR REPLACE FUNCTION pgvec.put_view(host_schema text, view_name text, collection text, source text, remembered regclass)
+CREATE OR REPLACE FUNCTION pgvec.put_view(host_schema text, view_name text, collection text, source text,
+                                          remembered regclass)
 RETURNS regclass LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     whole_name CONSTANT text := format('%I.%I', host_schema, view_name);

@@ -8,7 +8,8 @@ BEGIN
     IF owner <> current_user
        AND owner IS DISTINCT FROM (SELECT pg_get_userbyid(t.relowner) FROM pg_catalog.pg_class t
                                     WHERE t.oid = (pgvec.get_collection(collection)).chunk_table) THEN
-        PERFORM pgvec.raise_error('PV004', format('the view %s belongs to %s, not to whoever owns the chunk table of %s.', view, owner, collection),
+        PERFORM pgvec.raise_error('PV004',
+            format('the view %s belongs to %s, not to whoever owns the chunk table of %s.', view, owner, collection),
             jsonb_build_object('collection', collection, 'relation', view::text, 'owner', owner),
             format('ALTER VIEW %s OWNER TO …, or have %s drop it.', view, owner));
     END IF;

@@ -83,7 +83,8 @@ BEGIN
     IF outcome IS NULL THEN
         outcome := 'locked';
         detail := 'by process ' || nullif(array_to_string(pgvec.lock_holders(
-            ARRAY[to_regclass(format('pgvec_leaves.%I', v.leaf)), pgvec.chunk_table(collection), v.pinned_relation]), ', '), '');
+            ARRAY[to_regclass(format('pgvec_leaves.%I', v.leaf)), pgvec.chunk_table(collection),
+                  v.pinned_relation]), ', '), '');
     ELSIF outcome = 'active' AND was <> 'active' THEN
         outcome := 'rolled back';
     END IF;

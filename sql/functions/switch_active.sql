@@ -55,7 +55,8 @@ BEGIN
                 RAISE EXCEPTION USING ERRCODE = '55P03',
                     MESSAGE = format('%s: no lock on %s after %s attempts: a long transaction holds it. Nothing was changed.', verb, collection, attempts),
                     DETAIL = jsonb_build_object('collection', collection, 'model_version', model_version, 'attempts', attempts,
-                                                'processes', pgvec.lock_holders(ARRAY[pgvec.chunk_table(collection), (pgvec.get_collection(collection)).routing_view]))::text,
+                        'processes', pgvec.lock_holders(ARRAY[pgvec.chunk_table(collection),
+                                                              (pgvec.get_collection(collection)).routing_view]))::text,
                     HINT = 'Look for it in pg_stat_activity (idle in transaction), then call again.';
             END IF;
         END;

@@ -7,7 +7,8 @@ RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     old_timeout CONSTANT text := pgvec.default_lock_wait();
     in_the_way CONSTANT text[] := CASE WHEN mode <> 'ACCESS EXCLUSIVE' THEN
-        '{RowExclusiveLock,ShareUpdateExclusiveLock,ShareLock,ShareRowExclusiveLock,ExclusiveLock,AccessExclusiveLock}' END;
+        '{RowExclusiveLock,ShareUpdateExclusiveLock,ShareLock,'
+        'ShareRowExclusiveLock,ExclusiveLock,AccessExclusiveLock}' END;
     holders integer[];
 BEGIN
     BEGIN
@@ -15,7 +16,8 @@ BEGIN
     EXCEPTION WHEN lock_not_available THEN
         holders := pgvec.lock_holders(ARRAY[relation], in_the_way);
         PERFORM pgvec.raise_error('55P03',
-            format('no lock on %s in time: process %s has it.', relation, coalesce(nullif(array_to_string(holders, ', '), ''), 'that just ended')),
+            format('no lock on %s in time: process %s has it.', relation,
+                   coalesce(nullif(array_to_string(holders, ', '), ''), 'that just ended')),
             jsonb_build_object('collection', collection, 'processes', holders),
             'Nothing was changed. Look for it in pg_stat_activity, end its transaction, or call again.');
     END;

@@ -13,24 +13,29 @@ DECLARE
     owner CONSTANT oid := (SELECT n.nspowner FROM pg_namespace n WHERE n.nspname = 'pgvec');
     holders text;
 BEGIN
-    -- What stands in a schema of that name is run as whoever installs: so it must be his own, or his role's. A superuser
-    -- who is not that role would lend his privileges to it.
+    -- What stands in a schema of that name is run as whoever installs: so it must be his own, or his role's. A
+    -- superuser who is not that role would lend his privileges to it.
     IF owner IS NOT NULL AND pg_get_userbyid(owner) <> current_user
        AND (NOT pg_has_role(current_user, owner, 'USAGE')
             OR (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user)
                AND NOT (SELECT r.rolsuper FROM pg_roles r WHERE r.oid = owner)) THEN
         RAISE EXCEPTION 'schema pgvec belongs to %, not to %.', pg_get_userbyid(owner), current_user
-            USING ERRCODE = '42501', DETAIL = jsonb_build_object('schema', 'pgvec', 'owner', pg_get_userbyid(owner))::text,
-                  HINT = format('If that role installed the catalog: SET ROLE %I; then again. If not, the schema is not ours.', pg_get_userbyid(owner));
+            USING ERRCODE = '42501',
+                  DETAIL = jsonb_build_object('schema', 'pgvec', 'owner', pg_get_userbyid(owner))::text,
+                  HINT = format('If that role installed the catalog: SET ROLE %I; then again. '
+                                'If not, the schema is not ours.', pg_get_userbyid(owner));
     END IF;
     IF to_regclass('pgvec.catalog_version') IS NOT NULL THEN
         PERFORM FROM pgvec.catalog_version v ORDER BY v.version FOR UPDATE;
     END IF;
 EXCEPTION WHEN lock_not_available THEN
     SELECT string_agg(DISTINCT l.pid::text, ', ') INTO holders FROM pg_locks l
-     WHERE l.relation = to_regclass('pgvec.catalog_version') AND l.mode <> 'AccessShareLock' AND l.pid <> pg_backend_pid();
-    RAISE EXCEPTION 'another installation is under way: process % has the catalog.', coalesce(holders, 'that just ended')
-        USING ERRCODE = '55P03', DETAIL = jsonb_build_object('processes', string_to_array(holders, ', ')::integer[])::text,
+     WHERE l.relation = to_regclass('pgvec.catalog_version') AND l.mode <> 'AccessShareLock'
+       AND l.pid <> pg_backend_pid();
+    RAISE EXCEPTION 'another installation is under way: process % has the catalog.',
+                    coalesce(holders, 'that just ended')
+        USING ERRCODE = '55P03',
+              DETAIL = jsonb_build_object('processes', string_to_array(holders, ', ')::integer[])::text,
               HINT = 'Nothing was changed. Look for it in pg_stat_activity, end its transaction, or try again.';
 END
 $$;

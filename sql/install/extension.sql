@@ -1,5 +1,5 @@
--- Before anything is looked up: pgvector in the database. Another session that puts it there at this moment is waited for,
--- 10 s at most where no lock_timeout is in force, and then it is there.
+-- Before anything is looked up: pgvector in the database. Another session that puts it there at this moment is waited
+-- for, 10 s at most where no lock_timeout is in force, and then it is there.
 DO $$
 DECLARE
     in_force CONSTANT text := pg_catalog.current_setting('lock_timeout');

@@ -37,14 +37,15 @@ SELECT pgvec.unschedule_retirement()
 
 -- name: retirement_job
 -- The pg_cron job in this database, if pg_cron is here.
-SELECT j.jobid, j.schedule, j.active, j.username FROM {cron}.job j WHERE j.jobname = 'pgvec-retire' AND j.database = current_database()
+SELECT j.jobid, j.schedule, j.active, j.username FROM {cron}.job j
+ WHERE j.jobname = 'pgvec-retire' AND j.database = current_database()
 
 -- name: cron_schema
 -- What pgvec.cron_schema() says, also in a database without our catalog: the schema of pg_cron's own tables, or no row.
 SELECT n.nspname
   FROM pg_catalog.pg_extension e
-  JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND d.refobjid = e.oid AND d.deptype = 'e'
-   AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+  JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND d.refobjid = e.oid
+   AND d.deptype = 'e' AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
   JOIN pg_catalog.pg_class c ON c.oid = d.objid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  WHERE e.extname = 'pg_cron' AND c.relname IN ('job', 'job_run_details') AND c.relkind = 'r'
  GROUP BY n.nspname HAVING pg_catalog.count(*) = 2
@@ -55,15 +56,18 @@ SELECT (SELECT s.setting FROM pg_catalog.pg_settings s WHERE s.name = 'cron.data
 
 -- name: schedule_elsewhere
 -- Run in the database of pg_cron, for another one. The second job prunes what the first leaves there.
-SELECT {cron}.schedule_in_database('pgvec-retire ' || %(database)s::text, %(schedule)s::text, 'CALL pgvec.retire_due()'::text, %(database)s::text),
-       {cron}.schedule('pgvec-prune ' || %(database)s, '23 3 * * *', format('DELETE FROM %%s WHERE database = %%L AND command = %%L AND end_time < now() - interval %%L',
-                     %(runs)s::text, %(database)s::text, 'CALL pgvec.retire_due()', '7 days'))
+SELECT {cron}.schedule_in_database('pgvec-retire ' || %(database)s::text, %(schedule)s::text,
+                                   'CALL pgvec.retire_due()'::text, %(database)s::text),
+       {cron}.schedule('pgvec-prune ' || %(database)s::text, '23 3 * * *'::text, format(
+           'DELETE FROM %%s WHERE database = %%L AND command = %%L AND end_time < now() - interval %%L',
+           %(runs)s::text, %(database)s::text, 'CALL pgvec.retire_due()', '7 days'))
 
 -- name: activate_job
 SELECT {cron}.alter_job(%(jobid)s, active => true)
 
 -- name: unschedule_elsewhere
-SELECT count({cron}.unschedule(j.jobid)) FROM {cron}.job j WHERE j.jobname IN ('pgvec-retire ' || %(database)s, 'pgvec-prune ' || %(database)s)
+SELECT count({cron}.unschedule(j.jobid)) FROM {cron}.job j
+ WHERE j.jobname IN ('pgvec-retire ' || %(database)s, 'pgvec-prune ' || %(database)s)
 
 -- name: job_elsewhere
 SELECT j.jobid, j.schedule, j.active, j.username, d.status AS last_status, d.return_message AS last_message, d.start_time AS last_at

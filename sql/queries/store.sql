@@ -1,4 +1,5 @@
--- Each write begins with a look at the table that is ours, not at one that bears its name: pgvec.chunk_table, once a statement.
+-- Each write begins with a look at the table that is ours, not at one that bears its name: pgvec.chunk_table, once a
+-- statement.
 
 -- name: stored_chunks
 -- The chunks of one version among the given ids, without their vectors. Overtaken: another version holds a later text
@@ -10,7 +11,8 @@ SELECT t.chunk_id, t.document_id, t.position, t.content, t.metadata,
        OR t.chunk_id::text IN (SELECT pgvec.waiting_changes(%(collection)s, {model_version}, array_agg(k.chunk_id::text), array_agg(k.turn))
                                   FROM {chunk_table} k WHERE k.model_version = {model_version} AND k.chunk_id = ANY (%(ids)s)) AS overtaken
   FROM {chunk_table} t
- WHERE pgvec.chunk_table(%(collection)s) IS NOT NULL AND t.model_version = {model_version} AND t.chunk_id = ANY (%(ids)s)
+ WHERE pgvec.chunk_table(%(collection)s) IS NOT NULL
+   AND t.model_version = {model_version} AND t.chunk_id = ANY (%(ids)s)
 
 -- name: known_documents
 -- Those of the given documents that have chunks already.
@@ -49,7 +51,8 @@ SELECT t.chunk_id, t.model_version FROM {chunk_table} t
    FOR UPDATE
 
 -- name: rows_of_chunks
-SELECT t.chunk_id, t.model_version FROM {chunk_table} t WHERE pgvec.chunk_table(%(collection)s) IS NOT NULL AND t.chunk_id = ANY (%(ids)s) FOR UPDATE
+SELECT t.chunk_id, t.model_version FROM {chunk_table} t
+ WHERE pgvec.chunk_table(%(collection)s) IS NOT NULL AND t.chunk_id = ANY (%(ids)s) FOR UPDATE
 
 -- name: rows_of_documents
 SELECT t.chunk_id, t.model_version FROM {chunk_table} t
