@@ -19,7 +19,7 @@ from alembic.operations import MigrateOperation, ops
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Column, Index, MetaData, Table
 from sqlalchemy.dialects.postgresql import OID
-from sqlalchemy.dialects.postgresql.base import ischema_names
+from sqlalchemy.dialects.postgresql import base as postgresql
 from sqlalchemy.schema import SchemaItem
 
 from pgvec_versions.migrate_ops.execute import PgvecOp, fields_of
@@ -37,7 +37,7 @@ __all__ = [
 VERSION_TABLE = "pgvec_alembic_version"
 
 # And the type regrole: a host that looks at every schema reflects our catalog.
-ischema_names.setdefault("regrole", OID)
+cast("dict[str, Any]", vars(postgresql)["ischema_names"]).setdefault("regrole", OID)
 
 # --- Written: the call as source ---
 

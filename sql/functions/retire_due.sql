@@ -58,11 +58,12 @@ BEGIN
             END IF;
             RAISE NOTICE 'version % of %: %', due.model_version, due.collection, became;
             failed := failed OR became IN ('broken', 'not permitted', 'failed');
-            said := jsonb_build_object('collection', due.collection, 'model_version', due.model_version, 'outcome', became)
-                 -- Whatever the newest event says, and if there is none: it never stops the job.
-                 || coalesce((SELECT e.detail - 'reason' FROM pgvec.version_event e
-                               WHERE e.collection = due.collection AND e.model_version = due.model_version AND e.verb IN ('retire', 'retire_refused')
-                                 AND jsonb_typeof(e.detail) = 'object' ORDER BY e.event_id DESC LIMIT 1), '{}');
+            -- Whatever the newest event says, and if there is none: it never stops the job, nor speaks for it.
+            said := coalesce((SELECT e.detail - 'reason' FROM pgvec.version_event e
+                               WHERE e.collection = due.collection AND e.model_version = due.model_version
+                                 AND e.verb IN ('retire', 'retire_refused') AND jsonb_typeof(e.detail) = 'object'
+                               ORDER BY e.event_id DESC LIMIT 1), '{}')
+                 || jsonb_build_object('collection', due.collection, 'model_version', due.model_version, 'outcome', became);
             UPDATE pgvec.retirement_run r
                SET did = CASE WHEN became = 'retired' THEN r.did || jsonb_build_array(said) ELSE r.did END,
                    refused = CASE WHEN became = 'retired' THEN r.refused ELSE r.refused || jsonb_build_array(said) END

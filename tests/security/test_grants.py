@@ -612,20 +612,22 @@ def test_an_event_whose_detail_is_no_object_cannot_be_written(tx):
         )
 
 
-@pytest.mark.parametrize("detail", ["1", '"x"', "[]", "null", '{"reason": 7, "outcome": []}'])
+@pytest.mark.parametrize("detail", ["1", '"x"', "[]", "null", '{"reason": 7, "outcome": "lie"}'])
 def test_no_event_stops_the_retirement_of_what_is_due(db, detail):
     second_version(db, until="active")
-    db.execute("ALTER TABLE pgvec.version_event DROP CONSTRAINT version_event_detail_check")
+    db.execute(
+        "ALTER TABLE pgvec.version_event DROP CONSTRAINT IF EXISTS version_event_detail_check"
+    )
     db.execute("UPDATE pgvec.model_version SET retire_at = now() WHERE state = 'draining'")
     forge = (
-        "INSERT INTO pgvec.version_event (collection, model_version, verb, detail)"
-        " VALUES ('docs', 'v1', %s, %s)"
+        "INSERT INTO pgvec.version_event (event_id, collection, model_version, verb, detail)"
+        " OVERRIDING SYSTEM VALUE VALUES (%s, 'docs', 'v1', %s, %s)"
     )
-    for verb in ("retire_refused", "retire", "hello"):
-        db.execute(forge.encode(), (verb, detail))
+    # They stay the newest, whatever is appended.
+    for place, verb in enumerate(("retire_refused", "retire", "hello")):
+        db.execute(forge.encode(), (2**62 + place, verb, detail))
     # First a refusal, for which the newest event is asked for its reason; then it goes.
     db.execute("SELECT pgvec.hold_version('docs', 'v1', 'wait')")
-    db.execute(forge.encode(), ("retire_refused", detail))
     db.execute("CALL pgvec.retire_due()")
     assert rows(db, "SELECT refused -> 0 ->> 'outcome' FROM pgvec.retirement_run") == [("held",)]
     db.execute("SELECT pgvec.release_version('docs', 'v1')")
