@@ -16,15 +16,12 @@ DECLARE
     parallel_is_safe boolean := (SELECT string_to_array(regexp_replace(e.extversion, '[^0-9.].*', ''), '.')::int[] >= ARRAY[0, 8, 2]
                                    FROM pg_catalog.pg_extension e WHERE e.extname = 'vector');
 BEGIN
-    IF v.state NOT IN ('building', 'ready', 'active', 'draining') THEN
-        PERFORM pgvec.raise_error('PV005', format('build_index: version %s of %s is %s.', v.model_version, v.collection, v.state),
-            jsonb_build_object('collection', collection, 'model_version', model_version, 'state', v.state), 'Only a live version has an index.');
-    END IF;
-    PERFORM pgvec.refuse_paused(collection, model_version, 'build_index');
+    PERFORM pgvec.raise_error(r.code, r.message, r.detail, r.hint)
+       FROM pgvec.refuse_build_index(collection, model_version) r;
     lock_key := format('pgvec_leaves.%I', v.leaf)::regclass::oid::integer;
     IF NOT pg_try_advisory_xact_lock(pgvec.build_lock_class() + 1, lock_key) THEN
-        PERFORM pgvec.raise_error('PV009', format('another session is building the index of %s in %s.', v.model_version, v.collection),
-            jsonb_build_object('collection', collection, 'model_version', model_version), 'Wait for it, or end it, and call again.');
+        PERFORM pgvec.raise_error(r.code, r.message, r.detail, r.hint)
+           FROM pgvec.refuse_second_build(collection, model_version, surely => true) r;
     END IF;
     IF pgvec.index_state(v.leaf) = 'valid' THEN
         RETURN false;

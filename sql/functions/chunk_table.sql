@@ -6,8 +6,7 @@ DECLARE
     found_table regclass := to_regclass(format('%I.%I', c.host_schema, c.collection));
 BEGIN
     IF found_table IS NULL THEN
-        PERFORM pgvec.raise_error('PV007', format('the chunk table %I.%I is gone: it was dropped or renamed by hand.', c.host_schema, c.collection),
-            jsonb_build_object('collection', collection), 'Give it its name back, or SELECT pgvec.drop_collection(…).');
+        PERFORM pgvec.raise_error(r.code, r.message, r.detail, r.hint) FROM pgvec.refuse_lost_table(collection) r;
     END IF;
     RETURN found_table;
 END

@@ -13,10 +13,8 @@ DECLARE
     fields text[] := pgvec.column_list(pgvec.chunk_table(collection), carried_only => true);
     open_items bigint;
 BEGIN
-    IF v.state NOT IN ('building', 'ready', 'active', 'draining') THEN
-        PERFORM pgvec.raise_error('PV005', format('plan_backfill: version %s of %s is %s.', v.model_version, v.collection, v.state),
-            jsonb_build_object('collection', collection, 'model_version', model_version, 'state', v.state), 'Only a live version is filled.');
-    END IF;
+    PERFORM pgvec.raise_error(r.code, r.message, r.detail, r.hint)
+       FROM pgvec.refuse_plan_backfill(collection, model_version) r;
     IF chunks_per_item IS NULL OR chunks_per_item < 1 THEN
         PERFORM pgvec.raise_error('PV007', 'chunks_per_item must be 1 or more.', jsonb_build_object('chunks_per_item', chunks_per_item));
     END IF;
