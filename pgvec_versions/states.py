@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-__all__ = ["LIVE", "State"]
+__all__ = ["LIVE", "SHOWN", "State"]
 
 
 class State(StrEnum):
@@ -37,3 +37,6 @@ class State(StrEnum):
 
 #: The leaf exists and follows writes.
 LIVE = frozenset({State.BUILDING, State.READY, State.ACTIVE, State.DRAINING})
+
+#: Complete enough to be searched: it has a pinned view.
+SHOWN = frozenset({State.READY, State.ACTIVE, State.DRAINING})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from pgvec_versions.sqlfiles import catalog_up
-from pgvec_versions.states import LIVE, State
+from pgvec_versions.states import LIVE, SHOWN, State
 
 
 def test_the_catalog_knows_the_same_states() -> None:
@@ -16,3 +16,4 @@ def test_the_catalog_knows_the_same_states() -> None:
 
 def test_what_is_gone_is_not_live() -> None:
     assert set(State) - {State.RETIRED, State.ABANDONED} == LIVE
+    assert LIVE - {State.BUILDING} == SHOWN
