@@ -12,5 +12,5 @@ RETURNS TABLE (what text, detail jsonb) LANGUAGE sql STABLE SET search_path = pg
       FROM pgvec.get_version($1, $2) v
      CROSS JOIN LATERAL pgvec.ready_problems(v.collection, v.model_version) p (problems)
      CROSS JOIN LATERAL pgvec.refuse_problems(v.collection, v.model_version, 'make_ready', 'ready', p.problems) r
-     WHERE v.state = 'ready';
+     WHERE v.state = 'ready' AND to_regclass(format('pgvec_leaves.%I', v.leaf)) IS NOT NULL;
 $$;

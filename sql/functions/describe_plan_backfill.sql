@@ -6,5 +6,5 @@ RETURNS TABLE (what text, detail jsonb) LANGUAGE sql STABLE SET search_path = pg
            jsonb_build_object('missing', m.chunks, 'open_items', i.open)
       FROM pgvec.get_version($1, $2) v CROSS JOIN LATERAL pgvec.items_of(v.collection, v.model_version) i
      CROSS JOIN LATERAL (SELECT count(*) FROM pgvec.missing_chunks(v.collection, v.model_version)) m (chunks)
-     WHERE v.dropped_at IS NULL;
+     WHERE to_regclass(format('pgvec_leaves.%I', v.leaf)) IS NOT NULL;
 $$;

@@ -145,6 +145,7 @@ TWISTS: dict[str, Callable[[Connection], object]] = {
     "foreign key": _statement(
         "CREATE TABLE cites (c uuid, v text, FOREIGN KEY (c, v) REFERENCES docs)"
     ),
+    "leaf lost": with_its_leaf("DROP TABLE {} CASCADE"),
     "table lost": _statement("ALTER TABLE docs RENAME TO elsewhere"),
 }
 
