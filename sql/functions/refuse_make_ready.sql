@@ -1,6 +1,6 @@
--- Why make_ready would refuse, in its order: a pause, the chunk table or its leaf is gone, its state, what its rows lack.
--- Of a ready version that is no refusal, it falls back to building: unless something of the host's is on its pinned
--- view. Reads every row. Raises PV001, PV002, 42501 (row-level security).
+-- Why make_ready would refuse, in its order: a pause, the chunk table is gone, its state, its leaf is gone, what its
+-- rows lack. Of a ready version that is no refusal, it falls back to building: unless something of the host's is on its
+-- pinned view. Reads every row. Raises PV001, PV002, 42501 (row-level security).
 CREATE OR REPLACE FUNCTION pgvec.refuse_make_ready(collection text, model_version text)
 RETURNS TABLE (code text, message text, detail jsonb, hint text) LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp AS $$
