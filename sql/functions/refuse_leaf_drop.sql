@@ -1,6 +1,6 @@
 -- What of the host's keeps a version's leaf and pinned view from going, or nulls. Part of pgvec.refuse_retirement,
--- whose reasons these are: 'broken' (the chunk table was dropped or renamed by hand), 'in use' (something depends on them; on
--- a leaf that is archived it may). Raises PV001, PV002.
+-- whose reasons these are: 'broken' (the chunk table was dropped or renamed by hand), 'in use' (something depends on
+-- them; on a leaf that is archived it may). Raises PV001, PV002.
 CREATE OR REPLACE FUNCTION pgvec.refuse_leaf_drop(collection text, model_version text, OUT reason text, OUT detail text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
