@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from psycopg.types.json import Jsonb
 from sqlalchemy import Engine
 from sqlalchemy.engine import URL
 
@@ -48,31 +49,29 @@ class Preview:
         """The keys of the data of everything that is in the way."""
         return frozenset(key for d in self.details[len(self.does) :] for key in d)
 
-    def forced(self) -> Preview:
-        """The same for a cut-over with ``force``: the gate is not in its way."""
-        ways = zip(self.in_the_way, self.details[len(self.does) :], strict=True)
-        kept = [(text, detail) for text, detail in ways if "gate" not in detail]
-        return Preview(
-            self.does,
-            tuple(text for text, _ in kept),
-            (*self.details[: len(self.does)], *(detail for _, detail in kept)),
-        )
-
 
 def preview(
     target: str | URL | Engine,
     verb: str,
     collection: str | None = None,
     model_version: str | None = None,
+    arguments: Mapping[str, Any] | None = None,
 ) -> Preview:
     """The dry run of a verb of the SQL surface. Changes nothing and keeps nobody waiting.
 
+    ``arguments``: other arguments of the verb that are to be judged too, by name, such as
+    ``{"force": True}``; see ``sql/functions/refusals.sql``.
     Raises: UnknownCollection, UnknownVersion, InvalidArgument (no such verb).
     """
     with autocommitted(engine_for(target)) as raw:
         rows = raw.execute(
             sqlfiles.query("preview"),
-            {"verb": verb, "collection": collection, "model_version": model_version},
+            {
+                "verb": verb,
+                "collection": collection,
+                "model_version": model_version,
+                "arguments": Jsonb(dict(arguments or {})),
+            },
         ).fetchall()
     does = [row for row in rows if row[0] == "does"]
     blocks = [row for row in rows if row[0] != "does"]
@@ -155,8 +154,7 @@ def wait_until_ready(
     stop = stop or threading.Event()
     deadline = None if timeout is None else time.monotonic() + timeout.total_seconds()
     while not stop.is_set():
-        found = preview(target, "cut_over", collection, model_version)
-        found = found.forced() if force else found
+        found = preview(target, "cut_over", collection, model_version, {"force": force})
         state = next((d["state"] for d in found.details if "needed" in d), "ready")
         if state not in ("building", "ready"):
             raise WrongState(

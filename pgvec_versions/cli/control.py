@@ -16,7 +16,7 @@ from pgvec_versions.cli.common import (
     emit,
     workplace,
 )
-from pgvec_versions.control import Preview, pause, preview, resume
+from pgvec_versions.control import pause, preview, resume
 from pgvec_versions.database import autocommitted
 from pgvec_versions.errors import WrongState
 from pgvec_versions.install import require_catalog
@@ -75,8 +75,8 @@ def dry_run(
     force: bool = False,
 ) -> None:
     """Prints the dry run of one verb of the SQL surface."""
-    found: Preview = preview(here.engine, verb, None if all_of else here.collection, version)
-    found = found.forced() if force else found
+    collection = None if all_of else here.collection
+    found = preview(here.engine, verb, collection, version, {"force": force})
     plan(list(found.does), list(found.in_the_way), as_json)
 
 

@@ -58,7 +58,8 @@ def init(
     """Install or upgrade the catalog; with a name, create the collection too."""
     with workplace(database_url, config) as here:
         if dry:
-            _dry_init(here, collection, as_json)
+            options = {"distance": distance, "storage": storage, "id_type": id_type}
+            _dry_init(here, collection, options, as_json)
             return
         with transaction(here.engine) as raw:
             before, after = install(raw)
@@ -105,7 +106,9 @@ def init(
     )
 
 
-def _dry_init(here: Workplace, collection: str | None, as_json: bool) -> None:
+def _dry_init(
+    here: Workplace, collection: str | None, options: dict[str, str], as_json: bool
+) -> None:
     newest = latest_catalog_version()
     does: list[str] = []
     blocks: list[str] = []
@@ -120,7 +123,7 @@ def _dry_init(here: Workplace, collection: str | None, as_json: bool) -> None:
         does.append(f"replaces the functions and views of catalog version {found}")
     if collection is not None and collection not in names:
         if found == newest:
-            made = preview(here.engine, "create_collection", collection)
+            made = preview(here.engine, "create_collection", collection, arguments=options)
             does += made.does
             blocks += made.in_the_way
         else:

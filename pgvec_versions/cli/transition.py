@@ -159,7 +159,9 @@ def _dry_upgrade(here: Workplace, label: str, cut_over: bool, as_json: bool) -> 
     does: list[str] = []
     blocks: list[str] = []
     if state is None:
-        does += preview(engine, "register_version", name, label).does
+        found = preview(engine, "register_version", name, label)
+        does += found.does
+        blocks += found.in_the_way
         does += [f"embeds every chunk of {known.active.model_version}"] if known.active else []
         does += ["builds the index", "checks every row and makes it ready"]
     elif state in (State.BUILDING, State.READY):

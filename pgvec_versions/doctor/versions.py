@@ -11,14 +11,13 @@ from pgvec_versions import sqlfiles, vectors
 from pgvec_versions.catalog import Collection, Version
 from pgvec_versions.database import PgConnection
 from pgvec_versions.doctor.finding import Finding, Patient, reading, rows
-from pgvec_versions.states import State
+from pgvec_versions.states import LIVE, SHOWN
 
 __all__ = ["check_leaves", "check_plans", "check_versions"]
 
 #: Below that, reading the whole leaf is a sound plan. Units: chunks.
 _FEW = 1000
 _OPERATORS = {"cosine": sql.SQL("<=>"), "l2": sql.SQL("<->"), "inner_product": sql.SQL("<#>")}
-_SHOWN = (State.READY, State.ACTIVE, State.DRAINING)
 
 
 def _name(row: dict[str, Any]) -> str:
@@ -28,7 +27,7 @@ def _name(row: dict[str, Any]) -> str:
 def _of_version(row: dict[str, Any], memory: int) -> list[Finding]:
     name = _name(row)
     found: list[Finding] = []
-    if row["state"] in _SHOWN and not row["index_valid"]:
+    if row["state"] in SHOWN and not row["index_valid"]:
         to_do = f"SELECT pgvec.build_index('{row['collection']}', '{row['model_version']}');"
         found.append(Finding("problem", name, "its HNSW index is missing or invalid", to_do))
     if row["items_set_aside"]:
@@ -46,7 +45,7 @@ def _of_version(row: dict[str, Any], memory: int) -> list[Finding]:
                 "See pgvec.version_event; look at revision, pooling, prefix and normalisation.",
             )
         )
-    elif row["fingerprint"] == "none" and row["state"] in (State.BUILDING, *_SHOWN):
+    elif row["fingerprint"] == "none" and row["state"] in LIVE:
         seen = "it has no canaries: nothing says which model made its vectors"
         to_do = "Its next version, registered with an embedder, has them."
         if not row["embedder"]:
@@ -155,7 +154,7 @@ def check_plans(patient: Patient) -> list[Finding]:
     for known in patient.collections:
         for version in known.versions:
             row = chunks.get((known.collection, version.model_version))
-            if version.state not in _SHOWN or row is None or not row["index_valid"]:
+            if version.state not in SHOWN or row is None or not row["index_valid"]:
                 continue
             if row["chunks"] < _FEW:
                 continue

@@ -38,7 +38,7 @@ from pgvec_versions.evaluation.distances import (
 from pgvec_versions.evaluation.queries import Query, QuerySet, known_item_queries
 from pgvec_versions.evaluation.records import Evaluation, evaluations, record
 from pgvec_versions.install import require_catalog
-from pgvec_versions.states import State
+from pgvec_versions.states import SHOWN
 from pgvec_versions.transition import Progress
 
 __all__ = ["evaluate"]
@@ -50,7 +50,6 @@ _AT_ONCE = 20
 #: Queries that the sweep and the random pairs rest on, at most.
 _SWEPT, _PAIRS, _REPRODUCED = 100, 400, 32
 _SWEEP = (10, 20, 40, 80, 160, 320)
-_ANSWERING = (State.READY, State.ACTIVE, State.DRAINING)
 _TOLD = 12
 _TEXT = 240
 
@@ -147,7 +146,7 @@ class _Run:
             self.known: Collection = read_collection(raw, collection)
             self.bound = BoundEmbedders(self.known, embedders, engine, raw)
         version = self.known.version(model_version)
-        if version.state not in _ANSWERING:
+        if version.state not in SHOWN:
             raise VersionNotQueryable(
                 f"version {model_version} of {collection} is {version.state}: "
                 "there is nothing to measure.",

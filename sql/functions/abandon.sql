@@ -4,9 +4,11 @@ CREATE OR REPLACE FUNCTION pgvec.abandon(collection text, model_version text)
 RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM pgvec.get_version(collection, model_version);
+    PERFORM pgvec.raise_error(r.code, r.message, r.detail, r.hint)
+       FROM pgvec.refuse_abandon(collection, model_version) r;
     PERFORM pgvec.lock_chunk_table(collection);
     UPDATE pgvec.collection c SET epoch = c.epoch + 1 WHERE c.collection = abandon.collection;
-    PERFORM pgvec.change_state(collection, model_version, 'abandon', '{building,ready}', 'abandoned');
+    PERFORM pgvec.change_state(collection, model_version, 'abandon', 'abandoned');
     PERFORM pgvec.drop_pinned_view(collection, model_version);
     DELETE FROM pgvec.work_item w WHERE w.collection = abandon.collection AND w.model_version = abandon.model_version;
 END

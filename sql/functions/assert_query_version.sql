@@ -34,7 +34,8 @@ BEGIN
             HINT = 'Run the transaction again.';
     END IF;
     IF secured THEN
-        PERFORM pgvec.refuse_other_policies(collection, model_version);
+        PERFORM pgvec.raise_error(r.code, r.message, r.detail, r.hint)
+           FROM pgvec.refuse_other_policies(collection, model_version) r;
     END IF;
     IF declared = model_version OR declared = 'any' THEN
         RETURN true;

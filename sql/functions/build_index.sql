@@ -24,26 +24,16 @@ DECLARE
     parallel_is_safe boolean := (SELECT string_to_array(regexp_replace(e.extversion, '[^0-9.].*', ''), '.')::int[] >= ARRAY[0, 8, 2]
                                    FROM pg_catalog.pg_extension e WHERE e.extname = 'vector');
 BEGIN
-    IF v.state NOT IN ('building', 'ready', 'active', 'draining') THEN
-        PERFORM pgvec.raise_error('PV005', format('build_index: version %s of %s is %s.', v.model_version, v.collection, v.state),
-            jsonb_build_object('collection', collection, 'model_version', model_version, 'state', v.state), 'Only a live version has an index.');
-    END IF;
+    PERFORM pgvec.raise_error(r.code, r.message, r.detail, r.hint)
+       FROM pgvec.refuse_build_index(collection, model_version) r;
     IF lock_timeout IS NULL OR lock_timeout <= interval '0' THEN
         PERFORM pgvec.raise_error('PV007', 'lock_timeout must be more than 0.',
                                   jsonb_build_object('lock_timeout', lock_timeout));
     END IF;
-    PERFORM pgvec.refuse_paused(collection, model_version, 'build_index');
     IF pgvec.index_state(v.leaf) = 'valid' THEN
         RETURN false;
     END IF;
     leaf := format('pgvec_leaves.%I', v.leaf)::regclass;
-    holders := pgvec.lock_holders(ARRAY[leaf], '{ShareLock,ShareRowExclusiveLock}');
-    IF holders <> '{}' THEN
-        PERFORM pgvec.raise_error('PV009', format('another session is building the index of %s in %s: process %s.',
-                                                  v.model_version, v.collection, array_to_string(holders, ', ')),
-            jsonb_build_object('collection', collection, 'model_version', model_version, 'processes', holders),
-            'Wait for it, or end it, and call again.');
-    END IF;
     BEGIN
         PERFORM pgvec.limit_lock_wait(clock_timestamp() + build_index.lock_timeout);
         EXECUTE format('LOCK TABLE ONLY %s IN SHARE ROW EXCLUSIVE MODE', leaf);

@@ -7,42 +7,14 @@ CREATE OR REPLACE FUNCTION pgvec.create_collection(collection text, distance tex
                                                    host_schema text DEFAULT current_schema())
 RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    taken text;
     id_default text;
     id_sequence text;
 BEGIN
-    PERFORM pgvec.check_name(collection);
-    IF host_schema IS NULL THEN
-        PERFORM pgvec.raise_error('PV007', 'the search_path names no schema that exists: there is nowhere to put the chunk table.', '{}', 'SET search_path = public;');
-    END IF;
-    IF to_regnamespace(quote_ident(host_schema)) IS NULL THEN
-        PERFORM pgvec.raise_error('PV007', format('there is no schema %I.', host_schema), jsonb_build_object('host_schema', host_schema), 'Create it, or name another.');
-    END IF;
-    IF distance IS NULL OR distance NOT IN ('cosine', 'l2', 'inner_product') THEN
-        PERFORM pgvec.raise_error('PV007', format('unknown distance %L.', distance), jsonb_build_object('distance', distance), 'Use cosine, l2 or inner_product.');
-    END IF;
-    IF storage IS NULL OR storage NOT IN ('vector', 'halfvec') THEN
-        PERFORM pgvec.raise_error('PV007', format('unknown storage %L.', storage), jsonb_build_object('storage', storage), 'Use vector or halfvec.');
-    END IF;
-    IF id_type IS NULL OR id_type NOT IN ('uuid', 'bigint', 'text') THEN
-        PERFORM pgvec.raise_error('PV007', format('unknown id_type %L.', id_type), jsonb_build_object('id_type', id_type), 'Use uuid, bigint or text.');
-    END IF;
-    IF retire_after IS NULL OR retire_after < interval '0' THEN
-        PERFORM pgvec.raise_error('PV007', 'retire_after must be an interval of zero or more.', jsonb_build_object('retire_after', retire_after));
-    END IF;
-    IF EXISTS (SELECT FROM pgvec.collection c WHERE c.collection = create_collection.collection) THEN
-        PERFORM pgvec.raise_error('PV004', format('collection %s already exists.', collection), jsonb_build_object('collection', collection), 'Use it, or choose another name.');
-    END IF;
-    SELECT r INTO taken FROM unnest(ARRAY[collection, 'active_' || collection] || CASE WHEN id_type = 'bigint' THEN ARRAY[collection || '_chunk_id_seq'] ELSE '{}' END) r
-     WHERE to_regclass(format('%I.%I', host_schema, r)) IS NOT NULL
-        -- A pinned view that is still to come has its name already; so has a leaf, whose name its policies borrow.
-        OR EXISTS (SELECT FROM pgvec.model_version v JOIN pgvec.collection c ON c.collection = v.collection
-                    WHERE v.dropped_at IS NULL AND ((c.host_schema = create_collection.host_schema AND v.pinned_view = r) OR v.leaf = create_collection.collection)) LIMIT 1;
-    IF taken IS NOT NULL THEN
-        PERFORM pgvec.raise_error('PV004', format('the name %I.%I is taken: a table, a view or a version of another collection has it.', host_schema, taken), jsonb_build_object('relation', taken, 'schema', host_schema),
-            'Choose another name for the collection.');
-    END IF;
-
+    -- The answer of this moment: of two that create one name at once, the second meets the primary key.
+    PERFORM pgvec.raise_error(r.code, r.message, r.detail, r.hint)
+       FROM pgvec.refuse_create_collection(collection, host_schema,
+                jsonb_build_object('distance', distance, 'storage', storage, 'id_type', id_type,
+                                   'retire_after', retire_after)) r;
     INSERT INTO pgvec.collection (collection, host_schema, distance, storage, id_type, retire_after, require_query_version, follow_while_draining)
     VALUES (collection, host_schema, distance, storage, id_type, retire_after, coalesce(require_query_version, true), coalesce(follow_while_draining, true));
 

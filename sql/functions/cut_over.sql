@@ -13,7 +13,8 @@ DECLARE
     previous text;
 BEGIN
     PERFORM pgvec.get_version(collection, model_version);
-    PERFORM pgvec.refuse_paused(collection, model_version, 'cut_over');
+    PERFORM pgvec.raise_error(r.code, r.message, r.detail, r.hint)
+       FROM pgvec.refuse_while_paused(collection, model_version, 'cut_over') r;
     judged := pgvec.pass_gate(collection, model_version, coalesce(force, false), reason);
     previous := pgvec.switch_active(collection, model_version, 'cut_over', false, lock_timeout, attempts);
     IF (judged ->> 'gated')::boolean AND previous IS DISTINCT FROM judged ->> 'active' THEN

@@ -16,6 +16,7 @@ BEGIN
         PERFORM pgvec.take_lock(c.collection, chunks, 'ACCESS EXCLUSIVE');
     END IF;
     PERFORM FROM pgvec.collection k WHERE k.collection = c.collection FOR UPDATE;
+    PERFORM pgvec.raise_error(r.code, r.message, r.detail, r.hint) FROM pgvec.refuse_drop_collection(collection) r;
     FOR label IN SELECT v.model_version FROM pgvec.model_version v WHERE v.collection = c.collection LOOP
         PERFORM pgvec.drop_pinned_view(c.collection, label);
     END LOOP;

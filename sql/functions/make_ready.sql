@@ -8,30 +8,23 @@ DECLARE
     problems jsonb;
 BEGIN
     PERFORM pgvec.get_version(collection, model_version);
-    PERFORM pgvec.refuse_paused(collection, model_version, 'make_ready');
     PERFORM FROM pgvec.collection c WHERE c.collection = make_ready.collection FOR UPDATE;
     v := pgvec.get_version(collection, model_version);
-    IF v.state NOT IN ('building', 'ready') THEN
-        PERFORM pgvec.change_state(collection, model_version, 'make_ready', '{building,ready}', 'ready');
-    END IF;
-    problems := pgvec.ready_problems(collection, model_version);
-    IF problems = '{}' THEN
-        IF v.state = 'building' THEN
-            PERFORM pgvec.change_state(collection, model_version, 'make_ready', '{building}', 'ready');
-            PERFORM pgvec.put_pinned_view(collection, model_version);
-            PERFORM pgvec.apply_grants(collection);
-        END IF;
+    PERFORM pgvec.raise_error(r.code, r.message, r.detail, r.hint)
+       FROM pgvec.refuse_make_ready(collection, model_version) r;
+    IF v.state = 'building' THEN
+        PERFORM pgvec.change_state(collection, model_version, 'make_ready', 'ready');
+        PERFORM pgvec.put_pinned_view(collection, model_version);
+        PERFORM pgvec.apply_grants(collection);
         RETURN 'ready';
     END IF;
-    IF v.state = 'ready' THEN
-        PERFORM pgvec.change_state(collection, model_version, 'make_ready', '{ready}', 'building', problems);
+    problems := pgvec.ready_problems(collection, model_version);
+    IF problems <> '{}' THEN
+        PERFORM pgvec.change_state(collection, model_version, 'make_ready', 'building', problems);
         PERFORM pgvec.drop_pinned_view(collection, model_version);
         RAISE WARNING 'version % of % is building again: %', model_version, collection, problems USING HINT = pgvec.what_to_do(collection, model_version, problems);
         RETURN 'building';
     END IF;
-    PERFORM pgvec.raise_error('PV006', format('version %s of %s is not ready: %s.', model_version, collection,
-            (SELECT string_agg(replace(p.key, '_', ' ') || ' ' || (p.value #>> '{}'), ', ') FROM jsonb_each(problems) p)),
-        jsonb_build_object('collection', collection, 'model_version', model_version, 'problems', problems), pgvec.what_to_do(collection, model_version, problems));
-    RETURN NULL;
+    RETURN 'ready';
 END
 $$;

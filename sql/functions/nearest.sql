@@ -86,7 +86,8 @@ BEGIN
     END IF;
 
     IF v.secured THEN
-        PERFORM pgvec.refuse_other_policies(collection, query_version);
+        PERFORM pgvec.raise_error(r.code, r.message, r.detail, r.hint)
+           FROM pgvec.refuse_other_policies(collection, query_version) r;
     END IF;
     condition := pgvec.filter_sql(filter, conditions);
     filtered := condition <> '' OR row_security_active(format('pgvec_leaves.%I', v.leaf));

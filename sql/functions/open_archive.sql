@@ -7,10 +7,8 @@ DECLARE
     v pgvec.model_version := pgvec.get_version(collection, model_version);
     a pgvec.archive;
 BEGIN
-    IF v.state <> 'retired' THEN
-        PERFORM pgvec.raise_error('PV005', format('restore: version %s of %s is %s, not retired.', model_version, collection, v.state),
-            jsonb_build_object('collection', collection, 'model_version', model_version, 'state', v.state, 'needed', ARRAY['retired'], 'verb', 'restore'), 'Only a retired version is restored.');
-    END IF;
+    PERFORM pgvec.raise_error(r.code, r.message, r.detail, r.hint)
+       FROM pgvec.refuse_state(collection, model_version, 'restore') r;
     SELECT k.* INTO a FROM pgvec.archive k WHERE k.collection = v.collection AND k.model_version = v.model_version AND k.kind = 'file';
     IF NOT FOUND THEN
         PERFORM pgvec.raise_error('PV040', format('version %s of %s was never exported: no file can be trusted to be it.', model_version, collection),

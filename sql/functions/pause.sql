@@ -7,10 +7,8 @@ RETURNS boolean LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v pgvec.model_version := pgvec.get_version(collection, model_version);
 BEGIN
-    IF v.state NOT IN ('building', 'ready', 'active', 'draining') THEN
-        PERFORM pgvec.raise_error('PV005', format('pause: version %s of %s is %s.', model_version, collection, v.state),
-            jsonb_build_object('collection', collection, 'model_version', model_version, 'state', v.state, 'verb', 'pause'), 'There is no work for it to pause.');
-    END IF;
+    PERFORM pgvec.raise_error(r.code, r.message, r.detail, r.hint)
+       FROM pgvec.refuse_state(collection, model_version, 'pause') r;
     UPDATE pgvec.model_version k SET paused_at = clock_timestamp()
      WHERE k.collection = pause.collection AND k.model_version = pause.model_version AND k.paused_at IS NULL;
     IF NOT FOUND THEN

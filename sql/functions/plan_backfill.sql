@@ -14,10 +14,8 @@ DECLARE
     -- What did not follow takes the active version's word for whose a row is.
     planned CONSTANT jsonb := CASE WHEN v.state <> 'active' THEN '"any"' END;
 BEGIN
-    IF v.state NOT IN ('building', 'ready', 'active', 'draining') THEN
-        PERFORM pgvec.raise_error('PV005', format('plan_backfill: version %s of %s is %s.', v.model_version, v.collection, v.state),
-            jsonb_build_object('collection', collection, 'model_version', model_version, 'state', v.state), 'Only a live version is filled.');
-    END IF;
+    PERFORM pgvec.raise_error(r.code, r.message, r.detail, r.hint)
+       FROM pgvec.refuse_plan_backfill(collection, model_version) r;
     IF chunks_per_item IS NULL OR chunks_per_item < 1 THEN
         PERFORM pgvec.raise_error('PV007', 'chunks_per_item must be 1 or more.', jsonb_build_object('chunks_per_item', chunks_per_item));
     END IF;
@@ -28,7 +26,6 @@ BEGIN
         PERFORM pgvec.log_event(collection, model_version, 'follow_again', v.state, v.state);
     END IF;
     UPDATE pgvec.collection k SET epoch = k.epoch + 1 WHERE k.collection = c.collection;
-    PERFORM pgvec.chunk_table(collection);
     FOR source IN SELECT * FROM pgvec.reference_versions(collection, model_version) LOOP
         DELETE FROM pgvec.work_item w
          WHERE w.collection = c.collection AND w.model_version = v.model_version AND w.source_version = source.model_version

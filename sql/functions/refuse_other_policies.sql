@@ -1,16 +1,14 @@
--- Promise: nothing is read through a leaf whose row-level security is not that of the chunk table. The host alters the
--- policies of the chunk table alone; until pgvec.refresh_collection has copied them, this refuses.
--- Raises PV051.
+-- Promise: nothing is read through a leaf whose row-level security is not that of the chunk table, and no such version
+-- becomes active. The host alters the policies of the chunk table alone; until pgvec.refresh_collection has copied them,
+-- this is in the way. A row of PV051, or none. Raises PV001, PV002.
 CREATE OR REPLACE FUNCTION pgvec.refuse_other_policies(collection text, model_version text)
-RETURNS void LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    v CONSTANT pgvec.model_version := pgvec.get_version(collection, model_version);
-BEGIN
-    IF pgvec.policies_of(pgvec.chunk_table(collection)) IS DISTINCT FROM pgvec.policies_of(format('pgvec_leaves.%I', v.leaf)::regclass) THEN
-        PERFORM pgvec.raise_error('PV051',
-            format('the row-level security of %s changed, and version %s does not have it yet: nothing is read.', collection, model_version),
-            jsonb_build_object('collection', collection, 'model_version', model_version),
-            format('The owner of the collection runs: SELECT pgvec.refresh_collection(%L);', collection));
-    END IF;
-END
+RETURNS TABLE (code text, message text, detail jsonb, hint text) LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
+    SELECT 'PV051',
+           format('the row-level security of %s changed, and version %s does not have it yet: nothing is read.', $1, $2),
+           jsonb_build_object('collection', $1, 'model_version', $2),
+           format('The owner of the collection runs: SELECT pgvec.refresh_collection(%L);', $1)
+      FROM pgvec.get_version($1, $2) v JOIN pgvec.collection c ON c.collection = v.collection
+     WHERE v.dropped_at IS NULL AND to_regclass(format('pgvec_leaves.%I', v.leaf)) IS NOT NULL
+       AND pgvec.policies_of(c.chunk_table) IS DISTINCT FROM pgvec.policies_of(format('pgvec_leaves.%I', v.leaf)::regclass);
 $$;

@@ -1,7 +1,8 @@
 -- The rules of retirement, in one place: why a version may not go now, or nulls when it may. Takes no locks: whoever
 -- drops asks again under them. Reasons: 'active', 'not due' (building, ready or gone), 'in grace', 'last' (no version
 -- is active), 'held' (pgvec.hold_version), 'feeding' (chunks written through it still wait to be carried), 'not exported'
--- (the collection wants a file first), 'still read'. Raises PV001, PV002.
+-- (the collection wants a file first), 'broken' (the chunk table was dropped or renamed by hand), 'in use' (something
+-- of the host's depends on it), 'still read'. Raises PV001, PV002.
 CREATE OR REPLACE FUNCTION pgvec.refuse_retirement(collection text, model_version text, ignore_readers boolean DEFAULT false,
                                                    OUT reason text, OUT detail text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -37,6 +38,10 @@ BEGIN
     IF waiting > 0 THEN
         reason := 'feeding';
         detail := format('%s work items', waiting);
+        RETURN;
+    END IF;
+    SELECT k.reason, k.detail INTO reason, detail FROM pgvec.refuse_leaf_drop(collection, model_version) k;
+    IF reason IS NOT NULL THEN
         RETURN;
     END IF;
     -- What was never active was never worth keeping, and nobody reads it: its pinned view is gone.

@@ -9,48 +9,21 @@ RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     c pgvec.collection := pgvec.get_collection(collection);
     chunks regclass := pgvec.chunk_table(collection);
-    most integer := CASE c.storage WHEN 'vector' THEN 2000 ELSE 4000 END;
-    used pgvec.model_version;
     stem text;
     new_leaf text;
     new_view text;
     turn integer;
 BEGIN
-    PERFORM pgvec.check_name(collection, model_version, true);
-    IF dimensions IS NULL OR dimensions NOT BETWEEN 1 AND most THEN
-        PERFORM pgvec.raise_error('PV007', format('%s dimensions do not fit: an HNSW index on %s takes 1 to %s.', coalesce(dimensions::text, 'NULL'), c.storage, most),
-            jsonb_build_object('dimensions', dimensions, 'most', most, 'storage', c.storage),
-            CASE WHEN c.storage = 'vector' AND dimensions <= 4000 THEN 'A collection with storage => ''halfvec'' takes up to 4000; or truncate the vectors (truncate_dim).' END);
-    END IF;
-    IF m IS NULL OR m NOT BETWEEN 2 AND 100 OR ef_construction IS NULL OR ef_construction NOT BETWEEN 4 AND 1000 OR ef_construction < 2 * m THEN
-        PERFORM pgvec.raise_error('PV007', format('m = %s, ef_construction = %s do not fit.', m, ef_construction), jsonb_build_object('m', m, 'ef_construction', ef_construction),
-            'm is 2 to 100, ef_construction 4 to 1000 and at least 2 * m.');
-    END IF;
-    IF embedder IS NULL OR jsonb_typeof(embedder) <> 'object' THEN
-        PERFORM pgvec.raise_error('PV007', 'embedder must be a JSON object.', jsonb_build_object('embedder', embedder));
-    END IF;
-
+    PERFORM pgvec.raise_error(r.code, r.message, r.detail, r.hint)
+       FROM pgvec.refuse_register_version(collection, model_version,
+                jsonb_build_object('dimensions', dimensions, 'm', m, 'ef_construction', ef_construction,
+                                   'embedder', embedder)) r;
     -- The writers' lock first, then the row: every verb takes them in this order.
     PERFORM pgvec.lock_chunk_table(collection);
     UPDATE pgvec.collection k SET epoch = k.epoch + 1 WHERE k.collection = c.collection;
-    SELECT v.* INTO used FROM pgvec.model_version v WHERE v.collection = c.collection AND v.model_version = register_version.model_version;
-    IF FOUND THEN
-        PERFORM pgvec.raise_error('PV004', format('the label %s was used before in %s: it is %s since %s.', model_version, collection, used.state,
-                                                  to_char(coalesce(used.retired_at, used.abandoned_at, used.draining_at, used.activated_at, used.ready_at, used.registered_at), 'YYYY-MM-DD')),
-            jsonb_build_object('collection', collection, 'model_version', model_version, 'state', used.state),
-            'A label names one embedder for ever; choose a new one.');
-    END IF;
-
-    -- From the second version on writes are carried, by the owner of follow_writes: he must see every row.
-    PERFORM FROM pg_class t, pg_proc f, pg_roles o
-      WHERE t.oid = chunks AND t.relrowsecurity AND f.proname = 'follow_writes' AND f.pronamespace = 'pgvec'::regnamespace AND o.oid = f.proowner
-        AND NOT o.rolsuper AND NOT o.rolbypassrls AND (t.relforcerowsecurity OR NOT pg_has_role(o.oid, t.relowner, 'USAGE'))
-        AND EXISTS (SELECT FROM pgvec.model_version v WHERE v.collection = c.collection AND v.dropped_at IS NULL);
-    IF FOUND THEN
-        PERFORM pgvec.raise_error('42501', format('row-level security of %s holds the role that carries its writes: they would not reach every version.', collection),
-            jsonb_build_object('collection', collection, 'owner', (SELECT f.proowner::regrole::text FROM pg_proc f WHERE f.oid = 'pgvec.follow_writes'::regproc)),
-            format('ALTER ROLE %s BYPASSRLS;', (SELECT f.proowner::regrole FROM pg_proc f WHERE f.oid = 'pgvec.follow_writes'::regproc)));
-    END IF;
+    -- What may have changed while the locks were waited for.
+    PERFORM pgvec.raise_error(r.code, r.message, r.detail, r.hint)
+       FROM pgvec.refuse_register_version(collection, model_version) r;
 
     stem := lower(regexp_replace(model_version, '[^A-Za-z0-9_]', '_', 'g'));
     -- Two labels may differ only in signs that a plain identifier cannot show. No leaf is named like an index of another,

@@ -18,11 +18,8 @@ BEGIN
     PERFORM pgvec.lock_chunk_table(collection);
     UPDATE pgvec.collection k SET epoch = k.epoch + 1 WHERE k.collection = c.collection;
     v := pgvec.get_version(collection, model_version);
-    IF v.state <> 'retired' THEN
-        PERFORM pgvec.raise_error('PV005', format('restore: version %s of %s is %s, not retired.', model_version, collection, v.state),
-            jsonb_build_object('collection', collection, 'model_version', model_version, 'state', v.state, 'needed', ARRAY['retired'], 'verb', 'restore'),
-            CASE v.state WHEN 'abandoned' THEN 'An abandoned version is never kept; register a version with a new label.' ELSE 'Only a retired version is restored.' END);
-    END IF;
+    PERFORM pgvec.raise_error(r.code, r.message, r.detail, r.hint)
+       FROM pgvec.refuse_state(collection, model_version, 'restore') r;
     IF NOT EXISTS (SELECT FROM pgvec.archive a WHERE a.collection = v.collection AND a.model_version = v.model_version AND a.kind = 'table') THEN
         PERFORM pgvec.raise_error('PV040', format('version %s of %s was not kept in this database.', model_version, collection),
             jsonb_build_object('collection', collection, 'model_version', model_version),

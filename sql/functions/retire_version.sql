@@ -54,7 +54,8 @@ BEGIN
                 DELETE FROM pgvec.work_item w WHERE w.collection = v.collection AND w.model_version = v.model_version;
                 DELETE FROM pgvec.leaf_reads r WHERE r.collection = v.collection AND r.model_version = v.model_version;
                 IF v.state = 'draining' THEN
-                    PERFORM pgvec.change_state(collection, model_version, 'retire', '{draining}', 'retired', jsonb_build_object('bytes', bytes, 'on_retire', on_retire));
+                    PERFORM pgvec.change_state(collection, model_version, 'retire', 'retired',
+                        jsonb_build_object('bytes', bytes, 'on_retire', on_retire));
                 ELSE
                     UPDATE pgvec.model_version k SET dropped_at = clock_timestamp() WHERE k.collection = v.collection AND k.model_version = v.model_version;
                     PERFORM pgvec.log_event(collection, model_version, 'retire', 'abandoned', 'abandoned', jsonb_build_object('bytes', bytes, 'on_retire', on_retire));

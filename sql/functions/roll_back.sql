@@ -6,14 +6,12 @@ CREATE OR REPLACE FUNCTION pgvec.roll_back(collection text, lock_timeout interva
 RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     c pgvec.collection := pgvec.get_collection(collection);
-    back pgvec.model_version;
+    back text := pgvec.previous_version(collection);
 BEGIN
-    SELECT v.* INTO back FROM pgvec.model_version v WHERE v.collection = c.collection AND v.state = 'draining' ORDER BY v.draining_at DESC LIMIT 1;
-    IF NOT FOUND THEN
-        PERFORM pgvec.raise_error('PV005', format('roll_back: %s has no draining version to go back to.', collection),
-            jsonb_build_object('collection', collection, 'active', pgvec.active_version(collection)), 'A version that was retired is gone; register and fill a new one.');
+    IF back IS NULL THEN
+        PERFORM pgvec.raise_error(r.code, r.message, r.detail, r.hint) FROM pgvec.refuse_roll_back(collection) r;
     END IF;
-    PERFORM pgvec.switch_active(collection, back.model_version, 'roll_back', allow_missing, lock_timeout, attempts);
-    RETURN back.model_version;
+    PERFORM pgvec.switch_active(c.collection, back, 'roll_back', allow_missing, lock_timeout, attempts);
+    RETURN back;
 END
 $$;

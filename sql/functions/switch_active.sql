@@ -5,47 +5,33 @@ CREATE OR REPLACE FUNCTION pgvec.switch_active(collection text, model_version te
 RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     old_timeout text := current_setting('lock_timeout');
-    starts_from CONSTANT text := CASE verb WHEN 'cut_over' THEN 'ready' ELSE 'draining' END;
     v pgvec.model_version;
     previous text;
     problems jsonb;
-    open_items bigint;
-    set_aside bigint;
 BEGIN
     IF lock_timeout IS NULL OR lock_timeout <= interval '0' OR attempts IS NULL OR attempts < 1 THEN
         PERFORM pgvec.raise_error('PV007', 'lock_timeout must be more than 0 and attempts 1 or more.', jsonb_build_object('lock_timeout', lock_timeout, 'attempts', attempts));
     END IF;
-    IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
-        PERFORM pgvec.raise_error('PV007', format('%s needs READ COMMITTED: a snapshot from before it has its locks cannot show that nothing is missing.', verb),
-            jsonb_build_object('collection', collection, 'model_version', model_version, 'isolation', current_setting('transaction_isolation')),
-            'Begin the transaction with: BEGIN ISOLATION LEVEL READ COMMITTED;');
-    END IF;
+    PERFORM pgvec.raise_error(r.code, r.message, r.detail, r.hint)
+       FROM pgvec.refuse_isolation(collection, model_version, verb) r;
     FOR attempt IN 1 .. attempts LOOP
         BEGIN
             PERFORM set_config('lock_timeout', ceil(extract(epoch FROM switch_active.lock_timeout) * 1000)::bigint::text, true);
             PERFORM pgvec.lock_chunk_table(collection);
             PERFORM FROM pgvec.collection c WHERE c.collection = switch_active.collection FOR UPDATE;
             v := pgvec.get_version(collection, model_version);
-            PERFORM pgvec.refuse_other_policies(collection, model_version);
             previous := pgvec.active_version(collection);
-            SELECT count(*) FILTER (WHERE w.set_aside_at IS NULL), count(*) FILTER (WHERE w.set_aside_at IS NOT NULL) INTO open_items, set_aside
-              FROM pgvec.work_item w WHERE w.collection = v.collection AND w.model_version = v.model_version;
-            problems := jsonb_strip_nulls(jsonb_build_object(
-                'open_items', nullif(open_items, 0), 'set_aside', nullif(set_aside, 0), 'index', nullif(pgvec.index_state(v.leaf), 'valid'),
-                'stopped_following', CASE WHEN NOT v.follows THEN v.draining_at END));
-            IF v.state IN ('ready', 'draining') AND problems <> '{}' AND NOT allow_missing THEN
-                PERFORM pgvec.raise_error('PV006', format('%s: version %s of %s is not complete: %s.', verb, model_version, collection,
-                        (SELECT string_agg(replace(p.key, '_', ' ') || ' ' || (p.value #>> '{}'), ', ') FROM jsonb_each(problems) p)),
-                    jsonb_build_object('collection', collection, 'model_version', model_version, 'problems', problems),
-                    CASE WHEN problems ? 'stopped_following' THEN format('SELECT pgvec.plan_backfill(%L, %L); then pgvec worker --drain.', collection, model_version)
-                         ELSE pgvec.what_to_do(collection, model_version, problems) END);
-            END IF;
+            PERFORM pgvec.raise_error(r.code, r.message, r.detail, r.hint)
+               FROM pgvec.refuse_switch(collection, model_version, verb, allow_missing) r;
+            problems := pgvec.incomplete(collection, model_version);
             -- Nobody may see two active versions: the old one leaves before the new one comes.
-            IF previous IS NOT NULL AND v.state = starts_from THEN
-                PERFORM pgvec.change_state(collection, previous, verb, '{active}', 'draining', jsonb_build_object('to', model_version));
+            IF previous IS NOT NULL THEN
+                PERFORM pgvec.change_state(collection, previous, verb, 'draining',
+                                           jsonb_build_object('to', model_version));
             END IF;
-            PERFORM pgvec.change_state(collection, model_version, verb, ARRAY[starts_from], 'active',
-                                       jsonb_build_object('previous', previous, 'attempt', attempt) || CASE WHEN problems = '{}' THEN '{}' ELSE jsonb_build_object('missing', problems) END);
+            PERFORM pgvec.change_state(collection, model_version, verb, 'active',
+                jsonb_build_object('previous', previous, 'attempt', attempt)
+                || CASE WHEN problems = '{}' THEN '{}' ELSE jsonb_build_object('missing', problems) END);
             UPDATE pgvec.collection c SET epoch = c.epoch + 1 WHERE c.collection = v.collection;
             PERFORM pgvec.put_routing_view(collection);
             PERFORM set_config('lock_timeout', old_timeout, true);

@@ -1,12 +1,17 @@
--- The next step for the problems that ready_problems found: one sentence for a hint.
+-- The next step for the problems that ready_problems or incomplete found: one sentence for a hint.
 CREATE OR REPLACE FUNCTION pgvec.what_to_do(collection text, model_version text, problems jsonb)
 RETURNS text LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE
-        WHEN problems ? 'set_aside' THEN 'See last_error in pgvec.work_item, mend the cause, then: pgvec worker --retry-failed.'
+        WHEN problems ? 'stopped_following'
+            THEN format('SELECT pgvec.plan_backfill(%L, %L); then pgvec worker --drain.', collection, model_version)
+        WHEN problems ? 'set_aside'
+            THEN 'See last_error in pgvec.work_item, mend the cause, then: pgvec worker --retry-failed.'
         WHEN problems ? 'open_items' THEN 'Let a worker finish them: pgvec worker --drain.'
-        WHEN problems ? 'missing' OR problems ? 'surplus' THEN format('SELECT pgvec.plan_backfill(%L, %L); then pgvec worker --drain.', collection, model_version)
+        WHEN problems ?| ARRAY['missing', 'surplus']
+            THEN format('SELECT pgvec.plan_backfill(%L, %L); then pgvec worker --drain.', collection, model_version)
         WHEN problems ? 'index' THEN format('SELECT pgvec.build_index(%L, %L);', collection, model_version)
-        WHEN problems ? 'wrong_dimensions' OR problems ? 'zero_vectors' THEN 'Those vectors are not this model''s: delete and embed them again, or abandon the version.'
+        WHEN problems ?| ARRAY['wrong_dimensions', 'zero_vectors']
+            THEN 'Those vectors are not this model''s: delete and embed them again, or abandon the version.'
         ELSE 'A CHECK of the leaf was dropped by hand: abandon the version and register a new label.'
     END;
 $$;

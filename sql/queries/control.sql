@@ -10,7 +10,7 @@ SELECT v.model_version, v.paused_at FROM pgvec.model_version v
  WHERE v.collection = %(collection)s AND v.model_version = ANY (%(versions)s) AND v.paused_at IS NOT NULL ORDER BY v.model_version
 
 -- name: preview
-SELECT p.kind, p.what, p.detail FROM pgvec.preview(%(verb)s, %(collection)s, %(model_version)s) p
+SELECT p.kind, p.what, p.detail FROM pgvec.preview(%(verb)s, %(collection)s, %(model_version)s, arguments => %(arguments)s) p
 
 -- name: server_load
 -- WAL that the slowest standby has not replayed, and client sessions at work in this server but the asking one. What the role

@@ -213,8 +213,9 @@ def test_the_gate_is_waited_for_and_force_does_not_wait(engine: Engine) -> None:
     with pytest.raises(NotReady, match="the gate stops v2: evaluation"):
         wait_until_ready(engine, "docs", "v2", timeout=timedelta(0))
     dry = preview(engine, "cut_over", "docs", "v2")
-    assert (dry.clear, dry.forced().clear) == (False, True)
-    assert dry.forced().does == dry.does
+    forced = preview(engine, "cut_over", "docs", "v2", {"force": True})
+    assert (dry.clear, forced.clear) == (False, True)
+    assert forced.does == dry.does
     assert wait_until_ready(engine, "docs", "v2", timeout=timedelta(0), force=True)
 
 

@@ -183,7 +183,7 @@ BEHIND = (
     "SELECT pgvec.apply_grants('docs')",
     "SELECT pgvec.record_grant('docs', 'of_a_worker', 'worker')",
     "SELECT pgvec.forget_gone_roles('docs')",
-    "SELECT pgvec.change_state('docs', 'v1', 'roll_back', '{draining}', 'active')",
+    "SELECT pgvec.change_state('docs', 'v1', 'roll_back', 'active')",
     "DELETE FROM pgvec.work_item RETURNING 1",
     "UPDATE pgvec.work_item SET set_aside_at = now() RETURNING 1",
     "SELECT lease FROM pgvec.work_item",

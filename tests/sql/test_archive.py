@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
 
 from tests.faults.looks import assert_catalog_agrees
@@ -112,11 +114,13 @@ def test_an_abandoned_version_is_never_kept(db):
 
 def test_the_exception_is_for_restore_alone(db):
     archived(db)
-    for state_ in ("draining", "active", "ready", "building"):
+    verbs = ("x", "make_ready", "cut_over", "roll_back", "abandon", "retire")
+    for verb, state_ in product(verbs, ("draining", "active", "ready", "building")):
         refused(
             db,
             "PV005",
-            "SELECT pgvec.change_state('docs', 'v1', 'x', '{retired}', %s)",
+            "SELECT pgvec.change_state('docs', 'v1', %s, %s)",
+            verb,
             state_,
         )
 

@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tests.sql.helpers import one, put, refused, rows, second_version
@@ -342,6 +342,7 @@ def test_no_key_and_no_value_is_ever_read_as_sql(tx):
     @settings(max_examples=50 if newest else 5, deadline=None, database=None)
     @given(key=TEXT, value=VALUE, other=VALUE)
     def check(key, value, other):
+        assume(key not in ("n", "even"))  # what the other chunks have
         tx.execute("UPDATE docs SET metadata = %s WHERE content = 'a'", (json.dumps({key: value}),))
         assert found({key: value}) == ["a"]
         assert found({}, {"key": key, "op": "=", "value": value}) == ["a"]

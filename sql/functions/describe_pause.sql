@@ -1,0 +1,12 @@
+-- What pause does, for a dry run. Raises PV001, PV002.
+CREATE OR REPLACE FUNCTION pgvec.describe_pause(collection text, model_version text)
+RETURNS TABLE (what text, detail jsonb) LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE WHEN v.paused_at IS NULL
+                THEN format('no worker claims the %s open work items of %s, '
+                            'and it is not built, made ready or cut over to',
+                            i.open, v.model_version)
+                ELSE format('nothing: %s is paused since %s', v.model_version,
+                            to_char(v.paused_at, 'YYYY-MM-DD HH24:MI:SS')) END,
+           jsonb_build_object('open_items', i.open, 'paused_at', v.paused_at)
+      FROM pgvec.get_version($1, $2) v CROSS JOIN LATERAL pgvec.items_of(v.collection, v.model_version) i;
+$$;

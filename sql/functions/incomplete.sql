@@ -1,0 +1,11 @@
+-- What keeps a version from being routed to, from the catalog alone: an empty object when nothing does. The rows
+-- themselves were looked at by make_ready; since then whatever changed became a work item.
+-- Keys: open_items, set_aside, index, stopped_following. Raises PV001, PV002.
+CREATE OR REPLACE FUNCTION pgvec.incomplete(collection text, model_version text)
+RETURNS jsonb LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT jsonb_strip_nulls(jsonb_build_object(
+               'open_items', nullif(i.open, 0), 'set_aside', nullif(i.set_aside, 0),
+               'index', nullif(pgvec.index_state(v.leaf), 'valid'),
+               'stopped_following', CASE WHEN NOT v.follows THEN v.draining_at END))
+      FROM pgvec.get_version($1, $2) v CROSS JOIN LATERAL pgvec.items_of(v.collection, v.model_version) i;
+$$;

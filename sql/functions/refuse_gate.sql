@@ -1,0 +1,14 @@
+-- What a gate says to a version that it stops, from what check_gate found: a row of PV080, or none. DETAIL holds the
+-- numbers.
+CREATE OR REPLACE FUNCTION pgvec.refuse_gate(judged jsonb)
+RETURNS TABLE (code text, message text, detail jsonb, hint text) LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
+    SELECT 'PV080',
+           format('the gate of %s stops %s: %s.', $1 ->> 'collection', $1 ->> 'model_version',
+                  (SELECT string_agg(pgvec.gate_failure(f), '; ') FROM jsonb_array_elements($1 -> 'failures') f)),
+           $1,
+           format('Evaluate it: pgvec evaluate %s; read pgvec report. '
+                  'Or, knowingly: pgvec.cut_over(%L, %L, force => true, reason => ''…'').',
+                  $1 ->> 'model_version', $1 ->> 'collection', $1 ->> 'model_version')
+     WHERE NOT ($1 ->> 'passed')::boolean;
+$$;

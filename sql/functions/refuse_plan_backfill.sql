@@ -1,0 +1,11 @@
+-- Why plan_backfill would refuse, in its order: the chunk table is gone, its state, its leaf is gone.
+-- Raises PV001, PV002.
+CREATE OR REPLACE FUNCTION pgvec.refuse_plan_backfill(collection text, model_version text)
+RETURNS TABLE (code text, message text, detail jsonb, hint text) LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
+    SELECT * FROM pgvec.refuse_lost_table($1)
+    UNION ALL
+    SELECT * FROM pgvec.refuse_state($1, $2, 'plan_backfill')
+    UNION ALL
+    SELECT * FROM pgvec.refuse_lost_leaf($1, $2);
+$$;
