@@ -20,6 +20,9 @@ BEGIN
         PERFORM pgvec.raise_error('PV005', format('build_index: version %s of %s is %s.', v.model_version, v.collection, v.state),
             jsonb_build_object('collection', collection, 'model_version', model_version, 'state', v.state), 'Only a live version has an index.');
     END IF;
+    IF maintenance_work_mem !~ '^[0-9]{1,10} ?(kB|MB|GB)?$' OR parallel_workers NOT BETWEEN 0 AND 1024 THEN
+        PERFORM pgvec.raise_error('PV007', 'maintenance_work_mem is a size such as 2GB, parallel_workers 0 to 1024.', jsonb_build_object('maintenance_work_mem', maintenance_work_mem, 'parallel_workers', parallel_workers));
+    END IF;
     PERFORM pgvec.refuse_paused(collection, model_version, 'build_index');
     lock_key := format('pgvec_leaves.%I', v.leaf)::regclass::oid::integer;
     IF NOT pg_try_advisory_xact_lock(pgvec.build_lock_class() + 1, lock_key) THEN

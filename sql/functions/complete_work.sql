@@ -22,6 +22,9 @@ DECLARE
     source_fields text;
     later_delete text;
 BEGIN
+    IF to_regclass('pg_temp.pgvec_made') IS NULL THEN
+        PERFORM pgvec.raise_error('PV007', 'complete_work: this session has no temporary table pgvec_made with what was made.');
+    END IF;
     IF t.dropped_at IS NOT NULL OR t.state IN ('retired', 'abandoned') THEN
         PERFORM pgvec.raise_error('PV023', format('version %s of %s is %s: nothing is written to it.', t.model_version, t.collection, t.state),
             jsonb_build_object('collection', collection, 'model_version', model_version, 'state', t.state));

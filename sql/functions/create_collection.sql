@@ -27,9 +27,7 @@ BEGIN
     IF id_type IS NULL OR id_type NOT IN ('uuid', 'bigint', 'text') THEN
         PERFORM pgvec.raise_error('PV007', format('unknown id_type %L.', id_type), jsonb_build_object('id_type', id_type), 'Use uuid, bigint or text.');
     END IF;
-    IF retire_after IS NULL OR retire_after < interval '0' THEN
-        PERFORM pgvec.raise_error('PV007', 'retire_after must be an interval of zero or more.', jsonb_build_object('retire_after', retire_after));
-    END IF;
+    PERFORM pgvec.check_interval('retire_after', retire_after);
     IF EXISTS (SELECT FROM pgvec.collection c WHERE c.collection = create_collection.collection) THEN
         PERFORM pgvec.raise_error('PV004', format('collection %s already exists.', collection), jsonb_build_object('collection', collection), 'Use it, or choose another name.');
     END IF;

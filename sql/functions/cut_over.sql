@@ -12,6 +12,7 @@ DECLARE
     judged jsonb;
     previous text;
 BEGIN
+    PERFORM pgvec.check_patience(lock_timeout, attempts);
     PERFORM pgvec.get_version(collection, model_version);
     PERFORM pgvec.refuse_paused(collection, model_version, 'cut_over');
     judged := pgvec.pass_gate(collection, model_version, coalesce(force, false), reason);

@@ -24,7 +24,7 @@ DECLARE
     amount bigint;
     planner real;
 BEGIN
-    IF asked NOT IN ('create_collection', 'drop_collection', 'register_version', 'plan_backfill', 'build_index', 'make_ready', 'cut_over',
+    IF asked IS NULL OR asked NOT IN ('create_collection', 'drop_collection', 'register_version', 'plan_backfill', 'build_index', 'make_ready', 'cut_over',
                      'roll_back', 'abandon', 'pause', 'resume', 'retry_set_aside', 'retire_due') THEN
         PERFORM pgvec.raise_error('PV007', format('preview: %s is no verb that changes something.', asked), jsonb_build_object('verb', asked));
     END IF;

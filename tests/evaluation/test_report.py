@@ -152,7 +152,7 @@ def test_an_evaluation_of_any_other_hand_has_a_report(
 ) -> None:
     """``pgvec.record_evaluation`` takes whatever figures and details another program has."""
     two_versions(engine, WordsEmbedder("a"), WordsEmbedder("b"), ["one text", "another text"])
-    figures = {"recall@10": 1, "$\\frac{": 0.5, HOSTILE: 0.1, "huge": 10**400}
+    figures = {"recall@10": 1, "$\\frac{": 0.5, HOSTILE: 0.1}
     for kind, baseline in (("labelled", "v1"), ("recorded", None), ("shadow", "v1")):
         record(
             engine, "docs", "v2", kind=kind, queries=3, metrics=figures, baseline_version=baseline,
