@@ -82,10 +82,7 @@ SEARCHES: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("wrong", SEARCHES)
-def test_a_search_of_wrong_types_is_refused_before_the_model_runs(
-    engine: Engine, wrong: dict[str, Any]
-) -> None:
+def test_a_search_of_wrong_types_is_refused_before_the_model_runs(engine: Engine) -> None:
     tiny = TinyEmbedder()
     create_collection(engine, "docs")
     Transition(engine, "docs", "v1", tiny).run(cut_over=True)
@@ -93,47 +90,53 @@ def test_a_search_of_wrong_types_is_refused_before_the_model_runs(
     calls = tiny.calls
     sent: list[Any] = []
     event.listen(engine, "checkout", lambda *_: sent.append(_))
-    with pytest.raises(InvalidArgument):
-        store.search("text", **wrong)
-    assert (tiny.calls, sent) == (calls, [])
+    for number, wrong in enumerate(SEARCHES):
+        with pytest.raises(InvalidArgument):
+            store.search("text", **wrong)
+        assert (tiny.calls, sent) == (calls, []), number
 
 
-@pytest.mark.parametrize("query", [None, 5, b"text", ["text"], "", " ", np.zeros(8)])
-def test_a_query_is_a_text_or_a_vector(store: ChunkStore, query: Any) -> None:
-    with pytest.raises(InvalidArgument):
-        store.search(query)
+NO_QUERIES: list[Any] = [None, 5, b"text", ["text"], "", " ", np.zeros(8)]
 
 
-@pytest.mark.parametrize(
-    "vector",
-    [[NAN] * 8, [INF] * 8, [0.0] * 8, [1.0], [], 5, None, "text", [["a"]], [[1.0] * 8], ["x"] * 8,
+def test_a_query_is_a_text_or_a_vector(store: ChunkStore) -> None:
+    for query in NO_QUERIES:
+        with pytest.raises(InvalidArgument):
+            store.search(query)
+
+
+NO_VECTORS: list[Any] = [
+     [NAN] * 8, [INF] * 8, [0.0] * 8, [1.0], [], 5, None, "text", [["a"]], [[1.0] * 8], ["x"] * 8,
      b"x", [None] * 8, [1e39] * 8, [10**400] * 8, {"a": 1}, np.zeros((8, 0)), [1.0] * 20_000,
-     [1j] * 8],
-)  # fmt: skip
-def test_a_query_vector_that_is_none_is_refused(store: ChunkStore, vector: Any) -> None:
-    for exact in (False, True):
-        with pytest.raises(InvalidVector):
-            store.search(QueryVector(vector, "v1"), exact=exact)
-    with pytest.raises(InvalidArgument):
-        store.search(QueryVector(np.ones(8, np.float32), 5))  # type: ignore[arg-type]
+     [1j] * 8]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "wrong", [None, True, 1.0, 2.5, b"1", [], {}, object(), "x\0", "\ud800", NAN]
-)
-def test_what_is_no_id_deletes_nothing(store: ChunkStore, wrong: Any) -> None:
-    before = stored(store)
-    for chunk_ids in ([wrong], (i for i in [wrong]), wrong if wrong is not None else 5):
-        if chunk_ids in ([], {}):
-            continue
+def test_a_query_vector_that_is_none_is_refused(store: ChunkStore) -> None:
+    for vector in NO_VECTORS:
+        for exact in (False, True):
+            with pytest.raises(InvalidVector):
+                store.search(QueryVector(vector, "v1"), exact=exact)
         with pytest.raises(InvalidArgument):
-            store.delete(chunk_ids=chunk_ids)
-    with pytest.raises(InvalidArgument):
-        store.delete(document_ids=[wrong])
-    if wrong is not None:
+            store.search(QueryVector(np.ones(8, np.float32), 5))  # type: ignore[arg-type]
+
+
+NO_IDS: list[Any] = [None, True, 1.0, 2.5, b"1", [], {}, object(), "x\0", "\ud800", NAN]
+
+
+def test_what_is_no_id_deletes_nothing(store: ChunkStore) -> None:
+    for wrong in NO_IDS:
+        before = stored(store)
+        for chunk_ids in ([wrong], (i for i in [wrong]), wrong if wrong is not None else 5):
+            if chunk_ids in ([], {}):
+                continue
+            with pytest.raises(InvalidArgument):
+                store.delete(chunk_ids=chunk_ids)
         with pytest.raises(InvalidArgument):
-            store.add([Chunk("a text", chunk_id=wrong)])
-    assert stored(store) == before
+            store.delete(document_ids=[wrong])
+        if wrong is not None:
+            with pytest.raises(InvalidArgument):
+                store.add([Chunk("a text", chunk_id=wrong)])
+        assert stored(store) == before
 
 
 def test_bytes_are_no_list_of_ids(store: ChunkStore) -> None:
@@ -151,41 +154,45 @@ def test_a_generator_of_ids_deletes_what_it_gives(store: ChunkStore) -> None:
     assert stored(store) == []
 
 
-@pytest.mark.parametrize(
-    "chunk",
-    [None, 5, b"text", [], Chunk(5), Chunk(b"text"), Chunk(""), Chunk("a\0b"), Chunk("\ud800"),
+NO_CHUNKS: list[Any] = [
+     None, 5, b"text", [], Chunk(5), Chunk(b"text"), Chunk(""), Chunk("a\0b"), Chunk("\ud800"),
      Chunk("t", document_id=5), Chunk("t", "a\0"), Chunk("t", position=True),
      Chunk("t", position="1"),
      Chunk("t", position=2**31), Chunk("t", metadata=[1]), Chunk("t", metadata="ab"),
      *(Chunk("t", metadata={"a": v}) for v in (NAN, {1}, b"x", object(), "\0", "\ud800")),
      Chunk("t", metadata={"a": deep(100_000)}),
-     Chunk("t", metadata=itself()), Chunk("t", metadata={(1,): 2})],  # type: ignore[arg-type]
-)  # fmt: skip
-def test_what_is_no_chunk_is_refused_and_nothing_is_written(engine: Engine, chunk: Any) -> None:
+     Chunk("t", metadata=itself()), Chunk("t", metadata={(1,): 2})],  # type: ignore[arg-type]  # fmt: skip
+
+
+def test_what_is_no_chunk_is_refused_and_nothing_is_written(engine: Engine) -> None:
     create_collection(engine, "docs")
     tiny = TinyEmbedder()
     Transition(engine, "docs", "v1", tiny).run(cut_over=True)
     store = ChunkStore(engine, "docs", {"v1": tiny})
-    with pytest.raises(InvalidArgument):
-        store.add([chunk])
-    for given in (chunk, {"a": "text"}, b"text", 5):
-        if given != []:
-            with pytest.raises(InvalidArgument):
-                store.add(given)
-    with pytest.raises(InvalidArgument):
-        store.add(["text"], version=5)  # type: ignore[arg-type]
-    with pytest.raises(InvalidArgument):
-        store.add(["text"], keep_others="no")  # type: ignore[arg-type]
-    for vectors in ([[NAN] * 8], [[0.0] * 8], [["a"] * 8], "text", [[1.0]]):
-        with pytest.raises(BadEmbedding):
-            store.add(["text"], version="v1", vectors=vectors)
-    assert stored(store) == []
+    for chunk in NO_CHUNKS:
+        with pytest.raises(InvalidArgument):
+            store.add([chunk])
+        for given in (chunk, {"a": "text"}, b"text", 5):
+            if given != []:
+                with pytest.raises(InvalidArgument):
+                    store.add(given)
+        with pytest.raises(InvalidArgument):
+            store.add(["text"], version=5)  # type: ignore[arg-type]
+        with pytest.raises(InvalidArgument):
+            store.add(["text"], keep_others="no")  # type: ignore[arg-type]
+        for vectors in ([[NAN] * 8], [[0.0] * 8], [["a"] * 8], "text", [[1.0]]):
+            with pytest.raises(BadEmbedding):
+                store.add(["text"], version="v1", vectors=vectors)
+        assert stored(store) == []
 
 
-@pytest.mark.parametrize("name", [None, 5, b"docs", ["docs"], "do\0cs", "\ud800"])
-def test_a_name_is_a_text(engine: Engine, name: Any) -> None:
-    with pytest.raises(InvalidArgument):
-        ChunkStore(engine, name)
+NO_NAMES: list[Any] = [None, 5, b"docs", ["docs"], "do\0cs", "\ud800"]
+
+
+def test_a_name_is_a_text(engine: Engine) -> None:
+    for name in NO_NAMES:
+        with pytest.raises(InvalidArgument):
+            ChunkStore(engine, name)
 
 
 # --- Filters ---
@@ -214,6 +221,9 @@ WITHIN = [
 ]
 
 
+NEAREST = "SELECT * FROM pgvec.nearest('docs', '[1,0,0,0,0,0,0,0]', 'v1', {} => %s::jsonb)"
+
+
 def given(which: str, value: Any) -> Any:
     """The same for Python."""
     return (
@@ -223,30 +233,31 @@ def given(which: str, value: Any) -> Any:
     )
 
 
-@pytest.mark.parametrize(("which", "value", "detail"), BEYOND)
-def test_a_filter_beyond_what_is_taken_is_refused(
-    db: psycopg.Connection[Any], which: str, value: Any, detail: dict[str, Any]
-) -> None:
+def test_a_filter_beyond_what_is_taken_is_refused(db: psycopg.Connection[Any]) -> None:
     live_collection(db, count=3)
-    call = f"SELECT * FROM pgvec.nearest('docs', '[1,0,0,0,0,0,0,0]', 'v1', {which} => %s::jsonb)"
-    said = refused(db, "PV007", call, json.dumps(value))
-    assert said.detail.items() >= {"which": which, **detail}.items()
-    assert str(said.detail["most"]) in said.message
-    with pytest.raises(InvalidArgument) as caught:
+    for which, value, detail in BEYOND:
+        call = (
+            f"SELECT * FROM pgvec.nearest('docs', '[1,0,0,0,0,0,0,0]', 'v1', {which} => %s::jsonb)"
+        )
+        said = refused(db, "PV007", call, json.dumps(value))
+        assert said.detail.items() >= {"which": which, **detail}.items()
+        assert str(said.detail["most"]) in said.message
+        with pytest.raises(InvalidArgument) as caught:
+            as_json(given(which, value))
+        assert (
+            caught.value.detail.items()
+            >= {"which": which, "most": caught.value.detail["most"]}.items()
+        )
+
+
+def test_a_filter_of_the_largest_size_is_taken(db: psycopg.Connection[Any]) -> None:
+    live_collection(db, count=3)
+    for which, value in WITHIN:
+        call = (
+            f"SELECT * FROM pgvec.nearest('docs', '[1,0,0,0,0,0,0,0]', 'v1', {which} => %s::jsonb)"
+        )
+        rows(db, call, json.dumps(value))
         as_json(given(which, value))
-    assert (
-        caught.value.detail.items() >= {"which": which, "most": caught.value.detail["most"]}.items()
-    )
-
-
-@pytest.mark.parametrize(("which", "value"), WITHIN)
-def test_a_filter_of_the_largest_size_is_taken(
-    db: psycopg.Connection[Any], which: str, value: Any
-) -> None:
-    live_collection(db, count=3)
-    call = f"SELECT * FROM pgvec.nearest('docs', '[1,0,0,0,0,0,0,0]', 'v1', {which} => %s::jsonb)"
-    rows(db, call, json.dumps(value))
-    as_json(given(which, value))
 
 
 # --- Whose name was not found ---
