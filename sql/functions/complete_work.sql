@@ -5,7 +5,7 @@
 -- written_at wins, and so does a later delete: a chunk that was deleted meanwhile does not come back (the source
 -- row is locked FOR KEY SHARE, so that a delete waits and then finds the new row).
 -- Shape: items completed, items fenced, rows written, rows deleted. Raises PV009 while an index that stands in the way
--- is built, PV023, 42501 where row-level security would hide rows from the worker.
+-- is built, PV007 (no pgvec_made), PV023, 42501 where row-level security would hide rows from the worker.
 CREATE OR REPLACE FUNCTION pgvec.complete_work(collection text, source_version text, model_version text, items bigint[], revisions integer[], lease uuid)
 RETURNS TABLE (completed bigint, fenced bigint, written bigint, deleted bigint) LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET row_security = off
 -- By the index of either leaf: a hash join would read all of it for every claim.
@@ -22,12 +22,12 @@ DECLARE
     source_fields text;
     later_delete text;
 BEGIN
-    IF to_regclass('pg_temp.pgvec_made') IS NULL THEN
-        PERFORM pgvec.raise_error('PV007', 'complete_work: this session has no temporary table pgvec_made with what was made.');
-    END IF;
     IF t.dropped_at IS NOT NULL OR t.state IN ('retired', 'abandoned') THEN
         PERFORM pgvec.raise_error('PV023', format('version %s of %s is %s: nothing is written to it.', t.model_version, t.collection, t.state),
             jsonb_build_object('collection', collection, 'model_version', model_version, 'state', t.state));
+    END IF;
+    IF to_regclass('pg_temp.pgvec_made') IS NULL THEN
+        PERFORM pgvec.raise_error('PV007', 'complete_work: this session has no temporary table pgvec_made with what was made.');
     END IF;
     PERFORM pgvec.share_leaf(collection, model_version);
     -- Locks in a writer's order: rows of the source, work items, rows of the target.
