@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
+from typing import cast
 
 from pgvec_versions.chunks import Chunk, ChunkId, Item, chunk_identity, sound_chunk
 from pgvec_versions.errors import InvalidArgument
@@ -33,9 +34,12 @@ class Batches:
     def __init__(
         self, chunks: Iterable[Chunk | str], id_type: str, vectors: int | None = None
     ) -> None:
-        if isinstance(chunks, str):
+        given: object = chunks
+        no_list = isinstance(given, str | bytes | bytearray | Mapping)
+        if no_list or not isinstance(given, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
+            one = "string" if isinstance(given, str) else type(cast("object", given)).__name__
             raise InvalidArgument(
-                "add takes a list of chunks, and one string was given.", hint="Put it into a list."
+                f"add takes a list of chunks, and one {one} was given.", hint="Put it into a list."
             )
         self.size = _SMALLEST
         self._id_type = id_type

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha1
 from numbers import Integral
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
 
+from pgvec_versions.arguments import storable
 from pgvec_versions.errors import InvalidArgument
 from pgvec_versions.filters import json_text
 from pgvec_versions.vectors import BinaryVector
@@ -25,12 +27,15 @@ __all__ = [
     "QueryVector",
     "chunk_identity",
     "sound_chunk",
+    "sound_id",
 ]
 
 ChunkId: TypeAlias = uuid.UUID | int | str
 
 _NAMESPACE = uuid.UUID("6f1c1e0e-3b0a-5c1d-9e59-0b6c9d1c2a11")
 _NAMESPACE_BYTES = _NAMESPACE.bytes
+#: A bigint, as a text.
+_DIGITS = re.compile(r"\s*[+-]?[0-9]{1,19}\s*", re.ASCII)
 #: The bits of a UUID that say its variant and version, and those of version 5 (RFC 9562).
 _NOT_RANDOM = 0xF000 << 64 | 0xC000 << 48
 _VERSION_5 = 0x5000 << 64 | 0x8000 << 48
@@ -131,20 +136,55 @@ def chunk_identity(chunk: Chunk, id_type: str) -> ChunkId:
             key = f"t\0{chunk.document_id or ''}\0{chunk.content}"
         made = _uuid5(key)
         return made if id_type == "uuid" else str(made)
+    return sound_id(given, id_type)
+
+
+def sound_id(given: object, id_type: str) -> ChunkId:
+    """An id as the collection's type has it. Raises: InvalidArgument.
+
+    An int, and a text that is one, are a bigint; a UUID, and a text that is one, are a uuid; all of
+    these are a text. True, 2.5 and None are no ids.
+    """
     try:
         if id_type == "uuid":
-            return given if isinstance(given, uuid.UUID) else uuid.UUID(str(given))
+            return given if isinstance(given, uuid.UUID) else uuid.UUID(_id_text(given))
         if id_type == "bigint":
-            number = int(given)
+            number = _id_number(given)
             if not -(2**63) <= number < 2**63:
                 raise ValueError
             return number
+        if isinstance(given, uuid.UUID) or _is_whole(given):
+            return str(given)
+        text = _id_text(given)
+        if not storable(text):
+            raise ValueError
     except ValueError:
+        shown = repr(given)[:80] if isinstance(given, str | bytes) else type(given).__name__
         raise InvalidArgument(
-            f"chunk_id {given!r} is not a {id_type}.",
+            f"chunk_id {shown} is not a {id_type}.",
             hint="The collection was created with that id type.",
         ) from None
-    return str(given)
+    return text
+
+
+def _id_text(given: object) -> str:
+    if not isinstance(given, str):
+        raise ValueError
+    return given
+
+
+def _id_number(given: object) -> int:
+    if isinstance(given, str):
+        if _DIGITS.fullmatch(given) is None:
+            raise ValueError
+        return int(given)
+    if not _is_whole(given):
+        raise ValueError
+    return int(given)
+
+
+def _is_whole(given: object) -> TypeGuard[Integral]:
+    return isinstance(given, Integral) and given is not True and given is not False
 
 
 def _uuid5(key: str) -> uuid.UUID:
@@ -166,7 +206,7 @@ def sound_chunk(given: Chunk | str, place: int) -> Item:
             hint="Leave empty chunks out; nothing of this batch was written.",
         )
     for text in (chunk.content, chunk.document_id, chunk.chunk_id):
-        if isinstance(text, str) and not _storable(text):
+        if isinstance(text, str) and not storable(text):
             raise InvalidArgument(
                 f"{_where(chunk, place)} contains a NUL character or half of a surrogate pair, "
                 "which PostgreSQL cannot store.",
@@ -181,7 +221,7 @@ def sound_chunk(given: Chunk | str, place: int) -> Item:
         raise InvalidArgument(f"the position of {_where(chunk, place)} is not a 32-bit number.")
     try:
         metadata = json_text(dict(chunk.metadata)) if chunk.metadata else "{}"
-    except (TypeError, ValueError) as exc:
+    except (TypeError, ValueError, RecursionError) as exc:
         raise InvalidArgument(
             f"the metadata of {_where(chunk, place)} is not JSON: {exc}.",
             hint="Use plain JSON values.",
@@ -191,7 +231,7 @@ def sound_chunk(given: Chunk | str, place: int) -> Item:
 
 def _int4(position: object) -> bool:
     # The Integral of numpy, too; asking an abstract class takes longer.
-    if type(position) is not int and not isinstance(position, Integral):
+    if type(position) is bool or (type(position) is not int and not isinstance(position, Integral)):
         return False
     return -(2**31) <= int(position) < 2**31
 
@@ -203,12 +243,3 @@ def _where(chunk: Chunk, place: int) -> str:
 
 def _has_text(content: object) -> bool:
     return isinstance(content, str) and bool(content.strip())
-
-
-def _storable(text: str) -> bool:
-    if not text.isascii():
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            return False
-    return "\0" not in text

@@ -19,9 +19,15 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, InvalidatePoolError
 from sqlalchemy.pool import PoolProxiedConnection
 
-from pgvec_versions import vectors
+from pgvec_versions import sqlfiles, vectors
 from pgvec_versions.bridge import bridged
-from pgvec_versions.errors import ConfigError, translated, translation
+from pgvec_versions.errors import (
+    ConfigError,
+    catalog_not_installed,
+    names_nothing,
+    translated,
+    translation,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -184,7 +190,7 @@ def transaction(engine: Engine, caller: Caller | None = None) -> Generator[PgCon
             with engine.connect() as own:
                 raw = _raw(own)
                 try:
-                    with raw.transaction():
+                    with _asking_for_the_catalog(raw), raw.transaction():
                         yield raw
                 finally:
                     if raw.closed:
@@ -196,8 +202,33 @@ def transaction(engine: Engine, caller: Caller | None = None) -> Generator[PgCon
         raw = _raw(connection)
         # SQLAlchemy must know of the transaction, or its commit() would do nothing; and psycopg's
         # own transaction() would commit when ours is the first statement on the connection.
-        with raw.transaction() if raw.autocommit else connection.begin_nested():
+        savepoint = raw.transaction() if raw.autocommit else connection.begin_nested()
+        with _asking_for_the_catalog(raw), savepoint:
             yield raw
+
+
+@contextmanager
+def _asking_for_the_catalog(raw: PgConnection) -> Generator[None]:
+    """Raises CatalogNotInstalled where a name was not found because there is no catalog."""
+    try:
+        yield
+    except Exception as exc:
+        if _has_no_catalog(raw, exc):
+            raise catalog_not_installed(getattr(exc, "sqlstate", None)) from exc
+        raise
+
+
+def _has_no_catalog(raw: PgConnection, exc: BaseException | None) -> bool:
+    """Whether the error is that of a database without the catalog. Asks where it may be so."""
+    if exc is None or not names_nothing(exc) or raw.closed:
+        return False
+    if raw.info.transaction_status == TransactionStatus.INERROR:
+        return False
+    try:
+        row = raw.execute(sqlfiles.query("catalog_exists")).fetchone()
+    except psycopg.Error:
+        return False
+    return row is not None and not row[0]
 
 
 def autocommitted(engine: Engine) -> AbstractContextManager[PgConnection]:
@@ -241,12 +272,14 @@ class _Autocommitted:
         traceback: TracebackType | None,
     ) -> None:
         raw = self._raw
+        no_catalog = False
         try:
             if raw.closed:
                 self._borrowed.invalidate()
             else:
                 if raw.pgconn.transaction_status != TransactionStatus.IDLE:
                     raw.rollback()
+                no_catalog = _has_no_catalog(raw, exc)
                 raw.autocommit = False
         except psycopg.Error as broken:
             # The server ended it just now; what happened before that is told first.
@@ -255,7 +288,7 @@ class _Autocommitted:
                 raise translation(broken) or broken from None
         finally:
             self._borrowed.close()
-        mine = translation(exc)
+        mine = catalog_not_installed() if no_catalog else translation(exc)
         if mine is not None:
             raise mine from exc
 
@@ -264,4 +297,6 @@ class _Autocommitted:
 def _autocommitted_async(engine: Engine) -> Generator[PgConnection]:
     options = engine.execution_options(isolation_level="AUTOCOMMIT")
     with translated(), options.connect() as connection:
-        yield _raw(connection)
+        raw = _raw(connection)
+        with _asking_for_the_catalog(raw):
+            yield raw

@@ -427,6 +427,8 @@ _VECTOR_CHECKS = {
     "pgvec_dimensions": "a vector has another number of dimensions than its version.",
     "pgvec_not_zero": "a vector is all zeros: it has no direction to compare.",
 }
+#: No such schema, function, table.
+_NO_SUCH_NAME = ("3F000", "42883", "42P01")
 #: NUL, half a surrogate pair: text that PostgreSQL does not store.
 _UNSTORABLE_TEXT = ("22021", "22P05")
 
@@ -490,12 +492,23 @@ def error_for(exc: BaseException) -> PgvecError | None:
             hint="Its model_version has no partition: unknown, or retired. Register it first.",
             sqlstate=state,
         )
-    no_schema = state == "3F000" and '"pgvec"' in message
-    if no_schema or (state in ("3F000", "42883", "42P01") and "pgvec." in message):
-        return CatalogNotInstalled(
-            "the pgvec catalog is not in this database.", hint="Run: pgvec init", sqlstate=state
-        )
     return None
+
+
+def names_nothing(exc: BaseException) -> bool:
+    """Whether a name that a statement used does not exist: then the catalog may not be there.
+
+    Such an error does not say whose name it was: a host's own function that a trigger or a policy
+    calls may be gone, too. Whoever has the connection asks the catalog; see ``database``.
+    """
+    return getattr(getattr(exc, "orig", None) or exc, "sqlstate", None) in _NO_SUCH_NAME
+
+
+def catalog_not_installed(sqlstate: str | None = None) -> CatalogNotInstalled:
+    """The error, with the way out."""
+    return CatalogNotInstalled(
+        "the pgvec catalog is not in this database.", hint="Run: pgvec init", sqlstate=sqlstate
+    )
 
 
 @contextmanager

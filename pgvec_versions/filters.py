@@ -6,11 +6,29 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, get_args
+from itertools import islice
+from typing import Any, Literal, TypeAlias, cast, get_args
 
 from pgvec_versions.errors import InvalidArgument
 
-__all__ = ["Filter", "Operator", "Where", "as_json", "json_text"]
+__all__ = [
+    "DEEPEST",
+    "LARGEST",
+    "MOST_CONDITIONS",
+    "MOST_VALUES",
+    "Filter",
+    "Operator",
+    "Where",
+    "as_json",
+    "json_text",
+]
+
+#: What ``pgvec.nearest`` takes at most: conditions, values of one ``in``, levels of mappings and
+#: lists, bytes of JSON. The same numbers stand in ``sql/functions/limit_filter.sql``.
+MOST_CONDITIONS = 100
+MOST_VALUES = 10_000
+DEEPEST = 32
+LARGEST = 1_000_000
 
 #: An escaped NUL, but not an escaped backslash before "u0000".
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
@@ -24,7 +42,8 @@ Operator: TypeAlias = Literal["=", "<>", "<", "<=", ">", ">=", "in", "exists"]
 class Where:
     """One condition on a metadata key, such as ``Where("year", ">=", 2020)``.
 
-    Comparisons hold between values of the same JSON type only. ``exists`` takes True or False.
+    Comparisons hold between values of the same JSON type only. ``exists`` takes True or False,
+    ``in`` a list of at most 10,000 values.
     """
 
     key: str
@@ -32,7 +51,9 @@ class Where:
     value: Any = True
 
     def __post_init__(self) -> None:
-        if self.op not in get_args(Operator):
+        if not isinstance(self.key, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise InvalidArgument(f"a metadata key is a text, not {type(self.key).__name__}.")
+        if not isinstance(self.op, str) or self.op not in get_args(Operator):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise InvalidArgument(
                 f"unknown operator {self.op!r} on metadata key {self.key!r}.",
                 hint=f"Use one of {' '.join(get_args(Operator))}.",
@@ -59,21 +80,74 @@ def json_text(value: Any) -> str:
 def as_json(given: Filter | None) -> tuple[str | None, str | None]:
     """The ``filter`` and ``conditions`` arguments of ``pgvec.nearest``, as JSON texts.
 
-    Raises: InvalidArgument for values that JSON does not have.
+    Raises: InvalidArgument for values that JSON does not have, and beyond what is taken.
     """
     if given is None:
         return None, None
     try:
         if isinstance(given, Mapping):
-            return json_text(dict(given)), None
-        conditions = [given] if isinstance(given, Where) else list(given)
-        encoded = [
-            {"key": c.key, "op": c.op, "value": list(c.value) if c.op == "in" else c.value}
-            for c in conditions
-        ]
-        return None, json_text(encoded)
-    except (TypeError, ValueError, AttributeError) as exc:
+            contains: dict[str, Any] = dict(cast("Mapping[str, Any]", given))
+            _not_deeper("filter", contains)
+            return _not_larger("filter", json_text(contains)), None
+        conditions = [given] if isinstance(given, Where) else _first(given, MOST_CONDITIONS)
+        if len(conditions) > MOST_CONDITIONS:
+            raise _beyond("conditions", "conditions", MOST_CONDITIONS, "conditions are given")
+        encoded = [{"key": c.key, "op": c.op, "value": _value(c)} for c in conditions]
+        return None, _not_larger("conditions", json_text(encoded))
+    except (TypeError, ValueError, AttributeError, RecursionError) as exc:
         raise InvalidArgument(
             f"the metadata filter cannot be written as JSON: {exc}.",
             hint="Use a mapping of JSON values, or Where(key, op, value).",
         ) from exc
+
+
+def _beyond(which: str, what: str, most: int, words: str, **more: Any) -> InvalidArgument:
+    return InvalidArgument(
+        f"the metadata filter: more than {most:,} {words}.",
+        detail={"which": which, "what": what, "most": most, **more},
+    )
+
+
+def _first(given: Iterable[Any], most: int) -> list[Any]:
+    """One more than that at most: what gives for ever is not waited for."""
+    return list(islice(given, most + 1))
+
+
+def _value(condition: Where) -> Any:
+    if condition.op == "exists" and not isinstance(condition.value, bool):
+        raise TypeError(f"exists takes True or False, not {type(condition.value).__name__}")
+    if condition.op == "in" and isinstance(condition.value, str | bytes | Mapping):
+        raise TypeError("in takes a list of values")
+    if condition.op != "in":
+        _not_deeper("conditions", condition.value)
+        return condition.value
+    values = _first(cast("Iterable[Any]", condition.value), MOST_VALUES)
+    if len(values) > MOST_VALUES:
+        words = f"values for key {condition.key[:80]!r}"
+        raise _beyond("conditions", "values", MOST_VALUES, words, key=condition.key[:80])
+    _not_deeper("conditions", values)
+    return values
+
+
+def _not_larger(which: str, text: str) -> str:
+    size = len(text) if text.isascii() else len(text.encode())
+    if size > LARGEST:
+        raise _beyond(which, "bytes", LARGEST, f"bytes as JSON ({size:,})", given=size)
+    return text
+
+
+def _not_deeper(which: str, value: Any) -> None:
+    """Level by level, so that a value which holds itself ends here, too."""
+    level = [value]
+    for _ in range(DEEPEST + 1):
+        inner: list[Any] = []
+        for item in level:
+            if isinstance(item, Mapping):
+                inner.extend(cast("Mapping[Any, Any]", item).values())
+            elif isinstance(item, list | tuple):
+                inner.extend(cast("list[Any]", item))
+        if not any(isinstance(item, Mapping | list | tuple) for item in level):
+            return
+        # What is shared is looked at once: references can make much out of little.
+        level = list({id(item): item for item in inner}.values())
+    raise _beyond(which, "levels", DEEPEST, "levels of mappings and lists")

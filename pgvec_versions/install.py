@@ -13,8 +13,8 @@ from pgvec_versions import sqlfiles
 from pgvec_versions.errors import (
     Busy,
     CatalogMismatch,
-    CatalogNotInstalled,
     RequirementMissing,
+    catalog_not_installed,
     translated,
 )
 
@@ -57,9 +57,7 @@ def require_catalog(connection: Connection[Any]) -> None:
     """Raises ``CatalogNotInstalled`` or ``CatalogMismatch`` unless package and catalog fit."""
     found, wanted = installed_version(connection), sqlfiles.latest_catalog_version()
     if found == 0:
-        raise CatalogNotInstalled(
-            "the pgvec catalog is not in this database.", hint="Run: pgvec init"
-        )
+        raise catalog_not_installed()
     if found != wanted:
         raise mismatch(found, wanted)
 

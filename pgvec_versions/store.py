@@ -13,10 +13,17 @@ from sqlalchemy.engine import URL
 
 from pgvec_versions import sqlfiles
 from pgvec_versions.adding import Adding, ready_vectors
+from pgvec_versions.arguments import (
+    need_bool,
+    need_int,
+    need_items,
+    need_optional_text,
+    need_text,
+)
 from pgvec_versions.bound import BoundEmbedders, write_version
 from pgvec_versions.catalog import Version, read_collection, status_rows
 from pgvec_versions.chunk_table import ChunkTable, may_go_again
-from pgvec_versions.chunks import AddResult, Chunk, ChunkId, Hit, QueryVector, chunk_identity
+from pgvec_versions.chunks import AddResult, Chunk, ChunkId, Hit, QueryVector, sound_id
 from pgvec_versions.database import Caller, PgConnection, autocommitted, engine_for, transaction
 from pgvec_versions.embedders import Embedder, Vectors, checked
 from pgvec_versions.errors import (
@@ -39,6 +46,8 @@ __all__ = ["AddResult", "ChunkStore"]
 #: Who is told of a search: the text, k, the filter, the hits. It must neither wait nor raise.
 Observer = Callable[[str, int, Filter | None, Sequence[Hit]], None]
 _TRIES = 5
+#: What pgvector's type holds.
+_MOST_DIMENSIONS = 16_000
 
 
 class ChunkStore:
@@ -67,7 +76,7 @@ class ChunkStore:
         observer: Observer | None = None,
     ) -> None:
         self.engine = engine_for(target)
-        self.collection = collection
+        self.collection = need_text(collection, "the collection")
         self._observer = observer
         with autocommitted(self.engine) as connection:
             require_catalog(connection)
@@ -133,6 +142,8 @@ class ChunkStore:
         Raises: InvalidArgument (empty text), EmbedderError, EmbedderMissing, VersionNotWritable,
         BadEmbedding.
         """
+        need_optional_text(version, "version")
+        need_bool(keep_others, "keep_others")
         if vectors is not None and version is None:
             raise InvalidArgument(
                 "ready-made vectors need the version that made them.", hint="Give version=…, too."
@@ -172,18 +183,16 @@ class ChunkStore:
         """
         if (chunk_ids is None) == (document_ids is None):
             raise InvalidArgument("delete takes chunk_ids or document_ids, one of the two.")
-        if isinstance(chunk_ids, str) or isinstance(document_ids, str):
-            raise InvalidArgument(
-                "delete takes a list of ids, and one string was given.", hint="Put it into a list."
-            )
-        given = list(chunk_ids if chunk_ids is not None else document_ids or [])
-        if not given:
-            return 0
         if chunk_ids is None:
+            documents = need_items(document_ids, "document_ids")
+            given = [need_text(name, "a document id") for name in documents]
             which, wanted = "rows_of_documents", {"documents": given}
         else:
-            ids = [chunk_identity(Chunk("", chunk_id=i), self._known.id_type) for i in chunk_ids]
-            which, wanted = "rows_of_chunks", {"ids": ids}
+            ids = need_items(chunk_ids, "chunk_ids")
+            given = [sound_id(name, self._known.id_type) for name in ids]
+            which, wanted = "rows_of_chunks", {"ids": given}
+        if not given:
+            return 0
         for _ in range(_TRIES):
             try:
                 with transaction(self.engine, connection) as raw:
@@ -206,8 +215,13 @@ class ChunkStore:
         Raises: EmbedderMissing, EmbedderError, InvalidArgument, VersionNotQueryable,
         UnknownVersion.
         """
+        if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise InvalidArgument(
+                f"the query is a {type(text).__name__}.", hint="Give a text, or a QueryVector."
+            )
         if not text.strip():
             raise InvalidArgument("the query is empty.", hint="Write a few words.")
+        need_optional_text(version, "version")
         label = version or self.active_version
         if label is None:
             raise VersionNotQueryable(
@@ -242,6 +256,13 @@ class ChunkStore:
         Raises: QueryVersionMismatch, VersionNotQueryable, EmbedderMissing, InvalidVector,
         InvalidArgument.
         """
+        # Before the model runs, and before anything is sent.
+        k = need_int(k, "k")
+        if ef_search is not None:
+            ef_search = need_int(ef_search, "ef_search", 1, 1000)
+        need_bool(exact, "exact")
+        need_optional_text(version, "version")
+        narrowed = as_json(filter)
         asked = (
             query
             if isinstance(query, QueryVector)
@@ -254,7 +275,7 @@ class ChunkStore:
                 detail={"query_version": asked.model_version, "model_version": version},
             )
         try:
-            hits = self._nearest(asked, k, filter, ef_search, exact, version is None, connection)
+            hits = self._nearest(asked, k, narrowed, ef_search, exact, version is None, connection)
             return self._told(query, version, k, filter, hits)
         except (QueryVersionMismatch, VersionNotQueryable):
             if isinstance(query, QueryVector) or version is not None:
@@ -264,7 +285,7 @@ class ChunkStore:
             if self.active_label in (None, asked.model_version):
                 raise
         again = self.embed_query(query, self.active_label)
-        hits = self._nearest(again, k, filter, ef_search, exact, True, connection)
+        hits = self._nearest(again, k, narrowed, ef_search, exact, True, connection)
         return self._told(query, version, k, filter, hits)
 
     def _told(
@@ -283,17 +304,17 @@ class ChunkStore:
         self,
         query: QueryVector,
         k: int,
-        filter: Filter | None,
+        narrowed: tuple[str | None, str | None],
         ef_search: int | None,
         exact: bool,
         expect_active: bool,
         caller: Caller | None,
     ) -> list[Hit]:
-        contains, conditions = as_json(filter)
+        contains, conditions = narrowed
         parameters = {
             "collection": self.collection,
             "query": _packed(query.vector),
-            "model_version": query.model_version,
+            "model_version": need_text(query.model_version, "the query vector's model_version"),
             "k": k,
             "filter": contains,
             "conditions": conditions,
@@ -313,7 +334,14 @@ def _packed(vector: npt.NDArray[np.float32]) -> BinaryVector:
     if quick is not None:
         return quick
     try:
-        row = checked([vector], count=1, dimensions=len(vector), what="the query vector")
+        given = np.asarray(vector)
+        if given.ndim != 1 or not 1 <= given.size <= _MOST_DIMENSIONS:
+            raise InvalidVector(
+                "the query vector must be a row of numbers.", detail={"shape": list(given.shape)}
+            )
+        row = checked([given], count=1, dimensions=given.size, what="the query vector")
     except BadEmbedding as exc:
         raise InvalidVector(exc.message, detail=exc.detail) from None
+    except (TypeError, ValueError, OverflowError) as exc:
+        raise InvalidVector(f"the query vector is none: {exc}.") from None
     return pack(row)[0]

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# A PostgreSQL 17 with pgvector and pg_cron, for tests: Debian 13's own packages, laid out in a folder.
+# A PostgreSQL 17 with pgvector, pg_cron and plpgsql_check, for tests: Debian 13's own packages, laid out
+# in a folder.
 #
 #   tools/cron_server.sh start  [DIR]   build DIR if needed, start, print the URL as the last line
 #   tools/cron_server.sh stop   [DIR]   stop the server, unmount what start mounted; DIR stays
@@ -19,7 +20,7 @@
 set -euo pipefail
 
 suite=trixie
-packages=postgresql-17,postgresql-17-pgvector,postgresql-17-cron
+packages=postgresql-17,postgresql-17-pgvector,postgresql-17-cron,postgresql-17-plpgsql-check
 major=17
 cluster=main
 database=pgvec_cron

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from pgvec_versions.cli.plain import complain, complain_of_defect, print_json, safe_logging
 from pgvec_versions.cli.verbs import VERBS
 from pgvec_versions.errors import PgvecError, error_for
 
@@ -65,8 +66,7 @@ def __getattr__(name: str) -> typer.Typer:
 
 
 def _complain(error: PgvecError) -> int:
-    text = " ".join(str(error).split())
-    print(f"pgvec: {text}", file=sys.stderr)
+    complain(str(error))
     if "--json" in sys.argv:
         data = {
             "error": type(error).__name__,
@@ -75,7 +75,7 @@ def _complain(error: PgvecError) -> int:
             "sqlstate": error.sqlstate,
             "detail": error.detail,
         }
-        print(json.dumps(data, default=str))
+        print_json(json.dumps(data, default=str))
     return error.exit_code
 
 
@@ -84,24 +84,23 @@ def main() -> None:
 
     Whatever goes wrong ends in one line on stderr and a documented exit code.
     """
+    safe_logging()
     try:
         _for(sys.argv[1:])()
     except KeyboardInterrupt:
-        print(
-            "pgvec: stopped; nothing is lost, run the same command again to go on.", file=sys.stderr
-        )
+        complain("stopped; nothing is lost, run the same command again to go on.")
         sys.exit(130)
     except Exception as exc:
         if os.environ.get("PGVEC_DEBUG"):
-            raise
+            complain_of_defect()
+            sys.exit(1)
         known = error_for(exc)
         if known is not None:
             sys.exit(_complain(known))
         first = (str(exc).splitlines() or [""])[0]
-        print(
-            f"pgvec: unexpected {type(exc).__name__}: {first} "
-            "(PGVEC_DEBUG=1 shows where; please report it)",
-            file=sys.stderr,
+        complain(
+            f"unexpected {type(exc).__name__}: {first} "
+            "(PGVEC_DEBUG=1 shows where; please report it)"
         )
         sys.exit(1)
 

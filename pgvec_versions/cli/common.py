@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import signal
-import sys
 import threading
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, is_dataclass
 from datetime import date, timedelta
@@ -17,7 +16,6 @@ from types import FrameType
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -30,6 +28,8 @@ from rich.progress import (
 from sqlalchemy import Engine
 
 from pgvec_versions.catalog import collection_names
+from pgvec_versions.cli.plain import print_json
+from pgvec_versions.cli.printing import console, messages, print_lines
 from pgvec_versions.config import Config, load_config
 from pgvec_versions.database import autocommitted, engine_for
 from pgvec_versions.embedders import Embedder, build_embedder
@@ -37,6 +37,7 @@ from pgvec_versions.errors import ConfigError, InvalidArgument, UnknownCollectio
 from pgvec_versions.file_url import url_of_file
 from pgvec_versions.install import require_catalog
 from pgvec_versions.transition import Progress as Step
+from pgvec_versions.visible import line
 
 __all__ = [
     "CollectionOption",
@@ -53,10 +54,6 @@ __all__ = [
     "progress_bar",
     "workplace",
 ]
-
-#: Output that goes to a file or a pipe is not cut to the 80 columns that rich takes then.
-console = Console(highlight=False, width=None if sys.stdout.isatty() else 150)
-messages = Console(stderr=True, highlight=False)
 
 UrlOption = Annotated[
     str | None,
@@ -163,12 +160,14 @@ def _plain(value: object) -> object:
     return float(value) if isinstance(value, Decimal) else str(value)
 
 
-def emit(data: Mapping[str, Any] | list[Any], as_json: bool, text: str = "") -> None:
-    """Prints JSON, or the text for people."""
+def emit(
+    data: Mapping[str, Any] | list[Any], as_json: bool, text: str | Iterable[str] = ""
+) -> None:
+    """Prints JSON, or the text for people: a line, or several."""
     if as_json:
-        typer.echo(json.dumps(data, default=_plain, ensure_ascii=False, indent=2))
+        print_json(json.dumps(data, default=_plain, ensure_ascii=False, indent=2))
     elif text:
-        console.print(text, soft_wrap=True, markup=False)
+        print_lines(text)
 
 
 class Stopper:
@@ -201,7 +200,7 @@ class Stopper:
     def check(self, resume: str) -> None:
         """Ends the program with exit code 130 if it was asked to stop; says how to go on."""
         if self.event.is_set():
-            messages.print(f"stopped; nothing is lost. Go on with: {resume}", markup=False)
+            messages.print(f"stopped; nothing is lost. Go on with: {resume}")
             raise typer.Exit(130)
 
 
@@ -213,10 +212,10 @@ def progress_bar(quiet: bool = False) -> Generator[Callable[[Step], None]]:
     """
     bar = Progress(
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
+        TextColumn("{task.fields[rate]}", markup=False),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
@@ -229,7 +228,7 @@ def progress_bar(quiet: bool = False) -> Generator[Callable[[Step], None]]:
         if step.total == 0:
             return
         if step.step not in tasks:
-            tasks[step.step] = bar.add_task(step.step, total=step.total, rate="")
+            tasks[step.step] = bar.add_task(line(step.step), total=step.total, rate="")
         rate = f"{step.done / step.seconds:,.0f}/s" if step.seconds > 0.5 and step.total > 1 else ""
         bar.update(tasks[step.step], completed=step.done, total=step.total, rate=rate)
 

@@ -60,7 +60,7 @@ def plan(does: list[str], in_the_way: list[str], as_json: bool) -> None:
     """Prints a dry run. Ends with exit code 3 when something is in the way."""
     lines = [f"would: {line}" for line in does] or ["would: do nothing"]
     lines += [f"in the way: {line}" for line in in_the_way]
-    emit({"dry_run": True, "does": does, "in_the_way": in_the_way}, as_json, "\n".join(lines))
+    emit({"dry_run": True, "does": does, "in_the_way": in_the_way}, as_json, lines)
     if in_the_way:
         raise typer.Exit(WrongState.exit_code)
 

@@ -20,6 +20,7 @@ from pgvec_versions.catalog import read_collection, status_rows
 from pgvec_versions.chunks import Chunk, Hit, QueryVector
 from pgvec_versions.cli.common import console
 from pgvec_versions.cli.demo_questions import QUESTIONS
+from pgvec_versions.cli.printing import print_lines, styled
 from pgvec_versions.cli.read import status_table
 from pgvec_versions.database import autocommitted, engine_for, transaction
 from pgvec_versions.documents import split_text
@@ -56,13 +57,13 @@ class _Story:
 
     def step(self, text: str) -> None:
         self.number += 1
-        console.print(
-            f"\n[bold]{self.number:2}. {text}[/]  [dim]({time.monotonic() - self.began:.0f} s)[/]"
-        )
+        seconds = f"  ({time.monotonic() - self.began:.0f} s)"
+        console.print()
+        console.print(styled((f"{self.number:2}. {text}", "bold"), (seconds, "dim")))
 
     @staticmethod
     def say(text: str) -> None:
-        console.print(f"    {text}", markup=False, soft_wrap=True)
+        print_lines(f"    {text}")
 
 
 def _corpus() -> list[Chunk]:
@@ -383,18 +384,17 @@ def demo(
         )
     _show_status(engine)
 
-    console.print("\nThe database goes on running. Look for yourself:", markup=False)
-    console.print(f"  {server.psql_command(DATABASE)}", markup=False, soft_wrap=True)
+    console.print()
+    console.print("The database goes on running. Look for yourself:")
+    print_lines(f"  {server.psql_command(DATABASE)}")
     console.print(
         "  then: SELECT * FROM pgvec.version_status;   SELECT * FROM pgvec.version_event;",
-        markup=False,
     )
     console.print(
         f"        SET pgvec.query_version.{COLLECTION} = '{NEW}'; "
         f"SELECT document_id, content FROM active_{COLLECTION} LIMIT 3;",
-        markup=False,
     )
-    console.print("  and stop it with: pgvec demo --stop", markup=False)
+    console.print("  and stop it with: pgvec demo --stop")
     engine.dispose()
 
 

@@ -19,6 +19,7 @@ from pgvec_versions.cli.common import (
     named_embedder,
     workplace,
 )
+from pgvec_versions.cli.printing import styled
 from pgvec_versions.doctor import Finding, as_html, examine, examine_table
 from pgvec_versions.embedders import Embedder, build_embedder
 from pgvec_versions.errors import InvalidArgument
@@ -26,11 +27,7 @@ from pgvec_versions.newfile import write_text
 
 __all__ = ["register"]
 
-_MARKS = {
-    "ok": "[green]ok[/]",
-    "warning": "[yellow]warning[/]",
-    "problem": "[red]problem[/]",
-}
+_COLOURS = {"ok": "green", "warning": "yellow", "problem": "red"}
 
 
 def _configured(here: Workplace, collection: str, label: str) -> Embedder | None:
@@ -44,9 +41,7 @@ def _print(findings: list[Finding]) -> None:
     for column in ("", "what", "evidence", "what to do"):
         table.add_column(column, overflow="fold")
     for f in findings:
-        table.add_row(
-            _MARKS[f.level], *(text.replace("[", r"\[") for text in (f.what, f.evidence, f.to_do))
-        )
+        table.add_row(styled((f.level, _COLOURS[f.level])), f.what, f.evidence, f.to_do)
     console.print(table)
 
 

@@ -21,6 +21,8 @@ from pgvec_versions.cli.common import (
     progress_bar,
     workplace,
 )
+from pgvec_versions.cli.plain import print_text
+from pgvec_versions.cli.printing import print_lines
 from pgvec_versions.database import autocommitted
 from pgvec_versions.errors import GateRefused, InvalidArgument, WrongState
 from pgvec_versions.install import require_catalog
@@ -95,8 +97,7 @@ def evaluate(
             "known-item queries: sentences of the chunks themselves. They show damage, not fine "
             "differences; labelled queries (--queries) do."
         )
-    for line in _gate_lines(said):
-        console.print(line, markup=False)
+    print_lines(_gate_lines(said))
 
 
 def gate(
@@ -133,7 +134,7 @@ def gate(
             if not said["passed"]:
                 failures = "; ".join(bounds.failure_text(f) for f in said["failures"])
                 raise GateRefused(f"the gate of {name} stops {check}: {failures}.", detail=said)
-            emit(said, as_json, "\n".join(_gate_lines(said)))
+            emit(said, as_json, _gate_lines(said))
             return
         if remove:
             removed = records.drop_gate(engine, name)
@@ -192,7 +193,7 @@ def report(
     elif written:
         emit(data, False, f"{gathered.verdict.word}; written: {', '.join(written)}")
     else:
-        typer.echo(as_markdown(gathered))
+        print_text(as_markdown(gathered))
 
 
 def _candidate(here: Workplace, verb: str, evaluated: bool = False) -> str:

@@ -20,6 +20,7 @@ from pgvec_versions.cli.common import (
     emit,
     workplace,
 )
+from pgvec_versions.cli.printing import print_lines, styled
 from pgvec_versions.database import autocommitted
 from pgvec_versions.errors import InvalidArgument
 from pgvec_versions.install import require_catalog
@@ -146,7 +147,7 @@ def status_table(rows: list[dict[str, Any]]) -> Table:
         table.add_row(
             row["collection"],
             row["model_version"],
-            f"[{colours.get(row['state'], 'dim')}]{row['state']}[/]",
+            styled((row["state"], colours.get(row["state"], "dim"))),
             "–" if gone else f"{row['chunks']:,}",
             "–" if gone else f"{float(row['share_complete']):.1%}",
             "–" if gone else ("valid" if row["index_valid"] else "none"),
@@ -173,7 +174,7 @@ def status(
         emit(rows, True)
     elif rows:
         console.print(status_table(rows))
-        console.print(line, soft_wrap=True, markup=False)
+        print_lines(line)
     else:
         console.print("no version is registered yet; next: pgvec init NAME, then pgvec upgrade.")
 

@@ -67,7 +67,7 @@ def retire(
     do = retirement_plan if dry_run else retire_due
     with workplace(database_url, config) as here:
         done = do(here.engine, ignore_readers=ignore_readers)
-    emit(done, as_json, "\n".join(map(_line, done)) or "nothing is due.")
+    emit(done, as_json, [_line(version) for version in done] or "nothing is due.")
 
 
 def schedule(
@@ -100,7 +100,7 @@ def schedule(
             text = "the job is gone." if gone else "there was no job."
         else:
             text = schedule_retirement(here.engine, when, **options)
-    emit({"schedule": None if off else when, "result": text}, as_json, text)
+    emit({"schedule": None if off else when, "result": text}, as_json, text.split("\n"))
 
 
 def register(app: typer.Typer) -> None:

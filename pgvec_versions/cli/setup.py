@@ -102,7 +102,7 @@ def init(
     emit(
         {"catalog_version": after, "before": before, "collection": collection, "created": created},
         as_json,
-        "\n".join(lines),
+        lines,
     )
 
 

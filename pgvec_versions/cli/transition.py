@@ -272,7 +272,7 @@ def _patient(
     def on_wait(found: Preview) -> None:
         if found.in_the_way not in told[-1:]:
             told.append(found.in_the_way)
-            messages.print(f"waiting: {'; '.join(found.in_the_way)}", markup=False)
+            messages.print(f"waiting: {'; '.join(found.in_the_way)}")
 
     with Stopper() as stopper:
         while True:

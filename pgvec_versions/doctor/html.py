@@ -8,8 +8,14 @@ from importlib.resources import files
 
 from pgvec_versions.doctor.finding import Finding
 from pgvec_versions.errors import RequirementMissing
+from pgvec_versions.visible import visible
 
 __all__ = ["as_html"]
+
+
+def _text(value: object) -> object:
+    """Text, without signs that cannot be seen."""
+    return visible(value) if isinstance(value, str) else value
 
 
 def as_html(findings: Sequence[Finding], title: str) -> str:
@@ -24,8 +30,13 @@ def as_html(findings: Sequence[Finding], title: str) -> str:
     source = files("pgvec_versions.doctor").joinpath("page.html.j2").read_text("utf-8")
     order = ("problem", "warning", "ok")
     counts = {level: sum(f.level == level for f in findings) for level in order}
-    page = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(source)
-    return page.render(
+    environment = Environment(
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_text,
+    )
+    return environment.from_string(source).render(
         title=title,
         findings=sorted(findings, key=lambda f: order.index(f.level)),
         counts=counts,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from pgvec_versions.evaluation.detail import is_number
 from pgvec_versions.evaluation.records import Evaluation
 
 __all__ = ["CanaryLine", "canary_history"]
@@ -69,8 +70,8 @@ def _of_event(event: Mapping[str, Any]) -> CanaryLine:
     more = ""
     if verb == "store_fingerprint":
         more = f"{detail.get('canaries', 0)} canaries"
-    elif "embedder" in detail:
-        named = detail["embedder"]
+    elif isinstance(detail.get("embedder"), dict):
+        named: dict[str, Any] = detail["embedder"]
         more = f"{named.get('provider', '')} {named.get('model', '')}".strip()
         if detail.get("reason"):
             more += f": {detail['reason']}"
@@ -79,8 +80,8 @@ def _of_event(event: Mapping[str, Any]) -> CanaryLine:
         event["model_version"],
         _WORDS[verb],
         {"fingerprint_differs": "bad", "fingerprint_agrees": "good"}.get(verb, ""),  # pyright: ignore
-        detail.get("least_cosine"),
-        detail.get("worst", ""),
+        least if is_number(least := detail.get("least_cosine")) else None,
+        str(detail.get("worst", "")),
         more,
     )
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
+from pgvec_versions.visible import visible
+
 __all__ = ["Segment", "changes", "curves", "distances", "quality", "timeline"]
 
 #: What is drawn, and what it becomes.
@@ -32,6 +34,8 @@ _COLOURS = {
 _RC: dict[str, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "pgvec",
+    # A name with $ is no formula.
+    "text.parse_math": False,
     "font.size": 9.0,
     "axes.edgecolor": _COLOURS["grid"],
     "axes.labelcolor": _COLOURS["muted"],
@@ -237,4 +241,4 @@ def _svg(draw: Any, height: float) -> str:
         text = text[:start] + text[end + len("</metadata>") :]
     for name, stand_in in _COLOURS.items():
         text = text.replace(stand_in, f"var(--{name})")
-    return text
+    return visible(text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.resources import files
 from typing import Any, cast
@@ -17,6 +17,7 @@ from pgvec_versions.embedders.canaries import LEAST_COSINE
 from pgvec_versions.errors import NotReady
 from pgvec_versions.evaluation.bounds import failure_text, written_bounds
 from pgvec_versions.evaluation.canary_history import CanaryLine, canary_history
+from pgvec_versions.evaluation.detail import is_number, sound_detail
 from pgvec_versions.evaluation.plots import Segment
 from pgvec_versions.evaluation.records import (
     JUDGED,
@@ -26,6 +27,7 @@ from pgvec_versions.evaluation.records import (
     evaluations,
     read_gate,
 )
+from pgvec_versions.visible import visible
 
 __all__ = ["Gathered", "Row", "Verdict", "as_html", "as_markdown", "gather", "metric_rows"]
 
@@ -75,7 +77,7 @@ class Gathered:
 def gather(engine: Engine, collection: str, model_version: str) -> Gathered:
     """Reads what the report shows. Raises: NotReady without an evaluation, UnknownVersion."""
     said = check_gate(engine, collection, model_version)
-    found = evaluations(engine, collection, model_version)
+    found = _sound(evaluations(engine, collection, model_version))
     # What was judged is worth more than what was only compared.
     found.sort(key=lambda e: (e.kind not in JUDGED, -e.evaluation_id))
     if not found:
@@ -96,11 +98,24 @@ def gather(engine: Engine, collection: str, model_version: str) -> Gathered:
         said,
         judge(newest, said),
         tuple(found[1:11]),
-        tuple(evaluations(engine, collection, model_version, ("shadow",), 20)),
+        tuple(_sound(evaluations(engine, collection, model_version, ("shadow",), 20))),
         tuple(segments(events)),
-        tuple(canary_history(events, evaluations(engine, collection), standing)),
+        tuple(canary_history(events, _sound(evaluations(engine, collection)), standing)),
         tuple(e for e in events if e["to_state"] or "gate" in e["verb"])[-40:],
     )
+
+
+def _sound(found: Sequence[Evaluation]) -> list[Evaluation]:
+    """The same with everything in their detail that a report reads."""
+    return [
+        replace(
+            evaluation,
+            metrics={n: v for n, v in evaluation.metrics.items() if is_number(v)},
+            baseline={n: v for n, v in evaluation.baseline.items() if is_number(v)},
+            detail=sound_detail(evaluation.detail),
+        )
+        for evaluation in found
+    ]
 
 
 def judge(evaluation: Evaluation, said: Mapping[str, Any]) -> Verdict:
@@ -284,8 +299,11 @@ def _figures(gathered: Gathered) -> dict[str, str]:
     if any(detail.get("sweep", {}).values()):
         made["curves"] = plots.curves(detail["sweep"], labels)
     if intervals:
-        names = [row.name for row in metric_rows(evaluation) if row.name in intervals["candidate"]]
-        made["quality"] = plots.quality(names, intervals, means, labels)
+        # On every side that there is: a detail may be anybody's.
+        drawn = [set(intervals.get(side, {})) & set(means[side]) for side in means]
+        names = [row.name for row in metric_rows(evaluation) if all(row.name in d for d in drawn)]
+        if names:
+            made["quality"] = plots.quality(names, intervals, means, labels)
     if detail.get("changes"):
         made["changes"] = plots.changes(detail["changes"], f"ndcg@{detail['k']}")
     if any(h.get("edges") for h in detail.get("distances", {}).values()):
@@ -318,15 +336,21 @@ def _render(template: str, escape: bool, **context: Any) -> str:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_text,
     )
     cast("Any", environment).filters["cell"] = _cell
     text = files("pgvec_versions.evaluation").joinpath("templates", template).read_text("utf-8")
     return environment.from_string(text).render(**context)
 
 
+def _text(value: object) -> object:
+    """Text, without signs that cannot be seen; drawings of ours are Markup, and stay."""
+    return visible(value) if type(value) is str else value
+
+
 def _cell(value: object, length: int = 160) -> str:
     """Text that stays inside a Markdown table cell, and is not read as markup."""
-    text = " ".join(str(value).split())
+    text = visible(" ".join(str(value).split()))
     text = text[:length] + ("…" if len(text) > length else "")
     for sign in "\\`*_|[]":
         text = text.replace(sign, f"\\{sign}")

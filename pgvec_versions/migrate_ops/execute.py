@@ -10,12 +10,19 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar, cast
 
+import psycopg
 from alembic.operations import MigrateOperation, Operations
 from alembic.util import CommandError
 from psycopg import sql
 
 from pgvec_versions import sqlfiles
-from pgvec_versions.errors import PgvecError, RequirementMissing, translated
+from pgvec_versions.errors import (
+    PgvecError,
+    RequirementMissing,
+    catalog_not_installed,
+    names_nothing,
+    translated,
+)
 
 __all__ = ["PgvecOp", "Target", "fields_of", "one_line_errors", "perform"]
 
@@ -65,10 +72,18 @@ class Target:
             )
         # The driver's own cursor: SQLAlchemy would take ":" and "%" in function bodies for its own.
         cursor = connection.connection.cursor()
+        there = True
         try:
+            # Asked first: after an error this transaction answers nothing more.
+            cursor.execute(sqlfiles.query("catalog_exists"))
+            there = bool((cursor.fetchone() or [False])[0])
             cursor.execute(text, parameters)
             row = cursor.fetchone() if cursor.description else None
             return row[0] if row else None
+        except psycopg.Error as exc:
+            if names_nothing(exc) and not there:
+                raise catalog_not_installed(exc.sqlstate) from exc
+            raise
         finally:
             cursor.close()
 

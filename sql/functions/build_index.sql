@@ -26,10 +26,11 @@ DECLARE
 BEGIN
     PERFORM pgvec.raise_error(r.code, r.message, r.detail, r.hint)
        FROM pgvec.refuse_build_index(collection, model_version) r;
-    IF lock_timeout IS NULL OR lock_timeout <= interval '0' THEN
-        PERFORM pgvec.raise_error('PV007', 'lock_timeout must be more than 0.',
-                                  jsonb_build_object('lock_timeout', lock_timeout));
+    IF maintenance_work_mem !~ '^[0-9]{1,10} ?(kB|MB|GB)?$' OR parallel_workers NOT BETWEEN 0 AND 1024 THEN
+        PERFORM pgvec.raise_error('PV007', 'maintenance_work_mem is a size such as 2GB, parallel_workers 0 to 1024.',
+            jsonb_build_object('maintenance_work_mem', maintenance_work_mem, 'parallel_workers', parallel_workers));
     END IF;
+    PERFORM pgvec.check_patience(lock_timeout, 1);
     IF pgvec.index_state(v.leaf) = 'valid' THEN
         RETURN false;
     END IF;

@@ -10,6 +10,7 @@ DECLARE
     first_item record;
     takers text[];
 BEGIN
+    PERFORM pgvec.check_interval('lease', lease, lowest => '-1 year');
     SELECT coalesce(array_agg(v.model_version), '{}') INTO takers FROM pgvec.model_version v
      WHERE v.collection = c.collection AND v.model_version = ANY (versions) AND v.state IN ('building', 'ready', 'active', 'draining')
        AND v.paused_at IS NULL

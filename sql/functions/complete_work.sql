@@ -1,7 +1,7 @@
 -- Writes what a worker made and closes its items, in one transaction: for a client that has put its vectors into a
 -- temporary table pgvec_made (chunk_id, content_hash bytea, embedding). It reads that table with the client's own rights
 -- and hands it to pgvec.complete_lease.
--- Shape: items completed, items fenced, rows written, rows deleted. Raises PV001, PV002, PV023 (the version is gone), and
+-- Shape: items completed, items fenced, rows written, rows deleted. Raises PV001, PV002, PV007 (no pgvec_made), PV023 (the version is gone), and
 -- what complete_lease raises.
 CREATE OR REPLACE FUNCTION pgvec.complete_work(collection text, source_version text, model_version text, items bigint[], revisions integer[], lease uuid)
 RETURNS TABLE (completed bigint, fenced bigint, written bigint, deleted bigint)
@@ -15,6 +15,9 @@ BEGIN
     IF t.dropped_at IS NOT NULL OR t.state IN ('retired', 'abandoned') THEN
         PERFORM pgvec.raise_error('PV023', format('version %s of %s is %s: nothing is written to it.', t.model_version, t.collection, t.state),
             jsonb_build_object('collection', collection, 'model_version', model_version, 'state', t.state));
+    END IF;
+    IF to_regclass('pg_temp.pgvec_made') IS NULL THEN
+        PERFORM pgvec.raise_error('PV007', 'complete_work: this session has no temporary table pgvec_made with what was made.');
     END IF;
     RETURN QUERY EXECUTE format(statement, pgvec.vector_schema()) USING lease, items, revisions;
 END

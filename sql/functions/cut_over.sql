@@ -12,6 +12,7 @@ DECLARE
     judged jsonb;
     previous text;
 BEGIN
+    PERFORM pgvec.check_patience(lock_timeout, attempts);
     PERFORM pgvec.get_version(collection, model_version);
     PERFORM pgvec.raise_error(r.code, r.message, r.detail, r.hint)
        FROM pgvec.refuse_while_paused(collection, model_version, 'cut_over') r;

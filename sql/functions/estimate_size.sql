@@ -3,7 +3,7 @@
 --   index_bytes   its HNSW index: as many elements a page as fit
 --   graph_bytes   the memory that its build needs; below it (maintenance_work_mem) a build slows down several times
 -- chunks is the planner's guess, or a count where the leaf was never analyzed. Without an active version all are 0.
--- Measured against real builds in tests/sql/test_estimates.py: within a fifth. Shape: one row. Units: bytes. Raises PV001.
+-- Measured against real builds in tests/sql/test_estimates.py: within a fifth. Shape: one row. Units: bytes. Raises PV001, PV007.
 CREATE OR REPLACE FUNCTION pgvec.estimate_size(collection text, dimensions integer, m integer DEFAULT 16)
 RETURNS TABLE (chunks bigint, leaf_bytes bigint, index_bytes bigint, graph_bytes bigint) LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -12,10 +12,13 @@ DECLARE
     leaf regclass;
     heap bigint;
     old_bytes bigint;
-    vector_bytes CONSTANT bigint := 8 + dimensions * CASE c.storage WHEN 'vector' THEN 4 ELSE 2 END;
+    vector_bytes CONSTANT bigint := 8 + dimensions::bigint * CASE c.storage WHEN 'vector' THEN 4 ELSE 2 END;
     -- An element's tuple and its neighbours' (2·m on the ground layer, some on those above), with their headers.
-    element_bytes CONSTANT bigint := vector_bytes + 72 + 8 + 6 * (2 * m + m / 8) + 8 + 8;
+    element_bytes CONSTANT bigint := vector_bytes + 72 + 8 + 6 * (2 * m::bigint + m / 8) + 8 + 8;
 BEGIN
+    IF dimensions IS NULL OR dimensions NOT BETWEEN 1 AND 16000 OR m IS NULL OR m NOT BETWEEN 2 AND 100 THEN
+        PERFORM pgvec.raise_error('PV007', 'dimensions are 1 to 16000, m is 2 to 100.', jsonb_build_object('dimensions', dimensions, 'm', m));
+    END IF;
     chunks := 0; leaf_bytes := 0; index_bytes := 0; graph_bytes := 0;
     SELECT k.* INTO v FROM pgvec.model_version k WHERE k.collection = c.collection AND k.state = 'active';
     leaf := to_regclass('pgvec_leaves.' || quote_ident(v.leaf));

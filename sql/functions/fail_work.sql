@@ -14,6 +14,7 @@ DECLARE
     ids text[];
     middle integer;
 BEGIN
+    PERFORM pgvec.check_interval('retry_in', retry_in, lowest => '-1 year');
     retried := 0;
     halves := 0;
     set_aside := 0;

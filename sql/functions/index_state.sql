@@ -2,5 +2,5 @@
 CREATE OR REPLACE FUNCTION pgvec.index_state(leaf text)
 RETURNS text LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT coalesce((SELECT CASE WHEN i.indisvalid AND i.indisready THEN 'valid' ELSE 'invalid' END
-                       FROM pg_catalog.pg_index i WHERE i.indexrelid = to_regclass(format('pgvec_leaves.%I', leaf || '_hnsw'))), 'missing');
+                       FROM pg_catalog.pg_index i WHERE i.indexrelid = to_regclass('pgvec_leaves.' || quote_ident(leaf || '_hnsw'))), 'missing');
 $$;

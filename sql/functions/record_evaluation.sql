@@ -25,7 +25,7 @@ BEGIN
         PERFORM pgvec.raise_error('PV007', 'queries must be 0 or more.', jsonb_build_object('queries', queries));
     END IF;
     FOREACH figures IN ARRAY ARRAY[metrics, baseline] LOOP
-        IF jsonb_typeof(figures) IS DISTINCT FROM 'object' OR jsonb_path_exists(figures, '$.* ? (@.type() != "number")') THEN
+        IF jsonb_typeof(figures) IS DISTINCT FROM 'object' OR EXISTS (SELECT FROM jsonb_each(figures) n WHERE NOT pgvec.is_figure(n.value)) THEN
             PERFORM pgvec.raise_error('PV007', 'metrics and baseline must be objects of numbers.', jsonb_build_object('given', figures), 'Such as {"recall@10": 0.98}.');
         END IF;
     END LOOP;

@@ -12,6 +12,9 @@ BEGIN
         PERFORM pgvec.raise_error('42704', format('there is no role %s.', grantee),
             jsonb_build_object('role', grantee::text));
     END IF;
+    IF privilege IS NULL OR privilege NOT IN ('read', 'write', 'worker') THEN
+        PERFORM pgvec.raise_error('PV007', 'a grant is read, write or worker.', jsonb_build_object('privilege', privilege));
+    END IF;
     -- Whoever makes a leaf or revokes at this moment is waited for, or waits and finds this record.
     PERFORM FROM pgvec.collection k WHERE k.collection = c.collection FOR UPDATE;
     INSERT INTO pgvec.collection_grant (collection, grantee, privilege)

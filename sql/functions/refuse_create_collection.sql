@@ -20,9 +20,9 @@ SET search_path = pg_catalog, pg_temp AS $$
                    ('id_type', '{uuid,bigint,text}', 'Use uuid, bigint or text.')) o (option, known, hint)
      WHERE $3 ? o.option AND coalesce($3 ->> o.option, '') <> ALL (o.known)
     UNION ALL
-    SELECT 'PV007', 'retire_after must be an interval of zero or more.',
+    SELECT 'PV007', 'retire_after must be an interval from zero to 1000 years.',
            jsonb_build_object('retire_after', $3 -> 'retire_after'), NULL
-     WHERE $3 ? 'retire_after' AND coalesce(($3 ->> 'retire_after')::interval < interval '0', true)
+     WHERE $3 ? 'retire_after' AND (($3 ->> 'retire_after')::interval BETWEEN '0' AND '1000 years') IS NOT TRUE
     UNION ALL
     SELECT 'PV004', format('collection %s already exists.', $1), jsonb_build_object('collection', $1),
            'Use it, or choose another name.'

@@ -6,6 +6,7 @@ RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, p
 DECLARE
     kept bigint;
 BEGIN
+    PERFORM pgvec.check_interval('prolong', prolong, lowest => '-1 year');
     UPDATE pgvec.work_item w SET leased_until = clock_timestamp() + prolong
      WHERE w.lease = renew_work.lease AND w.leased_until > clock_timestamp();
     GET DIAGNOSTICS kept = ROW_COUNT;

@@ -3,7 +3,7 @@
 -- the next time, and what the job itself leaves behind is pruned.
 -- dry_run: changes nothing, says as notices what would go and how many bytes (as rows: pgvec.retirement_plan).
 -- ignore_readers: a version that is still read goes too.
--- Must be called outside a transaction block (it commits). Raises 2D000 inside one; 42501 for a role that may not.
+-- Must be called outside a transaction block (it commits). Raises PV007 (argument), 2D000 inside one; 42501 for a role that may not.
 CREATE OR REPLACE PROCEDURE pgvec.retire_due(lock_timeout interval DEFAULT '200 ms', attempts integer DEFAULT 5,
                                              dry_run boolean DEFAULT false, ignore_readers boolean DEFAULT false)
 LANGUAGE plpgsql AS $$
@@ -22,6 +22,7 @@ BEGIN
     IF pg_is_in_recovery() THEN
         RETURN;
     END IF;
+    PERFORM pgvec.check_patience(retire_due.lock_timeout, retire_due.attempts);
     IF retire_due.dry_run THEN
         FOR due IN SELECT p.* FROM pgvec.retirement_plan(ignore_readers => retire_due.ignore_readers) p LOOP
             RAISE NOTICE 'version % of %: %, % bytes', due.model_version, due.collection, due.outcome, due.bytes;

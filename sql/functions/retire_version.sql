@@ -5,7 +5,7 @@
 -- Returns 'retired', or the reason why not: one of pgvec.refuse_retirement, or 'rolled back' (meanwhile), 'in use'
 -- (something of the host's depends on it), 'locked', 'broken' (the chunk table was dropped or renamed by hand), 'not
 -- permitted', 'failed'. A reason is recorded in pgvec.version_event when it is new.
--- ignore_readers: it goes though it is still read. Raises PV001, PV002, PV007 (isolation).
+-- ignore_readers: it goes though it is still read. Raises PV001, PV002, PV007 (isolation, argument).
 CREATE OR REPLACE FUNCTION pgvec.retire_version(collection text, model_version text, lock_timeout interval DEFAULT '200 ms', attempts integer DEFAULT 5,
                                                 ignore_readers boolean DEFAULT false)
 RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -19,6 +19,7 @@ DECLARE
     outcome text;
     detail text;
 BEGIN
+    PERFORM pgvec.check_patience(lock_timeout, attempts);
     IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
         PERFORM pgvec.raise_error('PV007', 'retire_version needs READ COMMITTED: an older snapshot cannot show that nothing waits to be carried.',
             jsonb_build_object('isolation', current_setting('transaction_isolation')), 'CALL pgvec.retire_due() outside a transaction.');

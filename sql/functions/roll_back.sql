@@ -8,6 +8,7 @@ DECLARE
     c pgvec.collection := pgvec.get_collection(collection);
     back text := pgvec.previous_version(collection);
 BEGIN
+    PERFORM pgvec.check_patience(lock_timeout, attempts);
     IF back IS NULL THEN
         PERFORM pgvec.raise_error(r.code, r.message, r.detail, r.hint) FROM pgvec.refuse_roll_back(collection) r;
     END IF;

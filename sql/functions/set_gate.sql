@@ -18,12 +18,12 @@ BEGIN
         PERFORM pgvec.raise_error('PV007', 'a gate needs bounds: an object with a metric or more.', jsonb_build_object('bounds', bounds), 'Such as {"recall@10": {"min": 0.95}}.');
     END IF;
     FOR metric, bound IN SELECT b.key, b.value FROM jsonb_each(bounds) b LOOP
-        IF jsonb_typeof(bound) <> 'object' OR bound = '{}' OR jsonb_path_exists(bound, '$.* ? (@.type() != "number")') OR bound - '{min,max,max_drop,max_rise}'::text[] <> '{}' THEN
+        IF jsonb_typeof(bound) <> 'object' OR bound = '{}' OR EXISTS (SELECT FROM jsonb_each(bound) n WHERE NOT pgvec.is_figure(n.value)) OR bound - '{min,max,max_drop,max_rise}'::text[] <> '{}' THEN
             PERFORM pgvec.raise_error('PV007', format('the bound of %s is not min, max, max_drop or max_rise with a number.', metric),
                 jsonb_build_object('metric', metric, 'bound', bound), 'Such as {"min": 0.95} or {"max_drop": 0.01}.');
         END IF;
     END LOOP;
-    IF max_age IS NULL OR max_age <= interval '0' OR min_queries IS NULL OR min_queries < 1 OR labelled IS NULL OR max_changed IS NULL OR max_changed < 0 THEN
+    IF max_age IS NULL OR max_age <= interval '0' OR max_age > interval '1000 years' OR max_changed = 'NaN' OR min_queries IS NULL OR min_queries < 1 OR labelled IS NULL OR max_changed IS NULL OR max_changed < 0 THEN
         PERFORM pgvec.raise_error('PV007', 'max_age must be more than 0, min_queries 1 or more, max_changed 0 or more.',
             jsonb_build_object('max_age', max_age, 'min_queries', min_queries, 'labelled', labelled, 'max_changed', max_changed));
     END IF;

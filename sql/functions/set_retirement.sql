@@ -11,9 +11,7 @@ BEGIN
     IF on_retire NOT IN ('drop', 'archive', 'export') THEN
         PERFORM pgvec.raise_error('PV007', format('unknown on_retire %L.', on_retire), jsonb_build_object('on_retire', on_retire), 'Use drop, archive or export.');
     END IF;
-    IF read_window < interval '0' OR retire_after < interval '0' THEN
-        PERFORM pgvec.raise_error('PV007', 'read_window and retire_after must be intervals of zero or more.', jsonb_build_object('read_window', read_window, 'retire_after', retire_after));
-    END IF;
+    PERFORM pgvec.check_interval('read_window', coalesce(read_window, '0')), pgvec.check_interval('retire_after', coalesce(retire_after, '0'));
     wants := pgvec.retirement_wishes(collection);
     INSERT INTO pgvec.retirement_setting AS k (collection, on_retire, read_window)
     VALUES (set_retirement.collection, coalesce(set_retirement.on_retire, wants.on_retire), coalesce(set_retirement.read_window, wants.read_window))

@@ -18,9 +18,7 @@ BEGIN
             jsonb_build_object('collection', collection, 'model_version', model_version, 'reason', refusal),
             'A fingerprint is kept at registration, before the first chunk; register a new version.');
     END IF;
-    IF canaries IS NULL OR jsonb_typeof(canaries) <> 'array' OR jsonb_array_length(canaries) = 0 THEN
-        PERFORM pgvec.raise_error('PV007', 'canaries must be a JSON array that is not empty.', jsonb_build_object('canaries', jsonb_typeof(canaries)));
-    END IF;
+    PERFORM pgvec.check_canaries(canaries);
     SELECT format('%s %s', e ->> 'kind', e ->> 'canary') INTO wrong
       FROM jsonb_array_elements(canaries) e WHERE jsonb_array_length(e -> 'embedding') IS DISTINCT FROM v.dimensions LIMIT 1;
     IF wrong IS NOT NULL THEN

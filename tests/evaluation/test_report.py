@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
@@ -113,3 +114,51 @@ def test_without_an_evaluation_there_is_no_report(engine: Engine) -> None:
     two_versions(engine, WordsEmbedder("a"), WordsEmbedder("b"), ["one text", "another text"])
     with pytest.raises(NotReady, match="never evaluated"):
         gather(engine, "docs", "v2")
+
+
+HOSTILE_DETAILS: list[dict[str, Any]] = [
+    {},
+    dict.fromkeys(("k", "thresholds", "losses", "changes", "intervals", "distances"), "text"),
+    dict.fromkeys(("source", "thresholds", "wins", "sweep", "significance", "canaries"), 7),
+    {name: [1, None, {}, {"old": 1}] for name in ("thresholds", "losses", "wins", "changes")},
+    {name: {"candidate": {"x": 1}, "y": None} for name in ("intervals", "distances", "sweep")},
+    {
+        "intervals": {
+            side: {"$\\frac{": [0, 1], HOSTILE: [0, 1]} for side in ("candidate", "baseline")
+        }
+    },
+    {"losses": [{"query": HOSTILE, "old": {"first": {"text": 1}}, "new": {}}], "changes": [0.5]},
+    {"significance": {"ndcg@10": {"delta": "x"}}, "canaries": {"foreign": {}}, "k": None},
+]
+
+
+@pytest.mark.parametrize("gated", [False, True])
+def test_the_active_version_has_a_report_too(engine: Engine, gated: bool) -> None:
+    """Nothing to compare with: no baseline, no thresholds, no wins and losses."""
+    old = WordsEmbedder("a", 64)
+    two_versions(engine, old, WordsEmbedder("b", 8), passages(40))
+    if gated:
+        set_gate(engine, "docs", parse_bounds(["recall@10>=0.95", "ndcg@10>=active-0.01"]))
+    evaluate(engine, "docs", "v1", {"v1": old}, count=20, sweep=(10, 20))
+    gathered = gather(engine, "docs", "v1")
+    assert gathered.evaluation.baseline_version is None
+    assert "v1" in as_html(gathered)
+    assert "| nDCG @10 | – |" in as_markdown(gathered)
+
+
+@pytest.mark.parametrize("detail", HOSTILE_DETAILS)
+def test_an_evaluation_of_any_other_hand_has_a_report(
+    engine: Engine, detail: dict[str, Any]
+) -> None:
+    """``pgvec.record_evaluation`` takes whatever figures and details another program has."""
+    two_versions(engine, WordsEmbedder("a"), WordsEmbedder("b"), ["one text", "another text"])
+    figures = {"recall@10": 1, "$\\frac{": 0.5, HOSTILE: 0.1}
+    for kind, baseline in (("labelled", "v1"), ("recorded", None), ("shadow", "v1")):
+        record(
+            engine, "docs", "v2", kind=kind, queries=3, metrics=figures, baseline_version=baseline,
+            baseline=figures if baseline else None, detail=detail,
+        )  # fmt: skip
+    gathered = gather(engine, "docs", "v2")
+    html, text = as_html(gathered), as_markdown(gathered)
+    assert "<script>" not in html + text
+    assert "v2" in html
