@@ -13,10 +13,12 @@ RETURNS boolean LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catal
 DECLARE
     declared CONSTANT text := nullif(current_setting('pgvec.query_version.' || collection, true), '');
     state text;
-    secured boolean;
+    doubtful boolean;
 BEGIN
-    SELECT k.state, row_security_active(k.chunk_relation) OR row_security_active(k.leaf_relation)
-      INTO state, secured
+    SELECT k.state, (row_security_active(k.chunk_relation) OR row_security_active(k.leaf_relation)) IS DISTINCT FROM false
+                    AND (row_security_active(k.chunk_relation) <> row_security_active(k.leaf_relation)
+                         OR pgvec.policy_mark(k.chunk_relation, k.leaf_relation) IS DISTINCT FROM k.policy_mark)
+      INTO state, doubtful
       FROM pgvec.model_version k
      WHERE k.collection = assert_query_version.collection AND k.model_version = assert_query_version.model_version;
     IF state IS NULL AND row_security_active('pgvec.model_version') AND current_setting('transaction_isolation') = 'read committed' THEN
@@ -32,7 +34,7 @@ BEGIN
             DETAIL = jsonb_build_object('collection', collection, 'model_version', model_version)::text,
             HINT = 'Run the transaction again.';
     END IF;
-    IF secured IS DISTINCT FROM false THEN
+    IF doubtful IS DISTINCT FROM false THEN
         PERFORM pgvec.raise_error(r.code, r.message, r.detail, r.hint)
            FROM pgvec.refuse_other_policies(collection, model_version) r;
     END IF;

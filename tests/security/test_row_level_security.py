@@ -278,6 +278,10 @@ def test_a_policy_that_changes_holds_at_once_or_nothing_is_read(
         assert rows(reader, read) == [("blue text",)], read
     db.execute(CHANGES[change].encode())
     for read in READS:
+        if change == "forced":
+            # That is for the owner: it changes nothing for the others.
+            assert rows(reader, read) == [("blue text",)]
+            continue
         if change == "of a leaf" and "nearest" not in read:
             # PostgreSQL itself denies everything, and need not ask us.
             assert rows(reader, read) == []
@@ -327,3 +331,35 @@ def test_without_policies_nobody_is_asked(tx: Connection) -> None:
     tx.execute("CREATE POLICY asleep ON docs USING (false)")
     tx.execute("SET LOCAL pgvec.query_version.docs = 'v1'")
     assert rows(tx, "SELECT content FROM active_docs") == [("a",)]
+
+
+def test_a_policy_that_changes_after_a_refresh_in_the_same_transaction_is_noticed(
+    connect: Connect, writer_role: str
+) -> None:
+    db, reader = connect(), connect()
+    secured(db, writer_role, "draining", "active")
+    db.execute(f"SELECT pgvec.grant_read('docs', '{writer_role}')".encode())
+    become(reader, writer_role, "blue")
+    reader.execute("SET pgvec.query_version.docs = 'v2'")
+    with db.transaction():
+        db.execute("ALTER POLICY tenants ON docs USING (tenant = 'blue')")
+        db.execute("SELECT pgvec.refresh_collection('docs')")
+        db.execute("ALTER POLICY tenants ON docs USING (tenant = 'red')")
+    for read in READS:
+        refused(reader, "PV051", read)
+
+
+def test_equal_policies_that_were_made_anew_are_read_through(
+    connect: Connect, writer_role: str
+) -> None:
+    """As after a dump and restore: every row of pg_policy is another one."""
+    db, reader = connect(), connect()
+    secured(db, writer_role, "draining", "active")
+    db.execute(f"SELECT pgvec.grant_read('docs', '{writer_role}')".encode())
+    for table in ("docs", "pgvec_leaves.docs__v2"):
+        db.execute(f"ALTER POLICY tenants ON {table} RENAME TO other".encode())
+        db.execute(f"ALTER POLICY other ON {table} RENAME TO tenants".encode())
+    become(reader, writer_role, "blue")
+    reader.execute("SET pgvec.query_version.docs = 'v2'")
+    for read in READS:
+        assert rows(reader, read) == [("blue text",)]
