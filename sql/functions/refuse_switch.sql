@@ -8,10 +8,14 @@ SET search_path = pg_catalog, pg_temp AS $$
     UNION ALL
     SELECT * FROM pgvec.refuse_other_policies($1, $2)
     UNION ALL
-    SELECT r.* FROM pgvec.get_version($1, $2) v
-     CROSS JOIN LATERAL pgvec.incomplete(v.collection, v.model_version) p (problems)
-     CROSS JOIN LATERAL pgvec.refuse_problems(v.collection, v.model_version, $3, 'complete', p.problems) r
-     WHERE v.state IN ('ready', 'draining') AND NOT coalesce($4, false)
-    UNION ALL
-    SELECT * FROM pgvec.refuse_state($1, $2, $3, 'active');
+    -- A version in the wrong state is told so first; what else it lacks comes after.
+    (SELECT r.code, r.message, r.detail, r.hint FROM (
+        SELECT 2, s.* FROM pgvec.refuse_state($1, $2, $3, 'active') s
+        UNION ALL
+        SELECT CASE WHEN v.state IN ('ready', 'draining') THEN 1 ELSE 3 END, p.*
+          FROM pgvec.get_version($1, $2) v
+         CROSS JOIN LATERAL pgvec.incomplete(v.collection, v.model_version) i (problems)
+         CROSS JOIN LATERAL pgvec.refuse_problems(v.collection, v.model_version, $3, 'complete', i.problems) p
+         WHERE v.dropped_at IS NULL AND NOT coalesce($4, false)) r (place, code, message, detail, hint)
+     ORDER BY r.place);
 $$;
