@@ -1,6 +1,7 @@
 -- Copies in version v of texts that version a holds take a's turn and its other columns. a's rows are held, so that a
 -- delete of one waits for us and then finds the copy.
-CREATE OR REPLACE FUNCTION pgvec.adopt_turns(c pgvec.collection, a pgvec.model_version, v pgvec.model_version, chunk_ids text[])
+CREATE OR REPLACE FUNCTION pgvec.adopt_turns(c pgvec.collection, a pgvec.model_version, v pgvec.model_version,
+                                             chunk_ids text[])
 RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     fields CONSTANT text[] := pgvec.column_list(pgvec.chunk_table(c.collection), carried_only => true);

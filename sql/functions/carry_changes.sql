@@ -2,7 +2,8 @@
 -- A delete's turn is drawn here, when the statement has waited for all its rows.
 -- Deferred: while a version's index is built (its leaf is locked against writes), and in a transaction above
 -- READ COMMITTED (which cannot see what a worker has just written), every change becomes a work item.
-CREATE OR REPLACE FUNCTION pgvec.carry_changes(c pgvec.collection, written pgvec.version_chunks[], gone pgvec.version_chunks[],
+CREATE OR REPLACE FUNCTION pgvec.carry_changes(c pgvec.collection, written pgvec.version_chunks[],
+                                               gone pgvec.version_chunks[],
                                                owned pgvec.owned_chunk[], stale_reader boolean)
 RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

@@ -1,6 +1,7 @@
 -- For claimed items: texts that the target has already take the source's other columns and its turn, where it is later. A row never passes to another owner (pgvec.owner_of) but
 -- by an item that says so.
-CREATE OR REPLACE FUNCTION pgvec.carry_columns(c pgvec.collection, s pgvec.model_version, t pgvec.model_version, items bigint[])
+CREATE OR REPLACE FUNCTION pgvec.carry_columns(c pgvec.collection, s pgvec.model_version, t pgvec.model_version,
+                                               items bigint[])
 RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 -- By the index of either leaf: a hash join would read all of it for every claim.
 SET enable_hashjoin = off SET enable_mergejoin = off AS $$

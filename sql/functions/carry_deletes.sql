@@ -5,7 +5,7 @@
 -- Deferred: everything becomes a work item.
 CREATE OR REPLACE FUNCTION pgvec.carry_deletes(c pgvec.collection, source_version text, t pgvec.model_version,
                                                chunk_ids text[], turn bigint, deferred boolean, also_deleted text[])
-RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp 
+RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 -- By the index of the leaf, however many there are.
 SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE

@@ -8,7 +8,8 @@
 -- SECURITY DEFINER: a worker needs no privilege on the leaves or on the queue; the lease is what lets him in.
 -- Shape: items completed, items fenced, rows written, rows deleted. Raises PV009 while an index that stands in the way
 -- is built, 42501 where row-level security would hide rows from the owner.
-CREATE OR REPLACE FUNCTION pgvec.complete_lease(lease uuid, items bigint[], revisions integer[], chunk_ids text[], content_hashes bytea[], embeddings vector[])
+CREATE OR REPLACE FUNCTION pgvec.complete_lease(lease uuid, items bigint[], revisions integer[], chunk_ids text[],
+                                                content_hashes bytea[], embeddings vector[])
 RETURNS TABLE (completed bigint, fenced bigint, written bigint, deleted bigint)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = off AS $$
 DECLARE

@@ -3,7 +3,8 @@
 -- and hands it to pgvec.complete_lease.
 -- Shape: items completed, items fenced, rows written, rows deleted. Raises PV001, PV002, PV007 (no pgvec_made), PV023 (the version is gone), and
 -- what complete_lease raises.
-CREATE OR REPLACE FUNCTION pgvec.complete_work(collection text, source_version text, model_version text, items bigint[], revisions integer[], lease uuid)
+CREATE OR REPLACE FUNCTION pgvec.complete_work(collection text, source_version text, model_version text,
+                                               items bigint[], revisions integer[], lease uuid)
 RETURNS TABLE (completed bigint, fenced bigint, written bigint, deleted bigint)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

@@ -2,7 +2,8 @@
 -- moment, worker or fill by hand, holds it FOR KEY SHARE, so that we wait for the copy. The target comes once more at
 -- the end: there it is then. Returns how many rows. Raises PV009 while an index that stands in the way is built.
 CREATE OR REPLACE FUNCTION pgvec.delete_buried(c pgvec.collection, t pgvec.model_version, items bigint[])
-RETURNS bigint LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+RETURNS bigint
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     leaf record;
     doomed text[];

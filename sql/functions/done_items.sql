@@ -1,7 +1,8 @@
 -- Which of the claimed items are done: none whose chunks are not there, whoever says so. A chunk that the target held when
 -- the texts were read, and does not now: its item is taken once more, and no try is counted. Of an interval, each chunk
 -- that is not there yet gets an item of its own.
-CREATE OR REPLACE FUNCTION pgvec.done_items(c pgvec.collection, s pgvec.model_version, t pgvec.model_version, items bigint[])
+CREATE OR REPLACE FUNCTION pgvec.done_items(c pgvec.collection, s pgvec.model_version, t pgvec.model_version,
+                                            items bigint[])
 RETURNS bigint[] LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE

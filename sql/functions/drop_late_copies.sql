@@ -1,7 +1,8 @@
 -- Takes copies in version v away whose chunk was deleted since they were read: version a does not hold it, and the row,
 -- or the transaction that inserts it, is from before the delete. The one place that looks at a clock: at when this
 -- transaction began, because no turn is drawn for that.
-CREATE OR REPLACE FUNCTION pgvec.drop_late_copies(c pgvec.collection, a pgvec.model_version, v pgvec.model_version, chunk_ids text[])
+CREATE OR REPLACE FUNCTION pgvec.drop_late_copies(c pgvec.collection, a pgvec.model_version, v pgvec.model_version,
+                                                  chunk_ids text[])
 RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     EXECUTE format($q$

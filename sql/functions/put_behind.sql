@@ -1,6 +1,7 @@
 -- Copies in version v of texts that version a does not hold any more: they fall behind everything, and a work item
 -- brings a's text. An item that is open already is enough, and locking it would make those wait who edit the chunk.
-CREATE OR REPLACE FUNCTION pgvec.put_behind(c pgvec.collection, a pgvec.model_version, v pgvec.model_version, chunk_ids text[])
+CREATE OR REPLACE FUNCTION pgvec.put_behind(c pgvec.collection, a pgvec.model_version, v pgvec.model_version,
+                                            chunk_ids text[])
 RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     EXECUTE format($q$

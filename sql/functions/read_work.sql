@@ -3,8 +3,10 @@
 -- its text, by which complete_work knows that the text is still the one that was embedded.
 -- Reads with the caller's own rights: a worker needs SELECT on the leaves, which pgvec.grant_worker gives.
 -- Raises PV001, PV002, 42501 (row-level security would hide chunks: a worker must see every row).
-CREATE OR REPLACE FUNCTION pgvec.read_work(collection text, source_version text, model_version text, items bigint[], lease uuid)
-RETURNS TABLE (item_ids bigint[], chunk_id text, content text, content_hash bytea) LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET row_security = off
+CREATE OR REPLACE FUNCTION pgvec.read_work(collection text, source_version text, model_version text, items bigint[],
+                                           lease uuid)
+RETURNS TABLE (item_ids bigint[], chunk_id text, content text, content_hash bytea)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET row_security = off
 -- By the index of either leaf: a hash join would read all of it for every claim.
 SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE

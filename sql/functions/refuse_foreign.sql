@@ -5,7 +5,8 @@
 -- Where policies tell the commands apart, an INSERT may not stand in for an UPDATE of the counterpart (a copy that is put
 -- into a version being built is none).
 -- Raises 42501. It says no more than a taken primary key would: that the chunk_id is in use.
-CREATE OR REPLACE FUNCTION pgvec.refuse_foreign(c pgvec.collection, chunk_table regclass, rows pgvec.owned_chunk[], operation text)
+CREATE OR REPLACE FUNCTION pgvec.refuse_foreign(c pgvec.collection, chunk_table regclass, rows pgvec.owned_chunk[],
+                                                operation text)
 RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     t pgvec.model_version;

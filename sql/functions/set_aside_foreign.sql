@@ -1,7 +1,9 @@
 -- For claimed items: a chunk whose rows in source and target belong to different owners is not carried, because no
 -- policy says whose it is. Its item is set aside and blocks ready, until an operator has deleted one of the rows.
-CREATE OR REPLACE FUNCTION pgvec.set_aside_foreign(c pgvec.collection, s pgvec.model_version, t pgvec.model_version, items bigint[])
-RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+CREATE OR REPLACE FUNCTION pgvec.set_aside_foreign(c pgvec.collection, s pgvec.model_version, t pgvec.model_version,
+                                                   items bigint[])
+RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     chunks CONSTANT regclass := pgvec.chunk_table(c.collection);
     stuck text[];

@@ -1,6 +1,7 @@
 -- Settles copies that were put into version v of chunks of the active version a; see pgvec.settle_copies.
 -- Returns those that a does not hold, and nobody deleted: they are news.
-CREATE OR REPLACE FUNCTION pgvec.settle_fill(c pgvec.collection, a pgvec.model_version, v pgvec.model_version, chunk_ids text[])
+CREATE OR REPLACE FUNCTION pgvec.settle_fill(c pgvec.collection, a pgvec.model_version, v pgvec.model_version,
+                                             chunk_ids text[])
 RETURNS text[] LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     news text[];

@@ -2,9 +2,11 @@
 -- than what the target holds, and no later delete waits. A row never passes to another owner (pgvec.owner_of) but by an
 -- item that says so. Vectors for chunks of other items are left out.
 -- Returns how many rows.
-CREATE OR REPLACE FUNCTION pgvec.write_vectors(c pgvec.collection, s pgvec.model_version, t pgvec.model_version, items bigint[],
+CREATE OR REPLACE FUNCTION pgvec.write_vectors(c pgvec.collection, s pgvec.model_version, t pgvec.model_version,
+                                               items bigint[],
                                                chunk_ids text[], content_hashes bytea[], embeddings vector[])
-RETURNS bigint LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+RETURNS bigint
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     fields CONSTANT text[] := pgvec.column_list(pgvec.chunk_table(c.collection), carried_only => true);
     chunks CONSTANT regclass := pgvec.chunk_table(c.collection);

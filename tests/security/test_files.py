@@ -438,7 +438,7 @@ def test_a_host_that_a_file_names_gets_no_password_of_ours(
 
 
 @pytest.mark.parametrize(
-    "query", ["service=prod", "passfile=/home/me/.pgpass", "gssdelegation=1", "plugin=x"]
+    "query", ["service=prod", "passfile=/etc/pgpass", "gssdelegation=1", "plugin=x"]
 )
 def test_a_file_fetches_no_password_from_elsewhere(no_passwords: Path, query: str) -> None:
     with pytest.raises(ConfigError):
