@@ -78,6 +78,9 @@ CREATE TABLE pgvec.model_version (
     leaf text NOT NULL UNIQUE,
     pinned_view text NOT NULL,
     pinned_relation regclass,
+    leaf_relation regclass,
+    chunk_relation regclass,
+    policy_mark text,
     follows boolean NOT NULL DEFAULT true,
     registered_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     ready_at timestamptz,
@@ -101,6 +104,10 @@ CREATE TABLE pgvec.model_version (
     CHECK (dropped_at IS NULL OR state IN ('retired', 'abandoned'))
 );
 COMMENT ON TABLE pgvec.model_version IS 'a label, its embedder and its state; rows are never deleted while the collection exists';
+COMMENT ON COLUMN pgvec.model_version.leaf_relation IS
+    'the leaf, and chunk_relation the chunk table: the guard looks at one row and asks both for their row-level security';
+COMMENT ON COLUMN pgvec.model_version.policy_mark IS
+    'the state of both tables'' policies when they were last the same; another one has them compared (pgvec.policy_mark)';
 COMMENT ON COLUMN pgvec.model_version.pinned_relation IS 'the view that we made under the name pinned_view, while it stands';
 COMMENT ON COLUMN pgvec.model_version.embedder IS 'the identity of the embedder: data to compare with, never code to run';
 

@@ -4,7 +4,7 @@
 --   'any'                    true: this session compares no vectors
 --   another version          PV011
 --   not set                  PV012, unless the collection does not require it, or the view is pinned (its name says it)
--- and PV051 while the leaf's row-level security is not that of the chunk table,
+-- and PV051, for whom row-level security holds, while the leaf's is not that of the chunk table,
 -- and raises 40001 when the transaction's snapshot is older than the state this view was made for: such a
 -- snapshot may see the leaf empty.
 -- Stable with constant arguments: one One-Time Filter a query, not a call a row.
@@ -13,12 +13,13 @@ RETURNS boolean LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catal
 DECLARE
     declared CONSTANT text := nullif(current_setting('pgvec.query_version.' || collection, true), '');
     state text;
-    secured boolean;
+    doubtful boolean;
 BEGIN
-    SELECT k.state, coalesce((SELECT t.relrowsecurity FROM pg_class t WHERE t.oid = c.chunk_table), true)
-                    OR coalesce((SELECT l.relrowsecurity FROM pg_class l WHERE l.relname = k.leaf AND l.relnamespace = 'pgvec_leaves'::regnamespace), true)
-      INTO state, secured
-      FROM pgvec.model_version k JOIN pgvec.collection c ON c.collection = k.collection
+    SELECT k.state, (row_security_active(k.chunk_relation) OR row_security_active(k.leaf_relation)) IS DISTINCT FROM false
+                    AND (row_security_active(k.chunk_relation) <> row_security_active(k.leaf_relation)
+                         OR pgvec.policy_mark(k.chunk_relation, k.leaf_relation) IS DISTINCT FROM k.policy_mark)
+      INTO state, doubtful
+      FROM pgvec.model_version k
      WHERE k.collection = assert_query_version.collection AND k.model_version = assert_query_version.model_version;
     IF state IS NULL AND row_security_active('pgvec.model_version') AND current_setting('transaction_isolation') = 'read committed' THEN
         -- A view that was shown by hand: the catalog shows its rows to those who hold a recorded grant.
@@ -33,7 +34,7 @@ BEGIN
             DETAIL = jsonb_build_object('collection', collection, 'model_version', model_version)::text,
             HINT = 'Run the transaction again.';
     END IF;
-    IF secured THEN
+    IF doubtful IS DISTINCT FROM false THEN
         PERFORM pgvec.raise_error(r.code, r.message, r.detail, r.hint)
            FROM pgvec.refuse_other_policies(collection, model_version) r;
     END IF;

@@ -28,5 +28,7 @@ BEGIN
     END IF;
     EXECUTE format('ALTER TABLE pgvec_leaves.%I %s ROW LEVEL SECURITY', leaf, CASE WHEN switches.relrowsecurity THEN 'ENABLE' ELSE 'DISABLE' END);
     EXECUTE format('ALTER TABLE pgvec_leaves.%I %s ROW LEVEL SECURITY', leaf, CASE WHEN switches.relforcerowsecurity THEN 'FORCE' ELSE 'NO FORCE' END);
+    UPDATE pgvec.model_version v SET policy_mark = pgvec.policy_mark(chunk_table, format('pgvec_leaves.%I', v.leaf)::regclass)
+     WHERE v.leaf = copy_policies.leaf;
 END
 $$;

@@ -36,8 +36,8 @@ DECLARE
 BEGIN
     SELECT m.model_version, m.state, m.leaf, m.dimensions, m.pinned_view, c.host_schema, c.storage,
            CASE c.distance WHEN 'cosine' THEN '<=>' WHEN 'l2' THEN '<->' ELSE '<#>' END AS op, c.distance AS measure, n.nspname AS vectors,
-           coalesce((SELECT t.relrowsecurity FROM pg_class t WHERE t.oid = c.chunk_table), true)
-           OR coalesce((SELECT l.relrowsecurity FROM pg_class l WHERE l.relname = m.leaf AND l.relnamespace = 'pgvec_leaves'::regnamespace), true) AS secured
+           (row_security_active(m.chunk_relation) OR row_security_active(m.leaf_relation)) IS DISTINCT FROM false AS secured,
+           row_security_active(m.chunk_relation) = row_security_active(m.leaf_relation) AS alike, m.policy_mark, m.chunk_relation, m.leaf_relation
       INTO v
       FROM pgvec.model_version m JOIN pgvec.collection c ON c.collection = m.collection,
            pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
@@ -85,12 +85,12 @@ BEGIN
         PERFORM pgvec.raise_error('PV015', format('the query vector is all zeros as %s: it has no direction to compare.', v.storage), jsonb_build_object('collection', collection));
     END IF;
 
-    IF v.secured THEN
+    IF v.secured AND (v.alike IS DISTINCT FROM true OR pgvec.policy_mark(v.chunk_relation, v.leaf_relation) IS DISTINCT FROM v.policy_mark) THEN
         PERFORM pgvec.raise_error(r.code, r.message, r.detail, r.hint)
            FROM pgvec.refuse_other_policies(collection, query_version) r;
     END IF;
     condition := pgvec.filter_sql(filter, conditions);
-    filtered := condition <> '' OR row_security_active(format('pgvec_leaves.%I', v.leaf));
+    filtered := condition <> '' OR v.secured;
     op := format('OPERATOR(%s.%s)', vectors, v.op);
     -- Exact: the bare column matches no index.
     ranked := format('SELECT chunk_id, document_id, content, metadata, model_version, (embedding %1$s $1::%2$s.%3$I)::float8 AS distance FROM pgvec_leaves.%4$I WHERE model_version = %5$L%6$s',

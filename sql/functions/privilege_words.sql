@@ -19,7 +19,7 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     ), call (privileges, functions) AS (VALUES
         ('read write worker', 'raise_error, get_collection, get_version, active_version, vector_schema'),
         -- The guard, nearest, and what pgvec.version_status asks: that view is for the owner and whom he shows it.
-        ('read', 'assert_query_version, nearest, filter_sql, limit_filter, rank_exactly, refuse_other_policies, policies_of, chunk_table, '
+        ('read', 'assert_query_version, nearest, filter_sql, limit_filter, rank_exactly, refuse_other_policies, policies_of, policy_mark, chunk_table, '
                  'leaf_status, missing_chunks, reference_versions, index_state, index_mark, estimate_size'),
         ('write', 'ask_door, waiting_changes, free_versions, chunk_table'),
         ('worker', 'ask_door, claim_work, read_work, complete_work, renew_work, release_work, postpone_work, '

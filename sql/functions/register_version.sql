@@ -41,8 +41,10 @@ BEGIN
     PERFORM pgvec.copy_policies(chunks, new_leaf);
     EXECUTE format('ALTER TABLE %s ATTACH PARTITION pgvec_leaves.%I FOR VALUES IN (%L)', chunks, new_leaf, model_version);
 
-    INSERT INTO pgvec.model_version (collection, model_version, dimensions, embedder, m, ef_construction, leaf, pinned_view)
-    VALUES (c.collection, model_version, dimensions, embedder, m, ef_construction, new_leaf, new_view);
+    INSERT INTO pgvec.model_version (collection, model_version, dimensions, embedder, m, ef_construction, leaf, pinned_view, leaf_relation, chunk_relation, policy_mark)
+    VALUES (c.collection, model_version, dimensions, embedder, m, ef_construction, new_leaf, new_view,
+            format('pgvec_leaves.%I', new_leaf)::regclass, chunks,
+            pgvec.policy_mark(chunks, format('pgvec_leaves.%I', new_leaf)::regclass));
     PERFORM pgvec.inherit_work(c.collection, model_version);
     PERFORM pgvec.apply_grants(c.collection);
     PERFORM pgvec.log_event(collection, model_version, 'register_version', NULL, 'building', jsonb_build_object('dimensions', dimensions, 'embedder', embedder));

@@ -44,7 +44,8 @@ BEGIN
     EXECUTE format('ALTER TABLE pgvec_archive.%I SET SCHEMA pgvec_leaves', v.leaf);
     PERFORM pgvec.copy_policies(chunks, v.leaf);
     EXECUTE format('ALTER TABLE %s ATTACH PARTITION pgvec_leaves.%I FOR VALUES IN (%L)', chunks, v.leaf, v.model_version);
-    UPDATE pgvec.model_version k SET state = 'draining', follows = false, retired_at = NULL, dropped_at = NULL, retire_at = clock_timestamp() + c.retire_after
+    UPDATE pgvec.model_version k SET state = 'draining', follows = false, retired_at = NULL, dropped_at = NULL, retire_at = clock_timestamp() + c.retire_after,
+           leaf_relation = format('pgvec_leaves.%I', v.leaf)::regclass
      WHERE k.collection = v.collection AND k.model_version = v.model_version AND k.state = 'retired'
     RETURNING k.* INTO v;
     -- What was deleted while it lay in the archive must not pass for news of this version.

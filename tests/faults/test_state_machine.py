@@ -231,7 +231,12 @@ class Transitions(RuleBasedStateMachine):
             )
         self.chunks[key] = (before.content, {"n": number})
 
-    @rule(chunk=picks, number=numbers, manner=manners)
+    @rule(
+        chunk=picks,
+        number=numbers,
+        # While an index is built, it waits, as an UPDATE of that very leaf does.
+        manner=st.sampled_from(["plain", "plain", "repeatable read"]),
+    )
     def edit_metadata_of_all_versions(self, chunk: int, number: int, manner: str) -> None:
         """An UPDATE that names no version, also while an edit of the text waits for a worker."""
         key = chunk_id(chunk)
@@ -246,7 +251,7 @@ class Transitions(RuleBasedStateMachine):
             return
         # The text that is ahead stays ahead.
         text = self.chunks[key][0] if key in self.chunks else max(held)[1]
-        with self.writing(manner, number) as connection:
+        with self.writing(manner, number, "") as connection:
             connection.execute(
                 "UPDATE docs SET metadata = %s WHERE chunk_id = %s", (Jsonb({"n": number}), key)
             )
