@@ -1,6 +1,7 @@
 -- Carries what was written to version s to version t: a counterpart with this text takes the other columns and the turn
 -- at once, where no other session holds it; the rest becomes work items, also the other way where t's row is later.
--- What is the same write already is held until we commit, or we could not know that it stays.
+-- What is the same write already is held until we commit, or we could not know that it stays. A row that brought the
+-- turn of t's row and another text is not that write: it takes a turn of its own.
 -- Deferred: everything becomes a work item.
 CREATE OR REPLACE FUNCTION pgvec.carry_writes(c pgvec.collection, s pgvec.model_version, t pgvec.model_version,
                                               chunk_ids text[], deferred boolean)
@@ -14,11 +15,17 @@ DECLARE
     behind_owners jsonb[];
     ahead text[];
     ahead_owners jsonb[];
+    misdated text[];
 BEGIN
     IF deferred THEN
-        EXECUTE format('SELECT array_agg(%3$s) FROM unnest($1) WITH ORDINALITY u (chunk_id, place) '
-                       'LEFT JOIN pgvec_leaves.%1$I t ON t.chunk_id = u.chunk_id::%2$s',
-                       t.leaf, c.id_type, pgvec.owner_of(chunks, 't') || ' ORDER BY u.place') INTO behind_owners USING chunk_ids;
+        EXECUTE format('SELECT array_agg(%3$s), '
+                       'array_agg(u.chunk_id) FILTER (WHERE t.turn = s.turn AND t.content <> s.content) '
+                       'FROM unnest($1) WITH ORDINALITY u (chunk_id, place) '
+                       'LEFT JOIN pgvec_leaves.%1$I t ON t.chunk_id = u.chunk_id::%2$s '
+                       'LEFT JOIN pgvec_leaves.%4$I s ON s.chunk_id = u.chunk_id::%2$s',
+                       t.leaf, c.id_type, pgvec.owner_of(chunks, 't') || ' ORDER BY u.place', s.leaf)
+           INTO behind_owners, misdated USING chunk_ids;
+        PERFORM pgvec.restamp(c, s.model_version, misdated, only_deleted => false) WHERE misdated IS NOT NULL;
         PERFORM pgvec.open_items(c.collection, s.model_version, t.model_version, chunk_ids, behind_owners);
         RETURN;
     END IF;
@@ -35,15 +42,17 @@ BEGIN
     EXECUTE format($q$
         WITH same AS MATERIALIZED (
             SELECT t.chunk_id FROM pgvec_leaves.%1$I s JOIN pgvec_leaves.%2$I t ON t.chunk_id = s.chunk_id
-             WHERE s.chunk_id = ANY ($1::%3$s[]) AND t.turn = s.turn
+             WHERE s.chunk_id = ANY ($1::%3$s[]) AND t.turn = s.turn AND t.content = s.content
              ORDER BY t.chunk_id FOR KEY SHARE OF t SKIP LOCKED)
         SELECT array_agg(s.chunk_id::text) FILTER (WHERE t.turn > s.turn), array_agg(%4$s) FILTER (WHERE t.turn > s.turn),
                array_agg(s.chunk_id::text) FILTER (WHERE t.turn > s.turn IS NOT TRUE),
-               array_agg(%5$s) FILTER (WHERE t.turn > s.turn IS NOT TRUE)
+               array_agg(%5$s) FILTER (WHERE t.turn > s.turn IS NOT TRUE),
+               array_agg(s.chunk_id::text) FILTER (WHERE t.turn = s.turn AND t.content <> s.content)
           FROM pgvec_leaves.%1$I s LEFT JOIN pgvec_leaves.%2$I t ON t.chunk_id = s.chunk_id
          WHERE s.chunk_id = ANY ($1::%3$s[]) AND s.chunk_id NOT IN (SELECT k.chunk_id FROM same k)
     $q$, s.leaf, t.leaf, c.id_type, pgvec.owner_of(chunks, 's'), pgvec.owner_of(chunks, 't'))
-    INTO ahead, ahead_owners, behind, behind_owners USING chunk_ids;
+    INTO ahead, ahead_owners, behind, behind_owners, misdated USING chunk_ids;
+    PERFORM pgvec.restamp(c, s.model_version, misdated, only_deleted => false) WHERE misdated IS NOT NULL;
     IF behind IS NOT NULL THEN
         PERFORM pgvec.open_items(c.collection, s.model_version, t.model_version, behind, behind_owners);
     END IF;

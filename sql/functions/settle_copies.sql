@@ -1,8 +1,8 @@
 -- What an INSERT put into versions that are being built, of chunks that the active version holds, is a copy and never
 -- news, unless the writer says so (pgvec.news). So is, in a version that is ready, a row that brings the written_at of
--- an earlier write. With the active one's text the copy takes its turn and its other columns. With another text it falls
--- behind everything and a work item brings the right one. A copy of what was deleted meanwhile goes.
--- Returns what is left to be carried, as it was given.
+-- an earlier write, or a turn that is not later than the active one's. With the active one's text the copy takes its
+-- turn and its other columns. With another text it falls behind everything and a work item brings the right one. A copy
+-- of what was deleted meanwhile goes. Returns what is left to be carried, as it was given.
 CREATE OR REPLACE FUNCTION pgvec.settle_copies(c pgvec.collection, written pgvec.version_chunks[])
 RETURNS pgvec.version_chunks[] LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -21,8 +21,11 @@ BEGIN
         IF v.state IN ('building', 'ready') THEN
             copies := w.chunk_ids;
             IF v.state = 'ready' THEN
-                EXECUTE format('SELECT coalesce(array_agg(t.chunk_id::text), ''{}'') FROM pgvec_leaves.%I t '
-                               'WHERE t.chunk_id = ANY ($1::%s[]) AND t.written_at < statement_timestamp()', v.leaf, c.id_type)
+                EXECUTE format('SELECT coalesce(array_agg(t.chunk_id::text), ''{}'') FROM pgvec_leaves.%1$I t '
+                               'LEFT JOIN pgvec_leaves.%3$I s ON s.chunk_id = t.chunk_id '
+                               'WHERE t.chunk_id = ANY ($1::%2$s[]) '
+                               'AND (t.written_at < statement_timestamp() OR t.turn <= s.turn)',
+                               v.leaf, c.id_type, a.leaf)
                    INTO copies USING w.chunk_ids;
             END IF;
             w.chunk_ids := pgvec.settle_fill(c, a, v, copies)

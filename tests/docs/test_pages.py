@@ -10,8 +10,8 @@ from pgvec_versions.embedded import EmbeddedServer
 from tests.clusters import binaries
 from tests.docs.pages import Reader, blocks, pages, same
 
-#: Pages of plain SQL and the page of the day also run on the older server.
-BOTH = ("sql.md", "upgrade-runbook.md")
+#: Pages of plain SQL, of privileges, and the page of the day also run on the older server.
+BOTH = ("sql.md", "security.md", "upgrade-runbook.md")
 #: Done in test_sessions.py, which also looks at what they leave behind.
 ELSEWHERE = ("evaluation.md", "doctor.md")
 CASES = [

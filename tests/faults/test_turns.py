@@ -171,6 +171,40 @@ def test_an_edit_that_brings_an_old_turn_is_an_edit_all_the_same(
     assert agree(db, "v1", "v2").keys() == {"edited"}
 
 
+@pytest.mark.parametrize("text", ["a", "another"])
+@pytest.mark.parametrize("target", ["v1", "v2", "v3"])
+def test_a_row_put_with_the_turn_of_another_versions_row_leaves_no_difference(
+    connect: Connect, target: str, text: str
+) -> None:
+    db = connect()
+    versions(db, "draining", "active", "ready", words="a")
+    db.execute("UPDATE docs SET metadata = '{\"kept\": 1}'")
+    source = "v2" if target != "v2" else "v1"
+    # A gap: the row is gone around the triggers.
+    db.execute(f"DELETE FROM {leaf(db, target)}".encode())
+    db.execute(
+        "INSERT INTO docs (chunk_id, model_version, content, embedding, metadata, turn)"
+        " SELECT chunk_id, %s, %s, %s, metadata, turn FROM docs WHERE model_version = %s",
+        (target, text, vector(text, target), source),
+    )
+    assert len(seen(db, "v1", "v2", "v3")) == 1
+
+
+def test_a_copy_into_a_ready_version_with_its_turn_takes_the_other_columns(
+    connect: Connect,
+) -> None:
+    db = connect()
+    versions(db, "active", "ready", words="a")
+    db.execute("UPDATE docs SET metadata = '{\"kept\": 1}'")
+    db.execute(f"DELETE FROM {leaf(db, 'v2')}".encode())
+    db.execute(
+        "INSERT INTO docs (chunk_id, model_version, content, embedding, turn)"
+        " SELECT chunk_id, 'v2', content, %s, turn FROM docs WHERE model_version = 'v1'",
+        (vector("a", "v2"),),
+    )
+    assert seen(db, "v1", "v2") == {"a": {"kept": 1}}
+
+
 @pytest.mark.parametrize("name", ["pgvec.carrying", "pgvec.turn", "pgvec.follow"])
 def test_no_setting_makes_a_stale_vector_silent_or_an_edit_invisible(
     connect: Connect, name: str
