@@ -410,7 +410,7 @@ def well_told(error: psycopg.Error) -> bool:
         return True
     try:
         return isinstance(json.loads(text), dict)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
 
 
