@@ -438,7 +438,7 @@ def _json_detail(text: str | None) -> dict[str, Any]:
         return {}
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):  # a host's own: ours is never so deep
         return {"text": text}
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {"value": value}
 

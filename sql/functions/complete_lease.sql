@@ -6,7 +6,7 @@
 -- wins, and so does a later delete: a chunk that was deleted meanwhile does not come back (the source row is locked
 -- FOR KEY SHARE, so that a delete waits and then finds the new row).
 -- SECURITY DEFINER: a worker needs no privilege on the leaves or on the queue; the lease is what lets him in.
--- Shape: items completed, items fenced, rows written, rows deleted. Raises PV009 while an index that stands in the way
+-- Shape: items completed, items fenced, rows written, rows deleted. Raises PV007 (ids), PV015 (vectors), PV009 while an index that stands in the way
 -- is built, 42501 where row-level security would hide rows from the owner.
 CREATE OR REPLACE FUNCTION pgvec.complete_lease(lease uuid, items bigint[], revisions integer[], chunk_ids text[],
                                                 content_hashes bytea[], embeddings vector[])
@@ -31,6 +31,8 @@ BEGIN
     c := pgvec.get_collection(first_item.collection);
     s := pgvec.get_version(c.collection, first_item.source_version);
     t := pgvec.get_version(c.collection, first_item.model_version);
+    PERFORM pgvec.check_ids(c.id_type, chunk_ids);
+    PERFORM pgvec.check_vectors(c, t, chunk_ids, embeddings);
     PERFORM pgvec.share_leaf(c.collection, t.model_version);
     -- Locks in a writer's order: rows of the source, work items, rows of the target.
     EXECUTE format('SELECT FROM pgvec_leaves.%I s WHERE s.chunk_id = ANY ($1::%s[]) ORDER BY s.chunk_id FOR KEY SHARE OF s', s.leaf, c.id_type)

@@ -17,8 +17,10 @@ BEGIN
         PERFORM pgvec.raise_error('PV023', format('version %s of %s is %s: nothing is written to it.', t.model_version, t.collection, t.state),
             jsonb_build_object('collection', collection, 'model_version', model_version, 'state', t.state));
     END IF;
-    IF to_regclass('pg_temp.pgvec_made') IS NULL THEN
-        PERFORM pgvec.raise_error('PV007', 'complete_work: this session has no temporary table pgvec_made with what was made.');
+    IF (SELECT count(*) FROM pg_attribute a WHERE a.attrelid = to_regclass('pg_temp.pgvec_made') AND NOT a.attisdropped
+           AND a.attname IN ('chunk_id', 'content_hash', 'embedding')) < 3 THEN
+        PERFORM pgvec.raise_error('PV007', 'complete_work: this session has no temporary table pgvec_made (chunk_id, content_hash, '
+                                           'embedding) with what was made.');
     END IF;
     RETURN QUERY EXECUTE format(statement, pgvec.vector_schema()) USING lease, items, revisions;
 END

@@ -1,7 +1,7 @@
 -- Records that claimed items failed. Below max_attempts they are tried again after retry_in. At
 -- max_attempts an interval is halved (split = true), so that one bad chunk ends up alone; a single chunk,
 -- or an interval with split = false, is set aside with its error: it holds nobody up and blocks ready.
--- Shape: items to be tried again, halves made, items set aside.
+-- Shape: items to be tried again, halves made, items set aside. Raises PV007.
 -- SECURITY DEFINER: see renew_work. Where row-level security holds the owner too, an interval is not halved: what cannot
 -- be seen would be lost.
 CREATE OR REPLACE FUNCTION pgvec.fail_work(lease uuid, error text, max_attempts integer DEFAULT 3, retry_in interval DEFAULT '5 seconds', split boolean DEFAULT true)
@@ -15,6 +15,10 @@ DECLARE
     middle integer;
 BEGIN
     PERFORM pgvec.check_interval('retry_in', retry_in, lowest => '-1 year');
+    IF max_attempts IS NULL OR max_attempts < 1 THEN
+        PERFORM pgvec.raise_error('PV007', 'max_attempts must be 1 or more.',
+            jsonb_build_object('max_attempts', max_attempts));
+    END IF;
     retried := 0;
     halves := 0;
     set_aside := 0;

@@ -18,7 +18,7 @@ BEGIN
     END IF;
     EXECUTE format($q$
         SELECT coalesce(jsonb_agg(t.chunk_id::text), '[]') FROM pgvec_leaves.%I t
-         WHERE t.chunk_id = ANY ($1::%s[]) AND t.turn = ($2 ->> t.chunk_id::text)::bigint
+         WHERE t.chunk_id = ANY ($1::%s[]) AND to_jsonb(t.turn) = $2 -> t.chunk_id::text
     $q$, v.leaf, c.id_type) INTO known USING found_ids, chunks;
     RETURN known;
 END

@@ -10,6 +10,10 @@ DECLARE
     amount integer;
     key text;
 BEGIN
+    IF which IS DISTINCT FROM 'filter' AND jsonb_typeof(given) <> 'array' THEN
+        PERFORM pgvec.raise_error('PV007', 'conditions must be a JSON array.',
+            jsonb_build_object('which', which, 'conditions', jsonb_typeof(given)));
+    END IF;
     IF bytes > 1000000 THEN
         PERFORM pgvec.raise_error('PV007', format('%s has %s bytes as JSON, at most 1000000 are taken.', which, bytes),
             jsonb_build_object('which', which, 'what', 'bytes', 'given', bytes, 'most', 1000000));

@@ -1,10 +1,11 @@
 -- Gives claimed items back untried, to be taken again after a rest: the embedder is away, no text is to blame.
--- SECURITY DEFINER: see renew_work. Returns how many.
+-- SECURITY DEFINER: see renew_work. Returns how many. Raises PV007.
 CREATE OR REPLACE FUNCTION pgvec.postpone_work(lease uuid, error text, retry_in interval DEFAULT '5 seconds')
 RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     postponed bigint;
 BEGIN
+    PERFORM pgvec.check_interval('retry_in', retry_in, lowest => '-1 year');
     UPDATE pgvec.work_item w
        SET lease = NULL, leased_until = clock_timestamp() + retry_in, attempts = greatest(w.attempts - 1, 0),
            last_error = left(error, 2000)

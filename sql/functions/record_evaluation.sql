@@ -29,6 +29,10 @@ BEGIN
             PERFORM pgvec.raise_error('PV007', 'metrics and baseline must be objects of numbers.', jsonb_build_object('given', figures), 'Such as {"recall@10": 0.98}.');
         END IF;
     END LOOP;
+    IF jsonb_typeof(detail) <> 'object' THEN
+        PERFORM pgvec.raise_error('PV007', 'detail must be a JSON object.',
+            jsonb_build_object('detail', jsonb_typeof(detail)));
+    END IF;
     EXECUTE format('SELECT count(*) FROM pgvec_leaves.%I', v.leaf) INTO chunks;
     INSERT INTO pgvec.evaluation (collection, model_version, baseline_version, kind, queries, metrics, baseline, detail, chunks, index_mark)
     VALUES (v.collection, v.model_version, record_evaluation.baseline_version, record_evaluation.kind, record_evaluation.queries, record_evaluation.metrics,

@@ -21,6 +21,7 @@ from pgvec_versions.errors import (
     InvalidArgument,
     InvalidVector,
     error_for,
+    translated,
 )
 from pgvec_versions.filters import DEEPEST, LARGEST, MOST_CONDITIONS, MOST_VALUES, as_json
 from tests.db.helpers import create_collection
@@ -261,6 +262,28 @@ def test_a_filter_of_the_largest_size_is_taken(db: psycopg.Connection[Any]) -> N
 
 
 # --- Whose name was not found ---
+
+
+@pytest.mark.parametrize("value", [f"{'[' * 5000}1{']' * 5000}", json.dumps("x" * 200_000)])
+def test_what_an_error_repeats_of_a_huge_argument_is_short(
+    db: psycopg.Connection[Any], value: str
+) -> None:
+    live_collection(db, count=0)
+    with pytest.raises(InvalidArgument) as caught, translated():
+        db.execute("SELECT pgvec.set_gate('docs', %s)", (f'{{"recall@10": {value}}}',))
+    assert len(caught.value.detail["bound"]) == 200
+
+
+def test_a_detail_too_deep_for_python_is_kept_as_text(db: psycopg.Connection[Any]) -> None:
+    """Also of another function of the host's that raises a code of ours."""
+    deepest = "[" * 20_000
+    db.execute(
+        "CREATE FUNCTION pg_temp.other() RETURNS void LANGUAGE plpgsql AS"
+        f" $$BEGIN RAISE 'x' USING ERRCODE = 'PV007', DETAIL = '{deepest}'; END$$".encode()
+    )
+    with pytest.raises(InvalidArgument) as caught, translated():
+        db.execute("SELECT pg_temp.other()")
+    assert caught.value.detail == {"text": deepest}
 
 
 def test_a_hosts_own_missing_function_is_no_missing_catalog(

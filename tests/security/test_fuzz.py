@@ -1,23 +1,30 @@
-"""Ten thousand hostile calls of everything in schema pgvec: every answer is one that is documented.
+"""Ten thousand hostile calls of what anybody may call: every answer is one that is documented.
 
+Called is what is public, by a rule and not by a list: what a grant gives, what the documentation
+names, and what Python calls. Everything else is a piece of these, and closed to all but the owner.
 Seeded: the same calls every time. ``PGVEC_FUZZ_SEED`` takes others, ``PGVEC_FUZZ_CALLS`` more.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import random
+import re
 import traceback
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import psycopg
 import pytest
+from psycopg.types.json import set_json_loads
 from sqlalchemy import Engine
 
 from pgvec_versions.chunks import Chunk, QueryVector
@@ -34,6 +41,8 @@ from tests.tools import TinyEmbedder, copy_version, live_collection
 SEED = int(os.environ.get("PGVEC_FUZZ_SEED", "11"))
 CALLS = int(os.environ.get("PGVEC_FUZZ_CALLS", "10000"))
 PYTHON_CALLS = 1500
+ROLE_CALLS = CALLS // 5
+PIECE_CALLS = CALLS // 5
 #: Calls that build on each other before all of them are undone.
 CHAIN = 9
 
@@ -43,29 +52,19 @@ DOCUMENTED = {"42501", "40001", "55P03", "57014"}
 ALSO = {
     "drop_collection": {"2BP01"},
     "refresh_collection": {"2BP01"},
+    "grant_read": {"42704"},
+    "grant_write": {"42704"},
+    "grant_worker": {"42704"},
 }
-#: Pieces of the verbs, called by them with arguments that were looked at. They take SQL, names that
-#: are composed, or a code to raise; whoever calls them himself is told what PostgreSQL says.
-INTERNAL = {
+#: Granted; they run with the rights of who calls, and any code is what they are for.
+ANY_CODE = {
     "raise_error": "raises whatever code it is given",
-    "rank_exactly": "runs the statement that nearest composed",
-    "back_off": "sleeps",
-    "limit_lock_wait": "sets lock_timeout",
-    "limit_filter": "of filter_sql",
-    "create_leaf": "of register_version",
-    "copy_policies": "of register_version",
-    "column_list": "of the views",
-    "view_source": "of the views",
-    "put_view": "of the views",
-    "change_state": "of the verbs",
-    "log_event": "of the verbs",
-    "switch_active": "of cut_over and roll_back",
-    "archive_leaf": "of retire_version",
-    "inherit_work": "of register_version",
-    "drop_pinned_view": "of retire_version: it leaves the version without its view",
-    "share_leaf": "of complete_work",
-    "look_at_reads": "of retire_due",
+    "rank_exactly": "runs the statement that nearest composed, as whoever calls",
 }
+ROOT = Path(__file__).parents[2]
+#: Where a function is named that somebody is to call.
+NAMED_IN = ("README.md", "docs/*.md", "sql/queries/*.sql", "pgvec_versions/**/*.py")
+ROLES = {"fuzz_reader": "read", "fuzz_writer": "write", "fuzz_worker": "worker"}
 
 # --- Values ---
 
@@ -116,7 +115,20 @@ INTERVALS = (
 )  # fmt: skip
 FLOATS = ("0", "1", "-1", "0.1", "1e308", "-1e308", "5e-324", "NaN", "Infinity", "-Infinity")
 TIMES = ("now", "2000-01-01", "294276-12-31", "4713-01-01 BC", "infinity", "-infinity")
+#: The second is the lease of the work items that the fixture claims.
 UUIDS = ("00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff")
+#: Chunks of live_collection, with the hashes of their texts; the first is in the first work item.
+TEXTS = {hashlib.md5(f"chunk{i}".encode()).hexdigest(): f"text {i}" for i in range(1, 41)}
+CHUNKS = (*sorted(str(UUID(chunk)) for chunk in TEXTS)[:3], "ffffffff-0000-4000-8000-000000000000")
+HASHES = tuple(
+    "\\x" + hashlib.sha256(TEXTS[chunk.replace("-", "")].encode()).hexdigest()
+    for chunk in CHUNKS[:3]
+)
+VERBS = (
+    "claim_work", "queue_counts", "retry_set_aside", "record_fingerprint", "free_versions",
+    "waiting_changes", "cut_over", "roll_back", "abandon", "make_ready", "drop_collection",
+    "retire_due", "resume",
+)  # fmt: skip
 
 
 def deep(levels: int) -> str:
@@ -174,6 +186,34 @@ def json_value(rng: random.Random) -> Any:
     return {"a": [{"b": [1, {"c": None}]}], "": ""}
 
 
+def door_arguments(rng: random.Random) -> Any:
+    """What the doors of a collection take, and often something that is nearly right."""
+    near: list[Any] = [
+        "v1",
+        "v3",
+        1,
+        2**40,
+        1.5,
+        10**400,
+        None,
+        True,
+        "x",
+        "",
+        "1 day",
+        {},
+        [],
+        ["v3", None],
+    ]
+    fine = {
+        "versions": ["v1", "v2", "v3"], "max_items": 5, "lease": "1 minute", "newest": 0,
+        "model_version": "v3", "embedder": {}, "agrees": True, "least_cosine": 0.9, "detail": {},
+        "chunks": dict.fromkeys(CHUNKS, 1),
+    }  # fmt: skip
+    for key in rng.sample(sorted(fine), rng.randrange(4)):
+        fine[key] = rng.choice([*near, {rng.choice([*CHUNKS, "x"]): rng.choice(near)}])
+    return fine
+
+
 def text_value(rng: random.Random, name: str) -> str:
     """A text, and often one that fits the argument of that name."""
     pools: list[tuple[str, ...]] = [NAMES, LABELS, WORDS, INJECTIONS, (CONTROLS, "x" * 100_000)]
@@ -181,6 +221,12 @@ def text_value(rng: random.Random, name: str) -> str:
         pools += [("docs",)] * 9 + [("other", "void")]
     elif "version" in name:
         pools += [("v1", "v2", "v3", "v4")] * 9
+    elif "chunk" in name:
+        pools += [CHUNKS] * 9
+    elif name == "door":
+        pools += [("queue", "waiting")] * 9
+    elif name == "verb":
+        pools += [VERBS] * 9
     elif name in ("reason", "error"):
         pools += [("a reason", CONTROLS)] * 4
     else:
@@ -202,7 +248,7 @@ def value_of(rng: random.Random, kind: str, name: str) -> Any:
         case "jsonb":
             if rng.random() < 0.07:
                 return deep(rng.choice([2, 31, 32, 33, 200, 2000]))
-            return json.dumps(json_value(rng))
+            return json.dumps((door_arguments if name == "arguments" else json_value)(rng))
         case "integer":
             return rng.choice(INTEGERS)
         case "bigint":
@@ -219,8 +265,12 @@ def value_of(rng: random.Random, kind: str, name: str) -> Any:
             return rng.choice(UUIDS)
         case "regrole":
             return rng.choice(["fuzz_reader", "fuzz_owner", "4294967294", "0"])
+        case "regclass":
+            return rng.choice(
+                ["docs", "active_docs", "pgvec.collection", "pg_class", "4294967294", "0"]
+            )
         case "bytea":
-            return "\\x00ff"
+            return rng.choice(["\\x00ff", *HASHES])
         case _ if kind.endswith("vector"):
             return rng.choice(VECTORS)
     raise AssertionError(f"no values for the type {kind}")
@@ -247,7 +297,8 @@ class Fuzzed:
     wrong: dict[tuple[str, str], str]
 
 
-def verbs(db: psycopg.Connection[Any]) -> list[Verb]:
+def functions(db: psycopg.Connection[Any]) -> list[Verb]:
+    """Every function of schema pgvec that can be called at all."""
     found = rows(
         db,
         """SELECT p.proname, ARRAY(SELECT format_type(a.t, NULL)
@@ -259,40 +310,91 @@ def verbs(db: psycopg.Connection[Any]) -> list[Verb]:
     return [
         Verb(name, tuple(kinds), tuple(names[: len(kinds)]), needed)
         for name, kinds, names, needed in found
-        if name not in INTERNAL
     ]
 
 
-def call(rng: random.Random, verb: Verb, one_null: int | None = None) -> tuple[str, list[Any]]:
-    """A statement that calls it, with some of the arguments that have defaults left out."""
+def granted(db: psycopg.Connection[Any]) -> set[str]:
+    """What a grant gives, the doors of docs with it."""
+    return {
+        name.removeprefix("function ")
+        .replace("workers' door", "queue_docs")
+        .replace("writers' door", "waiting_docs")
+        for (name,) in rows(
+            db, "SELECT DISTINCT part FROM pgvec.privilege_words() WHERE word = 'EXECUTE'"
+        )
+    }
+
+
+def named() -> set[str]:
+    """What the documentation or Python names."""
+    texts = (path.read_text() for pattern in NAMED_IN for path in ROOT.glob(pattern))
+    return {name for text in texts for name in re.findall(r"\bpgvec\.([a-z_]+)", text)}
+
+
+def verbs(db: psycopg.Connection[Any]) -> list[Verb]:
+    """What is public."""
+    public = (granted(db) | named()) - set(ANY_CODE)
+    return [verb for verb in functions(db) if verb.name in public]
+
+
+def pieces(db: psycopg.Connection[Any]) -> list[Verb]:
+    """What is not: functions that only other functions call, with arguments that were looked at."""
+    public = granted(db) | named()
+    return [verb for verb in functions(db) if verb.name not in public]
+
+
+def call(rng: random.Random, verb: Verb, spoilt: int | None = None) -> tuple[str, list[Any]]:
+    """A statement that calls it, with some of the arguments that have defaults left out.
+
+    spoilt: all arguments are right but the one at that place.
+    """
     parts: list[str] = []
     values: list[Any] = []
     for place, (kind, name) in enumerate(zip(verb.kinds, verb.names, strict=True)):
-        if place >= verb.needed and one_null is None and rng.random() < 0.4:
+        if place >= verb.needed and spoilt != place and rng.random() < 0.4:
             continue
         parts.append(f'"{name}" => %s::{kind}')
-        if one_null is None:
-            value = value_of(rng, kind, name)
-        else:
-            value = None if place == one_null else right(kind, name)
-        values.append(value)
+        fine = spoilt not in (None, place)
+        values.append(right(verb, place) if fine else value_of(rng, kind, name))
     return f"SELECT * FROM pgvec.{verb.name}({', '.join(parts)})", values
 
 
-def right(kind: str, name: str) -> Any:
-    """A value that is right, for calls in which one argument alone is NULL."""
+def with_null(verb: Verb, null: int) -> tuple[str, list[Any]]:
+    """A statement in which one argument alone is NULL."""
+    parts = [f'"{n}" => %s::{k}' for k, n in zip(verb.kinds, verb.names, strict=True)]
+    values = [None if place == null else right(verb, place) for place in range(len(parts))]
+    return f"SELECT * FROM pgvec.{verb.name}({', '.join(parts)})", values
+
+
+def right(verb: Verb, place: int) -> Any:
+    """A value that is right for that argument."""
+    kind, name = verb.kinds[place], verb.names[place]
     if "collection" in name:
         return "docs"
-    if "version" in name and kind == "text":
+    if name == "source_version":
         return "v1"
-    if kind.endswith("[]"):
-        return []
+    if "version" in name and kind == "text":
+        return "v3" if "work" in verb.name else "v1"
+    values: dict[str, Any] = {
+        "items": [1], "revisions": [1], "chunk_ids": [CHUNKS[0]], "content_hashes": [HASHES[0]],
+        "embeddings": [VECTORS[0]], "versions": ["v3"], "lease": UUIDS[1], "door": "queue",
+        "verb": "claim_work", "ranked": "SELECT 1", "arguments":
+        '{"versions": ["v3"], "lease": "1 minute", "agrees": true, "model_version": "v3"}',
+    }  # fmt: skip
+    if name in values and (name != "lease" or kind == "uuid"):
+        return values[name]
     values = {
         "text": "x", "jsonb": "{}", "integer": 8, "bigint": 1, "boolean": False,
         "interval": "1 day", "double precision": "0.5", "real": "0.5", "uuid": UUIDS[0],
-        "regrole": "fuzz_reader", "timestamp with time zone": "now", "bytea": "\\x00",
+        "regrole": "fuzz_reader", "regclass": "docs", "timestamp with time zone": "now",
+        "bytea": "\\x00",
     }  # fmt: skip
-    return values.get(kind, VECTORS[0])
+    return [] if kind.endswith("[]") else values.get(kind, VECTORS[0])
+
+
+def one_place(rng: random.Random, verb: Verb) -> int | None:
+    """Two times in five, the place of the one argument that is hostile."""
+    return rng.randrange(len(verb.kinds)) if verb.kinds and rng.random() < 0.4 else None
 
 
 def judged(verb: str, state: str | None) -> bool:
@@ -301,12 +403,23 @@ def judged(verb: str, state: str | None) -> bool:
     )
 
 
+def well_told(error: psycopg.Error) -> bool:
+    """DETAIL of what we raise is JSON."""
+    text = error.diag.message_detail
+    if text is None or not (error.sqlstate or "").startswith("PV"):
+        return True
+    try:
+        return isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
 @pytest.fixture(scope="module")
 def fuzzed_database(server: Any) -> Iterator[str]:
     """docs with v1 active, v2 ready, v3 building and v4 abandoned; other, with bigint ids; void."""
     with contextmanager(_database)(server, TEMPLATE) as url:
         with psycopg.connect(url, autocommit=True) as db:
-            for role in ("fuzz_reader", "fuzz_owner"):
+            for role in (*ROLES, "fuzz_owner"):
                 db.execute(f"CREATE ROLE {role}".encode())
             live_collection(db, "docs", count=40)
             live_collection(db, "other", count=0, id_type="bigint")
@@ -316,12 +429,15 @@ def fuzzed_database(server: Any) -> Iterator[str]:
             copy_version(db, "docs", "v1", "v2")
             db.execute("SELECT pgvec.build_index('docs', 'v2'), pgvec.make_ready('docs', 'v2')")
             db.execute("SELECT pgvec.plan_backfill('docs', 'v3', 10)")
+            db.execute("SELECT pgvec.claim_work('docs', '{v3}', 2, '1 hour')")
+            db.execute("UPDATE pgvec.work_item SET lease = %s WHERE lease IS NOT NULL", (UUIDS[1],))
             db.execute("SELECT pgvec.abandon('docs', 'v4')")
-            db.execute("SELECT pgvec.grant_read('docs', 'fuzz_reader')")
+            for role, privilege in ROLES.items():
+                db.execute(f"SELECT pgvec.grant_{privilege}('docs', '{role}')".encode())
             db.execute("CREATE TABLE canary AS SELECT 1 AS alive")
         yield url
         with psycopg.connect(url, autocommit=True) as db:
-            for role in ("fuzz_reader", "fuzz_owner"):
+            for role in (*ROLES, "fuzz_owner"):
                 db.execute(f"DROP OWNED BY {role} CASCADE".encode())
                 db.execute(f"DROP ROLE {role}".encode())
 
@@ -347,6 +463,7 @@ def fuzz(
     seen = Fuzzed(Counter(), {})
     db.execute("SET statement_timeout = '3s'")
     db.execute("SET client_min_messages = error")
+    set_json_loads(str, db)
     with db.transaction():
         db.execute("SAVEPOINT start")
         for number, (verb, statement, values) in enumerate(calls):
@@ -360,7 +477,7 @@ def fuzz(
             except psycopg.Error as exc:
                 state = exc.sqlstate or type(exc).__name__
                 seen.answers[state] += 1
-                if not judged(verb.name, exc.sqlstate):
+                if not judged(verb.name, exc.sqlstate) or not well_told(exc):
                     told = f"{exc}\n  {statement} {str(values)[:300]}"
                     seen.wrong.setdefault((verb.name, state), told)
             db.execute(f"ROLLBACK TO {'here' if number % chain else 'start'}".encode())
@@ -385,7 +502,7 @@ def test_ten_thousand_hostile_calls_get_documented_answers(fuzzed_database: str)
         def calls() -> Iterator[tuple[Verb, str, list[Any]]]:
             for number in range(CALLS):
                 verb = known[number % len(known)]
-                yield verb, *call(rng, verb)
+                yield verb, *call(rng, verb, one_place(rng, verb))
 
         seen = fuzz(db, calls(), CHAIN)
         assert world(db) == before
@@ -396,15 +513,97 @@ def test_ten_thousand_hostile_calls_get_documented_answers(fuzzed_database: str)
     assert seen.answers["done"] > CALLS / 50, seen.answers
 
 
-def test_null_for_any_argument_has_a_documented_answer(fuzzed_database: str) -> None:
+@pytest.mark.parametrize("role", ROLES)
+def test_whoever_has_one_grant_gets_documented_answers(fuzzed_database: str, role: str) -> None:
+    rng = random.Random(f"{SEED} {role}")
+    with psycopg.connect(fuzzed_database, autocommit=True) as db:
+        public, given = verbs(db), granted(db)
+        mine = [verb for verb in public if verb.name in given]
+        before = world(db)
+
+        def calls() -> Iterator[tuple[Verb, str, list[Any]]]:
+            for number in range(ROLE_CALLS):
+                pool = public if number % 5 == 0 else mine
+                verb = pool[number // 5 % len(pool)] if pool is public else rng.choice(pool)
+                yield verb, *call(rng, verb, one_place(rng, verb))
+
+        db.execute(f"SET ROLE {role}".encode())
+        seen = fuzz(db, calls(), CHAIN)
+        assert one(db, "SELECT current_user") == role
+        db.execute("RESET ROLE")
+        assert world(db) == before
+    assert sum(seen.answers.values()) == ROLE_CALLS
+    assert seen.wrong == {}, report(seen.wrong)
+    assert min(seen.answers["done"], seen.answers["42501"]) > ROLE_CALLS / 50, seen.answers
+
+
+def test_the_pieces_never_end_in_an_internal_error(fuzzed_database: str) -> None:
+    """The owner alone calls them, with anything.
+
+    They were given what was looked at; but even so nothing ends in an internal error.
+    """
     rng = random.Random(SEED)
+    with psycopg.connect(fuzzed_database, autocommit=True) as db:
+        known = [v for v in pieces(db) if not composite(v) and v.name != "back_off"]
+        before = world(db)
+
+        def calls() -> Iterator[tuple[Verb, str, list[Any]]]:
+            for number in range(PIECE_CALLS):
+                verb = known[number % len(known)]
+                yield verb, *call(rng, verb)
+
+        seen = fuzz(db, calls())
+        assert world(db) == before
+    broken = {
+        (verb, state): told for (verb, state), told in seen.wrong.items() if state.startswith("XX")
+    }
+    assert broken == {}, report(broken)
+
+
+def composite(verb: Verb) -> bool:
+    """Whether it takes a row of ours, which its caller has looked up."""
+    return any(kind.startswith("pgvec.") for kind in verb.kinds)
+
+
+def test_what_is_not_public_is_closed_to_everybody(fuzzed_database: str) -> None:
+    with psycopg.connect(fuzzed_database, autocommit=True) as db:
+        given = granted(db)
+        open_to = rows(
+            db,
+            """SELECT p.proname,
+                      CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END
+                 FROM pg_proc p, aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
+                WHERE p.pronamespace = 'pgvec'::regnamespace AND a.grantee <> p.proowner""",
+        )
+        callable_by = rows(
+            db,
+            """SELECT p.proname, r.rolname FROM pg_proc p, pg_roles r
+                WHERE p.pronamespace = 'pgvec'::regnamespace AND r.rolname = ANY (%s)
+                  AND has_function_privilege(r.oid, p.oid, 'EXECUTE')""",
+            [*ROLES, "fuzz_owner"],
+        )
+        public = {verb.name for verb in verbs(db)}
+        rest = pieces(db)
+        assert [
+            verb.name for verb in functions(db) if verb.name in public and composite(verb)
+        ] == []
+    assert {name for name, _ in open_to} == {name for name, _ in callable_by} == given
+    assert {role for _, role in open_to} == {role for _, role in callable_by} == set(ROLES)
+    # The rule finds both kinds.
+    assert {"nearest", "cut_over", "queue_docs", "claim_work", "preview"} <= public
+    assert {"queue_verb", "carry_writes", "refuse_cut_over", "describe_switch"} <= {
+        verb.name for verb in rest
+    }
+
+
+def test_null_for_any_argument_has_a_documented_answer(fuzzed_database: str) -> None:
     with psycopg.connect(fuzzed_database, autocommit=True) as db:
         known = verbs(db)
 
         def calls() -> Iterator[tuple[Verb, str, list[Any]]]:
             for verb in known:
                 for place in range(len(verb.kinds)):
-                    yield verb, *call(rng, verb, place)
+                    yield verb, *with_null(verb, place)
                 nulls = [f"NULL::{kind}" for kind in verb.kinds]
                 yield verb, f"SELECT * FROM pgvec.{verb.name}({', '.join(nulls)})", []
 
