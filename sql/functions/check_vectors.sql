@@ -1,6 +1,6 @@
--- Vectors made for chunks of a version, before any of them is written: each is there, has the version's dimensions, fits
--- its storage and, for cosine, has a direction. The leaf's CHECKs say the same; this says it with a code of ours.
--- Nothing is written here, so that the block costs no transaction number. Raises PV015.
+-- Vectors made for chunks of a version, before any is written: each is there, has the version's dimensions, fits its
+-- storage and, for cosine, has a direction. The leaf's CHECKs say the same; this says it with a code of ours. Nothing is
+-- written here, so that the block costs no transaction number. Raises PV015.
 CREATE OR REPLACE FUNCTION pgvec.check_vectors(c pgvec.collection, t pgvec.model_version, chunk_ids text[],
                                                embeddings vector[])
 RETURNS void LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

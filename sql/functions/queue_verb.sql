@@ -32,7 +32,8 @@ BEGIN
     WHEN 'retry_set_aside' THEN
         RETURN to_jsonb(pgvec.reopen_items(collection, label));
     WHEN 'record_fingerprint' THEN
-        PERFORM pgvec.keep_verdict(collection, label, arguments -> 'embedder', agrees, least_cosine, arguments -> 'detail');
+        PERFORM pgvec.keep_verdict(collection, label, arguments -> 'embedder', agrees, least_cosine,
+                                   arguments -> 'detail');
         RETURN NULL;
     ELSE
         PERFORM pgvec.raise_error('PV007',
