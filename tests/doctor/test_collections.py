@@ -136,9 +136,9 @@ def test_a_vector_of_several_texts_is_found(engine: Engine, store: ChunkStore) -
     [
         ("DROP INDEX pgvec_leaves.docs__v1_hnsw", "index is missing"),
         ("ALTER TABLE docs DISABLE TRIGGER USER", "triggers"),
-        ("ALTER TABLE docs ENABLE ROW LEVEL SECURITY", "row-level security"),
+        (f"ALTER TABLE {LEAF} ENABLE ROW LEVEL SECURITY", "row-level security"),
         (
-            f"CREATE POLICY p ON docs USING (true); CREATE POLICY p ON {LEAF} USING (false)",
+            f"CREATE POLICY p ON docs USING (true); ALTER POLICY p ON {LEAF} USING (false)",
             "row-level security",
         ),
         (f"ALTER TABLE {LEAF} DROP CONSTRAINT pgvec_dimensions", "CHECK of its leaf"),
