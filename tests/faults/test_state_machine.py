@@ -9,7 +9,7 @@ import os
 import threading
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -135,6 +135,12 @@ class Transitions(RuleBasedStateMachine):
         ).fetchone()
         return Row(*found) if found else None
 
+    def not_alone(self, version: str, chunk: str) -> bool:
+        """Whether another live version holds the chunk too, if this one does."""
+        return self.row(version, chunk) is None or any(
+            self.row(other, chunk) is not None for other in self.live if other != version
+        )
+
     def open_for(self, version: str) -> int:
         return one(
             self.db, "SELECT count(*) FROM pgvec.work_item WHERE model_version = %s", version
@@ -155,10 +161,17 @@ class Transitions(RuleBasedStateMachine):
         self.counts[f"refused {code}"] += 1
 
     @contextmanager
-    def writing(self, manner: str, pick: int, through: str) -> Iterator[Connection]:
+    def writing(
+        self, manner: str, pick: int, through: str, gone: Iterable[str] = ()
+    ) -> Iterator[Connection]:
         """A connection for one statement through a version, in one of the three manners."""
-        # Who writes to the very leaf that is built waits for the build.
-        others = [label for label in self.live if label != through]
+        # Who writes to the very leaf that is built waits for the build; so does who deletes what
+        # no other leaf holds.
+        others = [
+            label
+            for label in self.live
+            if label != through and all(self.not_alone(label, key) for key in gone)
+        ]
         if manner == "index build" and not others:
             manner = "plain"
         self.counts[f"writes, {manner}"] += 1
@@ -276,7 +289,8 @@ class Transitions(RuleBasedStateMachine):
     ) -> None:
         """Inserts, edits or touches; as a whole document it takes the document's others away."""
         label, key = self.pick_live(version), chunk_id(chunk)
-        with self.writing(manner, number, label):
+        same_document = [chunk_id(o) for o in range(6) if document(o) == document(chunk)]
+        with self.writing(manner, number, label, same_document if whole else ()):
             self.store.add(
                 [Chunk(text, document(chunk), chunk, {"n": number}, key)],
                 version=label,
