@@ -11,7 +11,9 @@
 CREATE OR REPLACE FUNCTION pgvec.complete_lease(lease uuid, items bigint[], revisions integer[], chunk_ids text[],
                                                 content_hashes bytea[], embeddings vector[])
 RETURNS TABLE (completed bigint, fenced bigint, written bigint, deleted bigint)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = off AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = off
+-- By the index of either leaf: a hash join would read all of it for every claim.
+SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     c pgvec.collection;
     s pgvec.model_version;
@@ -35,8 +37,8 @@ BEGIN
     PERFORM pgvec.check_vectors(c, t, chunk_ids, embeddings);
     PERFORM pgvec.share_leaf(c.collection, t.model_version);
     -- Locks in a writer's order: rows of the source, work items, rows of the target.
-    EXECUTE format('SELECT FROM pgvec_leaves.%I s WHERE s.chunk_id = ANY ($1::%s[]) ORDER BY s.chunk_id FOR KEY SHARE OF s', s.leaf, c.id_type)
-      USING chunk_ids;
+    EXECUTE format('SELECT FROM unnest($1::%2$s[]) m (chunk_id) JOIN pgvec_leaves.%1$I s ON s.chunk_id = m.chunk_id '
+                   'ORDER BY s.chunk_id FOR KEY SHARE OF s', s.leaf, c.id_type) USING chunk_ids;
     SELECT coalesce(array_agg(k.item_id), '{}') INTO held
       FROM (SELECT w.item_id FROM pgvec.work_item w JOIN unnest(items, revisions) u(item_id, revision) ON u.item_id = w.item_id AND u.revision = w.revision
              WHERE w.lease = complete_lease.lease AND w.source_version = s.model_version AND w.model_version = t.model_version
