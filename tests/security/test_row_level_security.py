@@ -58,15 +58,17 @@ def secured(db: Connection, role: str, *states: str, owner: str = "column", **op
 
 
 def insert(db: Connection, word: str, version: str, text: str, tenant: str) -> None:
-    db.execute(*insertion(word, version, text, tenant))
+    statement, *values = insertion(word, version, text, tenant)
+    db.execute(statement.encode(), values)
 
 
-def insertion(word: str, version: str, text: str, tenant: str) -> tuple[bytes, tuple[Any, ...]]:
+def insertion(word: str, version: str, text: str, tenant: str) -> tuple[str, ...]:
+    """A statement and its values, as ``refused`` takes them."""
     return (
-        b"INSERT INTO docs (chunk_id, model_version, content, embedding, tenant, metadata)"
-        b" VALUES (md5(%s)::uuid, %s, %s, %s, %s, jsonb_build_object('tenant', %s::text))"
-        b" RETURNING 1",
-        (word, version, text, vector(text, version), tenant, tenant),
+        "INSERT INTO docs (chunk_id, model_version, content, embedding, tenant, metadata)"
+        " VALUES (md5(%s)::uuid, %s, %s, %s, %s, jsonb_build_object('tenant', %s::text))"
+        " RETURNING 1",
+        *(word, version, text, vector(text, version), tenant, tenant),
     )
 
 
@@ -97,21 +99,16 @@ def test_a_foreign_chunk_is_not_taken_over_through_a_version_that_lacks_it(
     before = world(db)
     become(thief, writer_role, "blue")
     for word, version in (("c", "v2"), ("d", "v1")):
-        statement, values = insertion(word, version, text, "blue")
-        said = refused(thief, "42501", statement.decode(), *values)
+        said = refused(thief, "42501", *insertion(word, version, text, "blue"))
         # It says what a taken primary key says, whatever the text was.
         assert "red" not in said.message + said.hint
         # And with the policy's own refusal, nothing is learned of what is not there.
-        refused(thief, "42501", *map_statement(insertion("new", version, text, "red")))
+        refused(thief, "42501", *insertion("new", version, text, "red"))
     thief.execute("DELETE FROM docs")
     thief.execute("UPDATE docs SET content = content")
     assert [row for row in world(db) if row[3] == "red"] == [r for r in before if r[3] == "red"]
     assert work_off(db, "v1", "v2") > 0
     assert {row[2:4] for row in world(db) if row[3] == "red"} == {("red text", "red")}
-
-
-def map_statement(made: tuple[bytes, tuple[Any, ...]]) -> tuple[Any, ...]:
-    return (made[0].decode(), *made[1])
 
 
 def test_rows_written_since_the_cut_over_are_not_deleted_through_a_version_that_stopped_following(
@@ -122,21 +119,22 @@ def test_rows_written_since_the_cut_over_are_not_deleted_through_a_version_that_
     insert(db, "c", "v2", "red text", "red")
     before = world(db)
     become(thief, writer_role, "blue")
-    refused(thief, "42501", *map_statement(insertion("c", "v1", "x", "blue")))
+    refused(thief, "42501", *insertion("c", "v1", "x", "blue"))
     thief.execute("DELETE FROM docs WHERE tenant = 'red'")
     assert world(db) == before
     thief.execute("DELETE FROM docs")
     assert [row for row in world(db) if row[3] == "red"] == [r for r in before if r[3] == "red"]
 
 
+@pytest.mark.parametrize("text", ["blue text", "red text"])
 def test_two_owners_who_take_one_id_at_the_same_moment_keep_what_they_wrote(
-    connect: Connect, writer_role: str
+    connect: Connect, writer_role: str, text: str
 ) -> None:
     db, red, blue = connect(), connect(), connect()
     secured(db, writer_role, "active", "ready")
     with red.transaction():
         insert(red, "c", "v1", "red text", "red")
-        insert(blue, "c", "v2", "blue text", "blue")
+        insert(blue, "c", "v2", text, "blue")
     before = world(db)
     work_off(db, "v1", "v2")
     assert world(db) == before
@@ -147,7 +145,36 @@ def test_two_owners_who_take_one_id_at_the_same_moment_keep_what_they_wrote(
     assert all("different owners" in error for (error,) in said)
     # Neither of them can end it, an operator can.
     become(blue, writer_role, "blue")
-    refused(blue, "42501", "DELETE FROM docs WHERE content = 'blue text' RETURNING 1")
+    refused(blue, "42501", "DELETE FROM docs WHERE chunk_id = md5('c')::uuid RETURNING 1")
+
+
+def test_a_delete_takes_no_row_of_another_owner_that_it_could_not_see(
+    connect: Connect, writer_role: str
+) -> None:
+    db, red, blue = connect(), connect(), connect()
+    secured(db, writer_role, "active", "ready")
+    become(blue, writer_role, "blue")
+    with red.transaction():
+        insert(red, "c", "v2", "red text", "red")
+        insert(blue, "c", "v1", "mine", "blue")
+        blue.execute("DELETE FROM docs WHERE content = 'mine'")
+    before = world(db)
+    work_off(db, "v1", "v2")
+    assert world(db) == before
+    # And it is not forgotten that the versions differ.
+    assert one(db, "SELECT pgvec.ready_problems('docs', 'v2')")["surplus"] == 1
+
+
+def test_a_delete_spares_the_former_owners_row_in_a_version_that_stopped_following(
+    connect: Connect, writer_role: str
+) -> None:
+    db, writer = connect(), connect()
+    secured(db, writer_role, "draining", "active", follow_while_draining=False)
+    red = "chunk_id = md5('a')::uuid"
+    db.execute(f"UPDATE docs SET tenant = 'blue' WHERE model_version = 'v2' AND {red}".encode())
+    become(writer, writer_role, "blue")
+    writer.execute(f"DELETE FROM docs WHERE model_version = 'v2' AND {red}".encode())
+    assert rows(db, f"SELECT model_version, tenant FROM docs WHERE {red}") == [("v1", "red")]
 
 
 @pytest.mark.parametrize("owner", OWNERS)
@@ -218,7 +245,7 @@ def test_an_insert_does_not_stand_in_for_an_update_that_policies_forbid(
     insert(db, "c", "v1", "red text", "red")
     before = world(db)
     become(writer, writer_role, "red")
-    refused(writer, "42501", *map_statement(insertion("c", "v2", "changed", "red")))
+    refused(writer, "42501", *insertion("c", "v2", "changed", "red"))
     work_off(db, "v2")
     assert {row[2] for row in world(db)} == {row[2] for row in before}
 

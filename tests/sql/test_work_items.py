@@ -358,6 +358,22 @@ def test_a_worker_who_cannot_see_every_row_is_told_so_and_finishes_nothing(tx):
     assert chunks(tx, "v1") == chunks(tx, "v2")
 
 
+def test_an_interval_closes_only_for_the_chunks_that_are_there(tx):
+    live_collection(tx, count=0)
+    put(tx, "a")
+    put(tx, "b")
+    tx.execute("SELECT pgvec.register_version('docs', 'v2', 8)")
+    assert one(tx, "SELECT pgvec.plan_backfill('docs', 'v2')") == 1
+    mine = claim(tx, ["v2"])
+    # Of two chunks one is handed in; the other's work stays, whoever says that it is done.
+    complete(tx, mine, read(tx, mine)[:1])
+    assert len(chunks(tx, "v2")) == 1
+    assert one(tx, "SELECT count(*) FROM pgvec.missing_chunks('docs', 'v2')") == 1
+    assert one(tx, "SELECT pgvec.ready_problems('docs', 'v2')")["open_items"] == 1
+    work_off(tx, "v2")
+    assert chunks(tx, "v1") == chunks(tx, "v2")
+
+
 # --- What it costs ---
 
 
