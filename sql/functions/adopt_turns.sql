@@ -4,7 +4,7 @@ CREATE OR REPLACE FUNCTION pgvec.adopt_turns(c pgvec.collection, a pgvec.model_v
                                              chunk_ids text[])
 RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    fields CONSTANT text[] := pgvec.column_list(pgvec.chunk_table(c.collection), carried_only => true);
+    fields CONSTANT text[] := pgvec.column_list(c.chunk_table, carried_only => true);
 BEGIN
     -- An UPDATE that leaves the turn as it is would draw a new one: a copy that brought a's turn lets go of it first.
     EXECUTE format('UPDATE pgvec_leaves.%1$I n SET turn = -1 FROM pgvec_leaves.%2$I s '

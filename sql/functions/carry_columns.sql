@@ -6,7 +6,7 @@ RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 -- By the index of either leaf: a hash join would read all of it for every claim.
 SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
-    chunks CONSTANT regclass := pgvec.chunk_table(c.collection);
+    chunks CONSTANT regclass := c.chunk_table;
     fields CONSTANT text[] := pgvec.column_list(chunks, carried_only => true);
 BEGIN
     EXECUTE format($q$

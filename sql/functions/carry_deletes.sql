@@ -23,7 +23,7 @@ BEGIN
                                          AND d.turn = $2 AND d.owner IS NOT DISTINCT FROM %3$s))
                  ORDER BY t.chunk_id FOR UPDATE OF t SKIP LOCKED)
             DELETE FROM pgvec_leaves.%1$I t USING free f WHERE t.chunk_id = f.chunk_id
-        $q$, t.leaf, c.id_type, pgvec.owner_of(pgvec.chunk_table(c.collection), 't'))
+        $q$, t.leaf, c.id_type, pgvec.owner_of(c.chunk_table, 't'))
         USING chunk_ids, turn, c.collection, follows;
     END IF;
     IF NOT follows THEN
@@ -33,7 +33,7 @@ BEGIN
     EXECUTE format('SELECT array_agg(d.chunk_id), array_agg(%3$s) FROM unnest($1) d (chunk_id) '
                    'LEFT JOIN pgvec_leaves.%1$I t ON t.chunk_id = d.chunk_id::%2$s '
                    'WHERE $2 OR t.chunk_id IS NOT NULL OR ($3 AND d.chunk_id <> ALL (coalesce($4, ''{}'')))',
-                   t.leaf, c.id_type, pgvec.owner_of(pgvec.chunk_table(c.collection), 't'))
+                   t.leaf, c.id_type, pgvec.owner_of(c.chunk_table, 't'))
        INTO waiting, owners USING chunk_ids, deferred, many, also_deleted;
     IF waiting IS NOT NULL THEN
         PERFORM pgvec.open_items(c.collection, source_version, t.model_version, waiting, owners);

@@ -12,7 +12,7 @@ DECLARE
     buried CONSTANT text := 'EXISTS (SELECT FROM pgvec.tombstone d WHERE d.collection = $2 AND d.chunk_id = s.chunk_id::text AND d.turn >= s.turn '
         'AND (d.owner IS NULL OR d.owner IS NOT DISTINCT FROM %3$s OR EXISTS (SELECT FROM pgvec.work_item w WHERE w.collection = $2 '
         'AND w.model_version = $3 AND w.lo = s.chunk_id::text AND w.hi = w.lo AND w.owner = %3$s)))';
-    owner CONSTANT text := pgvec.owner_of(pgvec.chunk_table(c.collection), 's');
+    owner CONSTANT text := pgvec.owner_of(c.chunk_table, 's');
 BEGIN
     IF NOT EXISTS (SELECT FROM pgvec.tombstone d WHERE d.collection = c.collection) THEN
         RETURN 0;

@@ -5,7 +5,7 @@ CREATE OR REPLACE FUNCTION pgvec.set_aside_foreign(c pgvec.collection, s pgvec.m
 RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
-    chunks CONSTANT regclass := pgvec.chunk_table(c.collection);
+    chunks CONSTANT regclass := c.chunk_table;
     stuck text[];
 BEGIN
     IF pgvec.policy_columns(chunks) = '{}' THEN

@@ -8,8 +8,8 @@ CREATE OR REPLACE FUNCTION pgvec.write_vectors(c pgvec.collection, s pgvec.model
 RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
-    fields CONSTANT text[] := pgvec.column_list(pgvec.chunk_table(c.collection), carried_only => true);
-    chunks CONSTANT regclass := pgvec.chunk_table(c.collection);
+    fields CONSTANT text[] := pgvec.column_list(c.chunk_table, carried_only => true);
+    chunks CONSTANT regclass := c.chunk_table;
     claimed text[];
     passing text[];
     written bigint;
