@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
 from numbers import Integral
 from typing import Any, cast
 
@@ -12,7 +11,6 @@ from pgvec_versions.errors import InvalidArgument
 __all__ = [
     "LARGEST_INT",
     "need_bool",
-    "need_delay",
     "need_int",
     "need_items",
     "need_optional_text",
@@ -87,15 +85,6 @@ def need_text(value: object, name: str) -> str:
 def need_optional_text(value: object, name: str) -> str | None:
     """The same, or None."""
     return None if value is None else need_text(value, name)
-
-
-def need_delay(value: object, name: str) -> timedelta:
-    """The value, if it is a time span of zero or more. Raises: InvalidArgument."""
-    if not isinstance(value, timedelta):
-        raise _wrong(value, name, "a timedelta")
-    if value < timedelta(0):
-        raise InvalidArgument(f"{name} must not be negative.", detail={"argument": name})
-    return value
 
 
 def need_items(value: object, name: str) -> list[Any]:
