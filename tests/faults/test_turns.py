@@ -236,3 +236,19 @@ def test_an_old_snapshot_that_updates_all_versions_loses_no_edit(connect: Connec
     db.execute(OVER_ALL.encode())
     work_off(db, "v2")
     assert agree(db, "v1", "v2") == {"a third": {"seen": True}}
+
+
+def test_a_copy_that_brings_the_turn_of_a_deleted_chunk_does_not_bring_it_back(
+    connect: Connect,
+) -> None:
+    db = connect()
+    versions(db, "active", "building", words="ab")
+    read_at = one(db, "SELECT turn FROM docs WHERE content = 'a'")
+    db.execute("DELETE FROM docs WHERE content = 'a'")
+    db.execute(
+        "INSERT INTO docs (chunk_id, model_version, content, embedding, turn)"
+        " VALUES (md5('a')::uuid, 'v2', 'a', %s, %s)",
+        (vector("a", "v2"), read_at),
+    )
+    one(db, "SELECT pgvec.plan_backfill('docs', 'v2')")
+    assert agree(db, "v1", "v2").keys() == {"b"}
