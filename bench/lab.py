@@ -23,10 +23,10 @@ import psycopg
 from psycopg import sql
 
 from bench.figures import Spread
-from pgvec_versions.database import close_shared_engines
-from pgvec_versions.embedded import EmbeddedServer, embedded_server
 from pgvec_versions.embedders import EmbedderIdentity
-from pgvec_versions.install import install
+from pgvec_versions.postgres.database import close_shared_engines
+from pgvec_versions.postgres.embedded import EmbeddedServer, embedded_server
+from pgvec_versions.postgres.install import install
 
 __all__ = ["DIMENSIONS", "Lab", "Ready", "timed"]
 

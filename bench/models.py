@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydoc_data.topics import topics
 
-from pgvec_versions.documents import split_text
+from pgvec_versions.chunks.documents import split_text
 
 __all__ = ["MODEL", "REVISION", "passages"]
 

@@ -22,7 +22,7 @@ from psycopg import sql
 
 from bench.figures import Figure, Spread, judged
 from bench.lab import Lab
-from pgvec_versions.vectors import BinaryVector, pack, register
+from pgvec_versions.postgres.vectors import BinaryVector, pack, register
 
 DIMENSIONS = 384
 K = 10

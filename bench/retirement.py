@@ -26,9 +26,9 @@ from typing import Any
 import numpy as np
 import psycopg
 
-from pgvec_versions.database import close_shared_engines
-from pgvec_versions.embedded import embedded_server
-from pgvec_versions.install import install
+from pgvec_versions.postgres.database import close_shared_engines
+from pgvec_versions.postgres.embedded import embedded_server
+from pgvec_versions.postgres.install import install
 
 Connection = psycopg.Connection[Any]
 

@@ -23,10 +23,10 @@ from pathlib import Path
 import psycopg
 
 from pgvec_versions import Transition, Worker, roll_back
-from pgvec_versions.database import close_shared_engines
-from pgvec_versions.embedded import embedded_server
 from pgvec_versions.errors import Busy, LockTimeout, NotReady
-from pgvec_versions.install import install
+from pgvec_versions.postgres.database import close_shared_engines
+from pgvec_versions.postgres.embedded import embedded_server
+from pgvec_versions.postgres.install import install
 from tests.faults import test_kills as kills
 from tests.faults.looks import Connection, assert_catalog_agrees, one, rows_by_version
 from tests.tools import literal

@@ -23,13 +23,13 @@ from psycopg.types.json import Jsonb
 from psycopg.types.numeric import Int4
 
 from pgvec_versions import Chunk, ChunkStore, Transition, roll_back
-from pgvec_versions.chunks import chunk_identity
-from pgvec_versions.database import close_shared_engines
-from pgvec_versions.embedded import embedded_server
 from pgvec_versions.embedders import EmbedderIdentity
-from pgvec_versions.install import install
-from pgvec_versions.schedule import retire_due
-from pgvec_versions.vectors import pack, register
+from pgvec_versions.postgres.database import close_shared_engines
+from pgvec_versions.postgres.embedded import embedded_server
+from pgvec_versions.postgres.install import install
+from pgvec_versions.postgres.vectors import pack, register
+from pgvec_versions.retirement.job import retire_due
+from pgvec_versions.values import chunk_identity
 
 DIMENSIONS = 384
 PLAIN = """

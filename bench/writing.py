@@ -14,8 +14,8 @@ from psycopg.types.numeric import Int4
 
 from bench.lab import Lab, Ready, timed
 from pgvec_versions import Chunk, ChunkStore, Transition
-from pgvec_versions.chunks import chunk_identity
-from pgvec_versions.vectors import BinaryVector, pack, register
+from pgvec_versions.postgres.vectors import BinaryVector, pack, register
+from pgvec_versions.values import chunk_identity
 
 __all__ = [
     "PARENT",

@@ -15,8 +15,8 @@ from alembic.util import CommandError
 from sqlalchemy import MetaData, Table
 from sqlalchemy.schema import DropTable
 
-from pgvec_versions.database import engine_for
 from pgvec_versions.migrate_ops import VERSION_TABLE, include_name, include_object, one_line_errors
+from pgvec_versions.postgres.database import engine_for
 
 # The command prints FAILED: … itself; without a handler, Python would print the line once more.
 logging.getLogger("alembic").addHandler(logging.NullHandler())

@@ -9,8 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pgvec_versions.aio import AsyncChunkStore
-    from pgvec_versions.chunks import Chunk, Hit, QueryVector
+    from pgvec_versions.chunks.aio import AsyncChunkStore
+    from pgvec_versions.chunks.mapped import ChunkMixin, active_view
+    from pgvec_versions.chunks.store import ChunkStore
     from pgvec_versions.embedders import (
         Embedder,
         SentenceTransformerEmbedder,
@@ -18,27 +19,26 @@ if TYPE_CHECKING:
     )
     from pgvec_versions.errors import PgvecError
     from pgvec_versions.filters import Where
-    from pgvec_versions.models import ChunkMixin, active_view
-    from pgvec_versions.store import ChunkStore
-    from pgvec_versions.transition import Transition, roll_back
-    from pgvec_versions.worker import Worker
+    from pgvec_versions.upgrade.transition import Transition, roll_back
+    from pgvec_versions.upgrade.worker import Worker
+    from pgvec_versions.values import Chunk, Hit, QueryVector
 
 _HOMES = {
-    "AsyncChunkStore": "aio",
-    "Chunk": "chunks",
-    "ChunkMixin": "models",
-    "ChunkStore": "store",
+    "AsyncChunkStore": "chunks.aio",
+    "Chunk": "values",
+    "ChunkMixin": "chunks.mapped",
+    "ChunkStore": "chunks.store",
     "Embedder": "embedders",
-    "Hit": "chunks",
+    "Hit": "values",
     "PgvecError": "errors",
-    "QueryVector": "chunks",
+    "QueryVector": "values",
     "SentenceTransformerEmbedder": "embedders",
     "StaticTokenEmbedder": "embedders",
-    "Transition": "transition",
+    "Transition": "upgrade.transition",
     "Where": "filters",
-    "Worker": "worker",
-    "active_view": "models",
-    "roll_back": "transition",
+    "Worker": "upgrade.worker",
+    "active_view": "chunks.mapped",
+    "roll_back": "upgrade.transition",
 }
 
 __all__ = [

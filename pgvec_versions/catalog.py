@@ -9,9 +9,9 @@ from typing import Any
 from psycopg import sql
 from psycopg.rows import class_row, dict_row
 
-from pgvec_versions import sqlfiles
-from pgvec_versions.database import PgConnection
 from pgvec_versions.errors import UnknownVersion
+from pgvec_versions.postgres import sqlfiles
+from pgvec_versions.postgres.database import PgConnection
 from pgvec_versions.states import LIVE, State
 
 __all__ = ["Collection", "Version", "collection_names", "read_collection", "status_rows"]

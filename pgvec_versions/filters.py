@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 #: What ``pgvec.nearest`` takes at most: conditions, values of one ``in``, levels of mappings and
-#: lists, bytes of JSON. The same numbers stand in ``sql/functions/limit_filter.sql``.
+#: lists, bytes of JSON. The same numbers stand in ``sql/functions/search/limit_filter.sql``.
 MOST_CONDITIONS = 100
 MOST_VALUES = 10_000
 DEEPEST = 32

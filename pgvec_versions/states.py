@@ -7,7 +7,7 @@
                    └──────────┴─▶ abandoned       └─ roll_back: draining → active
 
 Which verb leads from which state to which is written once, in the database
-(``sql/functions/state_change.sql``). Here are only the names; a test compares them with it.
+(``sql/functions/catalog/state_change.sql``). Here are only the names; a test compares them with it.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class State(StrEnum):
     ACTIVE = "active"
     #: Entered when another version becomes active. Left by roll_back and by retirement.
     DRAINING = "draining"
-    #: Entered by retirement. Never left, but that an archived version is restored to draining
-    #: (``sql/functions/restore_version.sql``), while its record says that its rows were kept.
+    #: Entered by retirement. Left only by restore_version, back to draining, while the record of
+    #: the version says that its rows were kept (``sql/functions/retirement/restore_version.sql``).
     RETIRED = "retired"
     #: Entered by abandon. Never left.
     ABANDONED = "abandoned"

@@ -20,7 +20,7 @@ from typing import Any
 
 import psycopg
 
-from pgvec_versions.embedded import EmbeddedServer
+from pgvec_versions.postgres.embedded import EmbeddedServer
 
 USER = "postgres"
 QUICK = ("fsync = off", "full_page_writes = off", "shared_buffers = 32MB", "max_connections = 60")

@@ -19,9 +19,9 @@ import pytest
 from psycopg import sql
 from sqlalchemy import Engine
 
-from pgvec_versions.database import close_shared_engines, engine_for
-from pgvec_versions.embedded import EmbeddedServer, embedded_server
-from pgvec_versions.install import install
+from pgvec_versions.postgres.database import close_shared_engines, engine_for
+from pgvec_versions.postgres.embedded import EmbeddedServer, embedded_server
+from pgvec_versions.postgres.install import install
 from tests.tools import Connect, TinyEmbedder
 
 TEMPLATE = "pgvec_template"

@@ -52,7 +52,9 @@ class SqlObject:
 def sql_objects() -> list[SqlObject]:
     """Everything that stands in ``sql/functions`` and ``sql/views``, by name."""
     found: list[SqlObject] = []
-    for path in sorted([*ROOT.glob("sql/functions/*.sql"), *ROOT.glob("sql/views/*.sql")]):
+    for path in sorted(
+        [*ROOT.glob("sql/functions/*/*.sql"), *ROOT.glob("sql/views/*.sql")], key=lambda p: p.name
+    ):
         text = path.read_text("utf-8")
         headers = re.findall(r"((?:^--[^\n]*\n)+)(?=CREATE)", text, flags=re.MULTILINE)
         promise = "\n".join(re.sub(r"^-- ?", "", h, flags=re.MULTILINE) for h in headers[:1])

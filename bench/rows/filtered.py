@@ -27,7 +27,7 @@ from bench.reading import (
     recall,
 )
 from pgvec_versions import ChunkStore, QueryVector, Where
-from pgvec_versions.database import close_shared_engines
+from pgvec_versions.postgres.database import close_shared_engines
 
 ROW = "filtered"
 RECALL = 0.95

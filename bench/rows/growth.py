@@ -26,7 +26,7 @@ from bench.moving import (
 )
 from bench.reading import activate, stage
 from bench.rows.cut_over import sizes
-from pgvec_versions.vectors import pack, register
+from pgvec_versions.postgres.vectors import pack, register
 
 ROW = "growth"
 FLAT = "≤ 1.5 ×"

@@ -14,8 +14,9 @@ from psycopg import sql
 from bench.figures import Figure
 from bench.lab import Lab
 from bench.reading import Ask, Connection, Reading, alternating, latency, reading, recall
-from pgvec_versions import ChunkStore, QueryVector, sqlfiles
-from pgvec_versions.database import close_shared_engines
+from pgvec_versions import ChunkStore, QueryVector
+from pgvec_versions.postgres import sqlfiles
+from pgvec_versions.postgres.database import close_shared_engines
 
 ROW = "search-store"
 TARGET = "≤ 1.25 ×"

@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 
-from pgvec_versions.archive import export_version, restore_version
 from pgvec_versions.cli.common import (
     CollectionOption,
     ConfigOption,
@@ -20,7 +19,8 @@ from pgvec_versions.cli.common import (
     workplace,
 )
 from pgvec_versions.cli.hold import VersionArgument
-from pgvec_versions.transition import Progress as Step
+from pgvec_versions.retirement.archive import export_version, restore_version
+from pgvec_versions.upgrade.transition import Progress as Step
 
 __all__ = ["register"]
 

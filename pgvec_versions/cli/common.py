@@ -28,16 +28,16 @@ from rich.progress import (
 from sqlalchemy import Engine
 
 from pgvec_versions.catalog import collection_names
+from pgvec_versions.cli.file_url import url_of_file
 from pgvec_versions.cli.plain import print_json
 from pgvec_versions.cli.printing import console, messages, print_lines
 from pgvec_versions.config import Config, load_config
-from pgvec_versions.database import autocommitted, engine_for
 from pgvec_versions.embedders import Embedder, build_embedder
 from pgvec_versions.errors import ConfigError, InvalidArgument, UnknownCollection
-from pgvec_versions.file_url import url_of_file
-from pgvec_versions.install import require_catalog
-from pgvec_versions.transition import Progress as Step
-from pgvec_versions.visible import line
+from pgvec_versions.postgres.database import autocommitted, engine_for
+from pgvec_versions.postgres.install import require_catalog
+from pgvec_versions.safe_text import line
+from pgvec_versions.upgrade.transition import Progress as Step
 
 __all__ = [
     "CollectionOption",
@@ -142,7 +142,7 @@ def workplace(
         url = url_of_file(settings.database_url, settings.path)
     with ExitStack() as opened:
         if not url:
-            from pgvec_versions.embedded import embedded_server
+            from pgvec_versions.postgres.embedded import embedded_server
 
             url = opened.enter_context(embedded_server()).url()
         engine = engine_for(url)

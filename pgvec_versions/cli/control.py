@@ -16,12 +16,13 @@ from pgvec_versions.cli.common import (
     emit,
     workplace,
 )
-from pgvec_versions.control import pause, preview, resume
-from pgvec_versions.database import autocommitted
 from pgvec_versions.errors import WrongState
-from pgvec_versions.install import require_catalog
+from pgvec_versions.postgres.database import autocommitted
+from pgvec_versions.postgres.install import require_catalog
 from pgvec_versions.states import State
-from pgvec_versions.throttle import Throttle
+from pgvec_versions.upgrade.pausing import pause, resume
+from pgvec_versions.upgrade.preview import preview
+from pgvec_versions.upgrade.throttle import Throttle
 
 __all__ = [
     "DryRunOption",

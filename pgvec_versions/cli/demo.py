@@ -15,15 +15,13 @@ import typer
 from psycopg import sql
 from sqlalchemy import Engine
 
-from pgvec_versions import sqlfiles
 from pgvec_versions.catalog import read_collection, status_rows
-from pgvec_versions.chunks import Chunk, Hit, QueryVector
+from pgvec_versions.chunks.documents import split_text
+from pgvec_versions.chunks.store import ChunkStore
 from pgvec_versions.cli.common import console
 from pgvec_versions.cli.demo_questions import QUESTIONS
 from pgvec_versions.cli.printing import print_lines, styled
 from pgvec_versions.cli.read import status_table
-from pgvec_versions.database import autocommitted, engine_for, transaction
-from pgvec_versions.documents import split_text
 from pgvec_versions.embedders import SentenceTransformerEmbedder, StaticTokenEmbedder
 from pgvec_versions.embedders.protocol import Embedder
 from pgvec_versions.errors import (
@@ -32,11 +30,13 @@ from pgvec_versions.errors import (
     QueryVersionNotDeclared,
     error_for,
 )
-from pgvec_versions.install import install
-from pgvec_versions.schedule import retire_due
-from pgvec_versions.store import ChunkStore
-from pgvec_versions.transition import Progress, Transition, roll_back
-from pgvec_versions.vectors import pack
+from pgvec_versions.postgres import sqlfiles
+from pgvec_versions.postgres.database import autocommitted, engine_for, transaction
+from pgvec_versions.postgres.install import install
+from pgvec_versions.postgres.vectors import pack
+from pgvec_versions.retirement.job import retire_due
+from pgvec_versions.upgrade.transition import Progress, Transition, roll_back
+from pgvec_versions.values import Chunk, Hit, QueryVector
 
 __all__ = ["register"]
 
@@ -207,7 +207,7 @@ def _backfill_while_asking(store: ChunkStore, upgrade: Transition, story: _Story
 
 
 def _prepare(folder: Path) -> tuple[Any, Engine]:
-    from pgvec_versions.embedded import embedded_server
+    from pgvec_versions.postgres.embedded import embedded_server
 
     server = embedded_server(folder, keep_running=True)
     with psycopg.connect(server.url("postgres"), autocommit=True) as admin:
@@ -239,7 +239,7 @@ def demo(
     ] = False,
 ) -> None:
     """Go through a whole model upgrade on real text: about two minutes, nothing to prepare."""
-    from pgvec_versions.embedded import default_path, embedded_server
+    from pgvec_versions.postgres.embedded import default_path, embedded_server
 
     home = folder or default_path(18).with_name("demo")
     if stop:

@@ -23,7 +23,7 @@ from pgvec_versions.cli.printing import styled
 from pgvec_versions.doctor import Finding, as_html, examine, examine_table
 from pgvec_versions.embedders import Embedder, build_embedder
 from pgvec_versions.errors import InvalidArgument
-from pgvec_versions.newfile import write_text
+from pgvec_versions.new_files import write_text
 
 __all__ = ["register"]
 

@@ -15,7 +15,7 @@ from pgvec_versions.cli.common import (
     named_embedder,
     workplace,
 )
-from pgvec_versions.fingerprints import declare_equivalent as declare
+from pgvec_versions.embedders.fingerprints import declare_equivalent as declare
 
 __all__ = ["register"]
 

@@ -23,10 +23,10 @@ from pgvec_versions.cli.common import (
 )
 from pgvec_versions.cli.plain import print_text
 from pgvec_versions.cli.printing import print_lines
-from pgvec_versions.database import autocommitted
 from pgvec_versions.errors import GateRefused, InvalidArgument, WrongState
-from pgvec_versions.install import require_catalog
-from pgvec_versions.newfile import write_text
+from pgvec_versions.new_files import write_text
+from pgvec_versions.postgres.database import autocommitted
+from pgvec_versions.postgres.install import require_catalog
 from pgvec_versions.states import State
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from pgvec_versions.cli.common import (
     emit,
     workplace,
 )
-from pgvec_versions.retirement import hold_version, release_version, set_retirement
+from pgvec_versions.retirement.holds import hold_version, release_version, set_retirement
 
 __all__ = ["register"]
 

@@ -6,7 +6,7 @@ import logging
 import sys
 import traceback
 
-from pgvec_versions.visible import json_visible, line, visible
+from pgvec_versions.safe_text import json_visible, line, visible
 
 __all__ = ["complain", "complain_of_defect", "print_json", "print_text", "safe_logging"]
 

@@ -16,7 +16,7 @@ from rich.console import Console, JustifyMethod
 from rich.style import Style
 from rich.text import Text
 
-from pgvec_versions.visible import line
+from pgvec_versions.safe_text import line
 
 __all__ = ["console", "messages", "print_lines", "styled"]
 

@@ -11,6 +11,7 @@ from rich import box
 from rich.table import Table
 
 from pgvec_versions.catalog import status_rows
+from pgvec_versions.chunks.store import ChunkStore
 from pgvec_versions.cli.common import (
     CollectionOption,
     ConfigOption,
@@ -21,11 +22,10 @@ from pgvec_versions.cli.common import (
     workplace,
 )
 from pgvec_versions.cli.printing import print_lines, styled
-from pgvec_versions.database import autocommitted
 from pgvec_versions.errors import InvalidArgument
-from pgvec_versions.install import require_catalog
-from pgvec_versions.retirement import retirement_line, watch
-from pgvec_versions.store import ChunkStore
+from pgvec_versions.postgres.database import autocommitted
+from pgvec_versions.postgres.install import require_catalog
+from pgvec_versions.retirement.watch import retirement_line, watch
 
 __all__ = ["register", "status_table"]
 

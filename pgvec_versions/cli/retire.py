@@ -8,12 +8,10 @@ import typer
 
 from pgvec_versions.cli.common import ConfigOption, JsonOption, UrlOption, emit, workplace
 from pgvec_versions.cli.control import DryRunOption, plan
-from pgvec_versions.schedule import (
+from pgvec_versions.retirement.job import Retirement, retire_due, retirement_plan
+from pgvec_versions.retirement.schedule import (
     DEFAULT_SCHEDULE,
-    Retirement,
-    retire_due,
     retirement_job,
-    retirement_plan,
     schedule_retirement,
     unschedule_retirement,
 )

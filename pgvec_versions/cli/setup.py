@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 import typer
 
-from pgvec_versions import sqlfiles
 from pgvec_versions.catalog import collection_names
 from pgvec_versions.cli.common import (
     ConfigOption,
@@ -17,10 +16,11 @@ from pgvec_versions.cli.common import (
     workplace,
 )
 from pgvec_versions.cli.control import DryRunOption, plan
-from pgvec_versions.control import preview
-from pgvec_versions.database import autocommitted, transaction
-from pgvec_versions.install import install, installed_version
-from pgvec_versions.sqlfiles import latest_catalog_version
+from pgvec_versions.postgres import sqlfiles
+from pgvec_versions.postgres.database import autocommitted, transaction
+from pgvec_versions.postgres.install import install, installed_version
+from pgvec_versions.postgres.sqlfiles import latest_catalog_version
+from pgvec_versions.upgrade.preview import preview
 
 __all__ = ["register"]
 

@@ -10,7 +10,6 @@ from typing import Annotated, Any
 import typer
 from rich.filesize import decimal
 
-from pgvec_versions import sqlfiles
 from pgvec_versions.catalog import read_collection
 from pgvec_versions.cli.common import (
     CollectionOption,
@@ -34,8 +33,6 @@ from pgvec_versions.cli.control import (
     plan,
     throttle_of,
 )
-from pgvec_versions.control import Preview, preview, wait_until_ready
-from pgvec_versions.database import autocommitted, transaction
 from pgvec_versions.errors import (
     ConfigError,
     GateRefused,
@@ -44,11 +41,14 @@ from pgvec_versions.errors import (
     UnknownVersion,
     WrongState,
 )
-from pgvec_versions.install import require_catalog
-from pgvec_versions.sizing import LARGEST_GRAPH
+from pgvec_versions.postgres import sqlfiles
+from pgvec_versions.postgres.database import autocommitted, transaction
+from pgvec_versions.postgres.install import require_catalog
 from pgvec_versions.states import State
-from pgvec_versions.transition import Progress as Step
-from pgvec_versions.transition import Transition, abandon, roll_back
+from pgvec_versions.upgrade.estimates import LARGEST_GRAPH
+from pgvec_versions.upgrade.preview import Preview, preview, wait_until_ready
+from pgvec_versions.upgrade.transition import Progress as Step
+from pgvec_versions.upgrade.transition import Transition, abandon, roll_back
 
 __all__ = ["register"]
 

@@ -10,9 +10,9 @@ from typing import Annotated
 
 import typer
 
-from pgvec_versions.bound import BoundEmbedders, write_version
 from pgvec_versions.catalog import read_collection, status_rows
-from pgvec_versions.chunks import Chunk
+from pgvec_versions.chunks.documents import Document, find_documents
+from pgvec_versions.chunks.store import ChunkStore
 from pgvec_versions.cli.common import (
     CollectionOption,
     ConfigOption,
@@ -33,15 +33,15 @@ from pgvec_versions.cli.control import (
     plan,
     throttle_of,
 )
-from pgvec_versions.control import preview
-from pgvec_versions.database import autocommitted
-from pgvec_versions.documents import Document, find_documents
+from pgvec_versions.embedders.of_versions import BoundEmbedders, write_version
 from pgvec_versions.errors import NotReady
-from pgvec_versions.install import require_catalog
-from pgvec_versions.schedule import retiring_every
-from pgvec_versions.store import ChunkStore
-from pgvec_versions.transition import Progress as Step
-from pgvec_versions.worker import Worker, WorkerReport
+from pgvec_versions.postgres.database import autocommitted
+from pgvec_versions.postgres.install import require_catalog
+from pgvec_versions.retirement.job import retiring_every
+from pgvec_versions.upgrade.preview import preview
+from pgvec_versions.upgrade.transition import Progress as Step
+from pgvec_versions.upgrade.worker import Worker, WorkerReport
+from pgvec_versions.values import Chunk
 
 __all__ = ["register"]
 

@@ -31,7 +31,7 @@ from pgvec_versions.doctor.tables import examine_table
 from pgvec_versions.doctor.versions import check_leaves, check_plans, check_versions
 from pgvec_versions.embedders import Embedder
 from pgvec_versions.errors import PgvecError
-from pgvec_versions.install import installed_version, require_catalog
+from pgvec_versions.postgres.install import installed_version, require_catalog
 
 __all__ = ["CHECKS", "Finding", "Patient", "as_html", "examine", "examine_table"]
 

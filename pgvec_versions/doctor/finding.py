@@ -10,10 +10,10 @@ from typing import Any, Literal, TypeAlias
 from psycopg.rows import dict_row
 from sqlalchemy import Engine
 
-from pgvec_versions import sqlfiles
 from pgvec_versions.catalog import Collection
-from pgvec_versions.database import PgConnection, transaction
 from pgvec_versions.embedders import Embedder
+from pgvec_versions.postgres import sqlfiles
+from pgvec_versions.postgres.database import PgConnection, transaction
 
 __all__ = ["Check", "Finding", "Patient", "reading", "rows"]
 

@@ -8,7 +8,7 @@ from importlib.resources import files
 
 from pgvec_versions.doctor.finding import Finding
 from pgvec_versions.errors import RequirementMissing
-from pgvec_versions.visible import visible
+from pgvec_versions.safe_text import visible
 
 __all__ = ["as_html"]
 

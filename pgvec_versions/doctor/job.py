@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pgvec_versions.database import autocommitted
 from pgvec_versions.doctor.finding import Finding, Patient
-from pgvec_versions.retirement import retirement_findings
+from pgvec_versions.postgres.database import autocommitted
+from pgvec_versions.retirement.watch import retirement_findings
 
 __all__ = ["check_job"]
 

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 from psycopg import sql
 
-from pgvec_versions import sqlfiles, vectors
 from pgvec_versions.catalog import Collection, Version
 from pgvec_versions.doctor.finding import Finding, Patient, reading
 from pgvec_versions.doctor.samples import check_lengths, reproduce
 from pgvec_versions.embedders import Embedder
+from pgvec_versions.embedders.fingerprints import agreement, read_fingerprints
 from pgvec_versions.embedders.identity import require_same
 from pgvec_versions.errors import EmbedderMismatch
-from pgvec_versions.fingerprints import agreement, read_fingerprints
+from pgvec_versions.postgres import sqlfiles, vectors
 
 __all__ = ["check_provenance"]
 

@@ -11,12 +11,12 @@ import numpy as np
 from psycopg import sql
 from sqlalchemy import Engine
 
-from pgvec_versions import sqlfiles, vectors
 from pgvec_versions.doctor.clusters import model_groups
 from pgvec_versions.doctor.finding import Finding, reading, rows
 from pgvec_versions.doctor.samples import check_lengths, reproduce, share_finding
 from pgvec_versions.embedders import Embedder
 from pgvec_versions.errors import InvalidArgument, UnknownName
+from pgvec_versions.postgres import sqlfiles, vectors
 
 __all__ = ["examine_table", "model_names"]
 

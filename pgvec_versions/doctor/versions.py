@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from psycopg import sql
 
-from pgvec_versions import sqlfiles, vectors
 from pgvec_versions.catalog import Collection, Version
-from pgvec_versions.database import PgConnection
 from pgvec_versions.doctor.finding import Finding, Patient, reading, rows
+from pgvec_versions.postgres import sqlfiles, vectors
+from pgvec_versions.postgres.database import PgConnection
 from pgvec_versions.states import LIVE, SHOWN
 
 __all__ = ["check_leaves", "check_plans", "check_versions"]

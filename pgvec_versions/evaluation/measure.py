@@ -19,13 +19,10 @@ from psycopg.rows import dict_row
 from sqlalchemy import Engine
 from sqlalchemy.engine import URL
 
-from pgvec_versions import sqlfiles, vectors
-from pgvec_versions.bound import BoundEmbedders
 from pgvec_versions.catalog import Collection, Version, read_collection
-from pgvec_versions.chunks import QueryVector
-from pgvec_versions.database import PgConnection, autocommitted, engine_for, transaction
 from pgvec_versions.embedders import Embedder
 from pgvec_versions.embedders.canaries import LEAST_COSINE, Agreement
+from pgvec_versions.embedders.of_versions import BoundEmbedders
 from pgvec_versions.errors import InvalidArgument, VersionNotQueryable
 from pgvec_versions.evaluation import metrics
 from pgvec_versions.evaluation.distances import (
@@ -37,9 +34,12 @@ from pgvec_versions.evaluation.distances import (
 )
 from pgvec_versions.evaluation.queries import Query, QuerySet, known_item_queries
 from pgvec_versions.evaluation.records import Evaluation, evaluations, record
-from pgvec_versions.install import require_catalog
+from pgvec_versions.postgres import sqlfiles, vectors
+from pgvec_versions.postgres.database import PgConnection, autocommitted, engine_for, transaction
+from pgvec_versions.postgres.install import require_catalog
 from pgvec_versions.states import SHOWN
-from pgvec_versions.transition import Progress
+from pgvec_versions.upgrade.transition import Progress
+from pgvec_versions.values import QueryVector
 
 __all__ = ["evaluate"]
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from pgvec_versions.visible import visible
+from pgvec_versions.safe_text import visible
 
 __all__ = ["Segment", "changes", "curves", "distances", "quality", "timeline"]
 

@@ -11,8 +11,8 @@ from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 from sqlalchemy import Engine
 
-from pgvec_versions import sqlfiles
-from pgvec_versions.database import autocommitted, transaction
+from pgvec_versions.postgres import sqlfiles
+from pgvec_versions.postgres.database import autocommitted, transaction
 
 __all__ = [
     "Evaluation",
@@ -159,7 +159,7 @@ def read_gate(engine: Engine, collection: str) -> Gate | None:
 
 
 def check_gate(engine: Engine, collection: str, model_version: str) -> dict[str, Any]:
-    """What the gate says to a version now; see ``sql/functions/check_gate.sql``."""
+    """What the gate says to a version now; see ``sql/functions/evaluation/check_gate.sql``."""
     with autocommitted(engine) as raw:
         row = raw.execute(
             sqlfiles.query("check_gate"),

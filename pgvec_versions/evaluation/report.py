@@ -11,8 +11,6 @@ from typing import Any, cast
 from psycopg.rows import dict_row
 from sqlalchemy import Engine
 
-from pgvec_versions import sqlfiles
-from pgvec_versions.database import autocommitted
 from pgvec_versions.embedders.canaries import LEAST_COSINE
 from pgvec_versions.errors import NotReady
 from pgvec_versions.evaluation.bounds import failure_text, written_bounds
@@ -27,7 +25,9 @@ from pgvec_versions.evaluation.records import (
     evaluations,
     read_gate,
 )
-from pgvec_versions.visible import visible
+from pgvec_versions.postgres import sqlfiles
+from pgvec_versions.postgres.database import autocommitted
+from pgvec_versions.safe_text import visible
 
 __all__ = ["Gathered", "Row", "Verdict", "as_html", "as_markdown", "gather", "metric_rows"]
 

@@ -28,13 +28,13 @@ import numpy as np
 from sqlalchemy import Engine
 from sqlalchemy.engine import URL
 
-from pgvec_versions.chunks import Hit
+from pgvec_versions.chunks.store import ChunkStore
 from pgvec_versions.embedders import Embedder
 from pgvec_versions.errors import InvalidArgument
 from pgvec_versions.evaluation import metrics
 from pgvec_versions.evaluation.records import record
 from pgvec_versions.filters import Filter
-from pgvec_versions.store import ChunkStore
+from pgvec_versions.values import Hit
 
 __all__ = ["Shadow"]
 

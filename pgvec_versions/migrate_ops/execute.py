@@ -15,7 +15,6 @@ from alembic.operations import MigrateOperation, Operations
 from alembic.util import CommandError
 from psycopg import sql
 
-from pgvec_versions import sqlfiles
 from pgvec_versions.errors import (
     PgvecError,
     RequirementMissing,
@@ -23,6 +22,7 @@ from pgvec_versions.errors import (
     names_nothing,
     translated,
 )
+from pgvec_versions.postgres import sqlfiles
 
 __all__ = ["PgvecOp", "Target", "fields_of", "one_line_errors", "perform"]
 

@@ -14,10 +14,15 @@ from typing import Any, ClassVar
 
 from psycopg.types.json import Jsonb
 
-from pgvec_versions import sqlfiles
 from pgvec_versions.errors import InvalidArgument
-from pgvec_versions.install import downgrade_script, mismatch, needs_pgvector, upgrade_script
 from pgvec_versions.migrate_ops.execute import PgvecOp, Target
+from pgvec_versions.postgres import sqlfiles
+from pgvec_versions.postgres.install import (
+    downgrade_script,
+    mismatch,
+    needs_pgvector,
+    upgrade_script,
+)
 
 __all__ = [
     "AbandonOp",

@@ -39,7 +39,7 @@ UPDATE {chunk_table} t
  WHERE t.model_version = {model_version} AND t.chunk_id = %(chunk_id)s AND t.content = %(content)s
 
 -- name: free_versions
--- The versions to delete through; see sql/functions/free_versions.sql.
+-- The versions to delete through; see sql/functions/chunks/free_versions.sql.
 SELECT f.model_version, f.carries FROM pgvec.free_versions(%(collection)s) f
 
 -- name: rows_vanished

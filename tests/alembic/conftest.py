@@ -11,7 +11,7 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
-from pgvec_versions.embedded import EmbeddedServer
+from pgvec_versions.postgres.embedded import EmbeddedServer
 from tests.alembic.tools import NewDatabase, Psql, run_psql
 from tests.conftest import TEMPLATE
 

@@ -23,7 +23,7 @@ ENV = """
 import logging
 from alembic import context
 from pgvec_versions import migrate_ops
-from pgvec_versions.database import engine_for
+from pgvec_versions.postgres.database import engine_for
 
 logging.getLogger("alembic").addHandler(logging.NullHandler())
 given = context.config.attributes

@@ -12,8 +12,8 @@ from alembic.util import CommandError
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 from pgvec_versions.errors import CatalogMismatch, RequirementMissing
-from pgvec_versions.install import install, installed_version
 from pgvec_versions.migrate_ops import VERSION_TABLE, DowngradePgvecOp, UpgradePgvecOp
+from pgvec_versions.postgres.install import install, installed_version
 from tests.alembic.tools import (
     Listing,
     Psql,

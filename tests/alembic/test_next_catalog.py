@@ -14,12 +14,13 @@ from unittest import mock
 import psycopg
 import pytest
 
-from pgvec_versions import Chunk, ChunkStore, Transition, Worker, roll_back, sqlfiles
+from pgvec_versions import Chunk, ChunkStore, Transition, Worker, roll_back
 from pgvec_versions.cli import main
-from pgvec_versions.database import close_shared_engines
 from pgvec_versions.errors import CatalogMismatch
-from pgvec_versions.install import install, installed_version
 from pgvec_versions.migrate_ops import DowngradePgvecOp, UpgradePgvecOp
+from pgvec_versions.postgres import sqlfiles
+from pgvec_versions.postgres.database import close_shared_engines
+from pgvec_versions.postgres.install import install, installed_version
 from tests.alembic.tools import Psql, everything, objects, one, online, script
 from tests.tools import TinyEmbedder
 

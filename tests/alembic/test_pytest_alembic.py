@@ -13,7 +13,7 @@ from pytest_alembic.tests import (  # noqa: F401
 )
 from sqlalchemy import Engine
 
-from pgvec_versions.database import engine_for
+from pgvec_versions.postgres.database import engine_for
 from tests.alembic.tools import catalog_config
 
 

@@ -17,8 +17,8 @@ from alembic.config import Config
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 
-from pgvec_versions.database import engine_for
 from pgvec_versions.migrate_ops import PgvecOp
+from pgvec_versions.postgres.database import engine_for
 
 ROOT = Path(__file__).resolve().parents[2]
 

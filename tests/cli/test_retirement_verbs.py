@@ -9,8 +9,8 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
-from pgvec_versions import archive
-from pgvec_versions.schedule import retiring_every
+from pgvec_versions.retirement import archive
+from pgvec_versions.retirement.job import retiring_every
 from tests.cli.conftest import Run
 from tests.sql.helpers import one, rows, state
 from tests.sql.test_retirement import due

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from pgvec_versions.install import install
+from pgvec_versions.postgres.install import install
 from tests.tools import live_collection
 
 pytestmark = pytest.mark.cron

@@ -15,11 +15,15 @@ import psycopg
 import pytest
 
 from pgvec_versions.cli import main
-from pgvec_versions.database import close_shared_engines, engine_for
 from pgvec_versions.errors import InvalidArgument
-from pgvec_versions.install import install, installed_version, uninstall
-from pgvec_versions.retirement import retirement_findings
-from pgvec_versions.schedule import retirement_job, schedule_retirement, unschedule_retirement
+from pgvec_versions.postgres.database import close_shared_engines, engine_for
+from pgvec_versions.postgres.install import install, installed_version, uninstall
+from pgvec_versions.retirement.schedule import (
+    retirement_job,
+    schedule_retirement,
+    unschedule_retirement,
+)
+from pgvec_versions.retirement.watch import retirement_findings
 from tests.tools import copy_version, live_collection, make_active
 
 pytestmark = pytest.mark.cron

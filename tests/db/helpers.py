@@ -14,10 +14,10 @@ import numpy as np
 import psycopg
 from sqlalchemy import Engine
 
-from pgvec_versions.chunks import Chunk
-from pgvec_versions.database import autocommitted
-from pgvec_versions.store import ChunkStore
-from pgvec_versions.transition import Transition
+from pgvec_versions.chunks.store import ChunkStore
+from pgvec_versions.postgres.database import autocommitted
+from pgvec_versions.upgrade.transition import Transition
+from pgvec_versions.values import Chunk
 from tests.tools import TinyEmbedder, are_canaries
 
 AT_ONCE = timedelta(0)

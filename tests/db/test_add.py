@@ -13,8 +13,8 @@ import pytest
 from psycopg import sql
 from sqlalchemy import Engine
 
-from pgvec_versions import batches
-from pgvec_versions.chunks import Chunk, chunk_identity
+from pgvec_versions.chunks import batches
+from pgvec_versions.chunks.store import AddResult, ChunkStore
 from pgvec_versions.errors import (
     BadEmbedding,
     EmbedderFailed,
@@ -22,9 +22,9 @@ from pgvec_versions.errors import (
     InvalidArgument,
     VersionNotWritable,
 )
-from pgvec_versions.store import AddResult, ChunkStore
-from pgvec_versions.transition import Transition, abandon
-from pgvec_versions.worker import Worker
+from pgvec_versions.upgrade.transition import Transition, abandon
+from pgvec_versions.upgrade.worker import Worker
+from pgvec_versions.values import Chunk, chunk_identity
 from tests.db.helpers import (
     PATIENCE,
     HookedEmbedder,

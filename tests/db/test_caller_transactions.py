@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.orm import Session
 
-from pgvec_versions.chunks import Chunk, QueryVector
+from pgvec_versions.chunks.store import ChunkStore
 from pgvec_versions.errors import EmbedderFailed, InvalidVector
-from pgvec_versions.store import ChunkStore
+from pgvec_versions.values import Chunk, QueryVector
 from tests.db.helpers import contents, execute, open_store, texts
 from tests.tools import TinyEmbedder
 

@@ -8,8 +8,8 @@ import psycopg
 import pytest
 from sqlalchemy import Engine, create_engine
 
-from pgvec_versions import errors, vectors
-from pgvec_versions.database import autocommitted, engine_for, transaction
+from pgvec_versions import errors
+from pgvec_versions.chunks.store import ChunkStore
 from pgvec_versions.errors import (
     CatalogMismatch,
     CatalogNotInstalled,
@@ -24,10 +24,11 @@ from pgvec_versions.errors import (
     VersionNotWritable,
     error_for,
 )
-from pgvec_versions.schedule import retire_due
-from pgvec_versions.store import ChunkStore
-from pgvec_versions.transition import Transition
-from pgvec_versions.worker import Worker
+from pgvec_versions.postgres import vectors
+from pgvec_versions.postgres.database import autocommitted, engine_for, transaction
+from pgvec_versions.retirement.job import retire_due
+from pgvec_versions.upgrade.transition import Transition
+from pgvec_versions.upgrade.worker import Worker
 from tests.db.helpers import execute, open_store
 from tests.tools import Connect, TinyEmbedder
 

@@ -12,11 +12,16 @@ import numpy as np
 import pytest
 from sqlalchemy import Engine
 
-from pgvec_versions.bound import BoundEmbedders
 from pgvec_versions.catalog import read_collection
-from pgvec_versions.database import autocommitted
+from pgvec_versions.chunks.store import ChunkStore
 from pgvec_versions.embedders import EmbedderIdentity
 from pgvec_versions.embedders.canaries import CANARIES, CHECKED
+from pgvec_versions.embedders.fingerprints import (
+    declare_equivalent,
+    make_canaries,
+    store_fingerprint,
+)
+from pgvec_versions.embedders.of_versions import BoundEmbedders
 from pgvec_versions.errors import (
     EmbedderFailed,
     EmbedderMismatch,
@@ -25,10 +30,9 @@ from pgvec_versions.errors import (
     FingerprintMissing,
     FingerprintTooLate,
 )
-from pgvec_versions.fingerprints import declare_equivalent, make_canaries, store_fingerprint
-from pgvec_versions.store import ChunkStore
-from pgvec_versions.transition import Transition
-from pgvec_versions.worker import Worker, WorkerReport
+from pgvec_versions.postgres.database import autocommitted
+from pgvec_versions.upgrade.transition import Transition
+from pgvec_versions.upgrade.worker import Worker, WorkerReport
 from tests.db.helpers import contents, create_collection, execute, open_store
 from tests.tools import TinyEmbedder
 

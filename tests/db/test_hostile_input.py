@@ -17,10 +17,10 @@ from sqlalchemy import Engine
 from typer.testing import CliRunner
 
 from pgvec_versions import AsyncChunkStore, Chunk, ChunkStore, PgvecError, Transition, Where
+from pgvec_versions.chunks.mapped import declare_query_version
 from pgvec_versions.cli import app
 from pgvec_versions.errors import QueryVersionMismatch, translated
 from pgvec_versions.migrate_ops import CreateCollectionOp, RegisterModelVersionOp
-from pgvec_versions.models import declare_query_version
 from tests.alembic.tools import script
 from tests.db.helpers import create_collection, execute
 from tests.tools import TinyEmbedder

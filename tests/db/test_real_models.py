@@ -7,11 +7,11 @@ from importlib.util import find_spec
 import pytest
 from sqlalchemy import Engine
 
-from pgvec_versions.chunks import Chunk
+from pgvec_versions.chunks.store import ChunkStore
 from pgvec_versions.embedders import SentenceTransformerEmbedder, StaticTokenEmbedder
 from pgvec_versions.errors import EmbedderMismatch
-from pgvec_versions.store import ChunkStore
-from pgvec_versions.transition import Transition, roll_back
+from pgvec_versions.upgrade.transition import Transition, roll_back
+from pgvec_versions.values import Chunk
 from tests.db.helpers import create_collection
 from tests.tools import MINILM, MINILM_REVISION
 

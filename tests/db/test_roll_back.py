@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from pgvec_versions.chunks import Chunk
+from pgvec_versions.chunks.store import ChunkStore
 from pgvec_versions.errors import EmbedderMissing, WrongState
-from pgvec_versions.schedule import retire_due
+from pgvec_versions.retirement.job import retire_due
 from pgvec_versions.states import State
-from pgvec_versions.store import ChunkStore
-from pgvec_versions.transition import Transition, abandon, roll_back
-from pgvec_versions.worker import Worker
+from pgvec_versions.upgrade.transition import Transition, abandon, roll_back
+from pgvec_versions.upgrade.worker import Worker
+from pgvec_versions.values import Chunk
 from tests.db.helpers import (
     assert_own_vectors,
     contents,

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from sqlalchemy import Engine
 
-from pgvec_versions.chunks import Chunk, Hit, QueryVector
+from pgvec_versions.chunks.store import ChunkStore
 from pgvec_versions.errors import (
     EmbedderMismatch,
     EmbedderMissing,
@@ -23,10 +23,10 @@ from pgvec_versions.errors import (
     VersionNotQueryable,
 )
 from pgvec_versions.filters import Where
-from pgvec_versions.schedule import retire_due
-from pgvec_versions.store import ChunkStore
-from pgvec_versions.transition import Transition, roll_back
-from pgvec_versions.worker import Worker
+from pgvec_versions.retirement.job import retire_due
+from pgvec_versions.upgrade.transition import Transition, roll_back
+from pgvec_versions.upgrade.worker import Worker
+from pgvec_versions.values import Chunk, Hit, QueryVector
 from tests.db.helpers import (
     HookedEmbedder,
     contents,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from pgvec_versions.chunks import Chunk
+from pgvec_versions.chunks.store import ChunkStore
 from pgvec_versions.errors import (
     AlreadyExists,
     Busy,
@@ -20,9 +20,9 @@ from pgvec_versions.errors import (
     WrongState,
 )
 from pgvec_versions.states import State
-from pgvec_versions.store import ChunkStore
-from pgvec_versions.transition import Progress, Transition, abandon
-from pgvec_versions.worker import Worker
+from pgvec_versions.upgrade.transition import Progress, Transition, abandon
+from pgvec_versions.upgrade.worker import Worker
+from pgvec_versions.values import Chunk
 from tests.db.helpers import (
     AT_ONCE,
     PATIENCE,

@@ -13,21 +13,21 @@ import psycopg
 import pytest
 from sqlalchemy import Engine
 
-from pgvec_versions import work_queue as work_queue_module
-from pgvec_versions import worker as worker_module
 from pgvec_versions.catalog import status_rows
-from pgvec_versions.chunks import Chunk
-from pgvec_versions.database import autocommitted
+from pgvec_versions.chunks.store import ChunkStore
 from pgvec_versions.errors import (
     EmbedderFailed,
     EmbedderMismatch,
     EmbedderUnavailable,
     NotReady,
 )
+from pgvec_versions.postgres.database import autocommitted
 from pgvec_versions.states import State
-from pgvec_versions.store import ChunkStore
-from pgvec_versions.transition import Transition
-from pgvec_versions.worker import Worker, WorkerReport
+from pgvec_versions.upgrade import work_queue as work_queue_module
+from pgvec_versions.upgrade import worker as worker_module
+from pgvec_versions.upgrade.transition import Transition
+from pgvec_versions.upgrade.worker import Worker, WorkerReport
+from pgvec_versions.values import Chunk
 from tests.db.helpers import (
     AT_ONCE,
     HookedEmbedder,

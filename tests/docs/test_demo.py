@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pgvec_versions.embedded import EmbeddedServer
+from pgvec_versions.postgres.embedded import EmbeddedServer
 
 ROOT = Path(__file__).parents[2]
 

@@ -99,7 +99,7 @@ def test_every_code_is_on_the_page_of_codes(made: ModuleType) -> None:
 
 def test_every_sql_object_says_what_it_promises(made: ModuleType) -> None:
     objects = {each.name: each for each in made.sql_objects()}
-    written = "".join(path.read_text("utf-8") for path in ROOT.glob("sql/[fv]*/*.sql"))
+    written = "".join(path.read_text("utf-8") for path in ROOT.glob("sql/[fv]*/**/*.sql"))
     names = re.findall(r"^CREATE OR REPLACE \w+ pgvec\.(\w+)", written, flags=re.MULTILINE)
     assert set(names) == set(objects)
     page = made.sql_reference_page()

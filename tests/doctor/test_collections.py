@@ -8,13 +8,13 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine
 
-from pgvec_versions.chunks import Chunk
+from pgvec_versions.chunks.store import ChunkStore
 from pgvec_versions.doctor import Finding, examine
 from pgvec_versions.embedders import Embedder
 from pgvec_versions.errors import InvalidVector
-from pgvec_versions.store import ChunkStore
-from pgvec_versions.transition import Transition
-from pgvec_versions.worker import Worker
+from pgvec_versions.upgrade.transition import Transition
+from pgvec_versions.upgrade.worker import Worker
+from pgvec_versions.values import Chunk
 from tests.db.helpers import create_collection, execute, open_store, texts
 from tests.tools import TinyEmbedder, literal
 
@@ -249,7 +249,7 @@ def test_a_check_that_may_not_look_says_so(engine: Engine, store: ChunkStore) ->
         execute(engine, "SELECT pgvec.grant_read('docs', 'doctor_stranger')")
         execute(engine, "GRANT SELECT ON pgvec.version_status, pgvec.work_item TO doctor_stranger")
         execute(engine, "GRANT SELECT ON docs TO doctor_stranger")
-        from pgvec_versions.database import engine_for
+        from pgvec_versions.postgres.database import engine_for
 
         url = engine.url.update_query_dict({"options": "-c role=doctor_stranger"})
         found = examine(engine_for(url))

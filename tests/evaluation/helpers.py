@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Engine
 
-from pgvec_versions.chunks import Chunk
+from pgvec_versions.chunks.store import ChunkStore
 from pgvec_versions.embedders import Embedder, EmbedderIdentity
-from pgvec_versions.store import ChunkStore
-from pgvec_versions.transition import Transition
+from pgvec_versions.upgrade.transition import Transition
+from pgvec_versions.values import Chunk
 from tests.db.helpers import create_collection
 from tests.tools import TinyEmbedder
 

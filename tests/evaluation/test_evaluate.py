@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from pgvec_versions.chunks import Chunk
 from pgvec_versions.errors import EmbedderMissing, InvalidArgument, VersionNotQueryable
 from pgvec_versions.evaluation.measure import evaluate
 from pgvec_versions.evaluation.queries import QuerySet, parse_queries
 from pgvec_versions.evaluation.records import Evaluation
-from pgvec_versions.transition import Transition
+from pgvec_versions.upgrade.transition import Transition
+from pgvec_versions.values import Chunk
 from tests.cli.conftest import Run, configure, run, static
 from tests.db.helpers import create_collection, execute
 from tests.evaluation.helpers import WordsEmbedder, passages, two_versions

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from pgvec_versions.chunks import Chunk
+from pgvec_versions.chunks.store import ChunkStore
 from pgvec_versions.embedders import EmbedderIdentity
 from pgvec_versions.errors import FingerprintMismatch, NotReady
 from pgvec_versions.evaluation.bounds import parse_bounds
 from pgvec_versions.evaluation.measure import evaluate
 from pgvec_versions.evaluation.records import record, set_gate
 from pgvec_versions.evaluation.report import Gathered, as_html, as_markdown, gather
-from pgvec_versions.store import ChunkStore
+from pgvec_versions.values import Chunk
 from tests.browser import chromium, reads_well
 from tests.evaluation.helpers import WordsEmbedder, passages, two_versions
 

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from pgvec_versions.chunks import Chunk
 from pgvec_versions.embedders import (
     Embedder,
     SentenceTransformerEmbedder,
@@ -19,7 +18,8 @@ from pgvec_versions.evaluation.bounds import parse_bounds
 from pgvec_versions.evaluation.measure import evaluate
 from pgvec_versions.evaluation.records import Evaluation, set_gate
 from pgvec_versions.states import State
-from pgvec_versions.transition import Transition
+from pgvec_versions.upgrade.transition import Transition
+from pgvec_versions.values import Chunk
 from tests.db.helpers import execute
 from tests.evaluation.helpers import WordsEmbedder, passages, two_versions
 from tests.tools import MINILM, MINILM_REVISION, literal

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
+from pgvec_versions.chunks.store import ChunkStore
 from pgvec_versions.errors import InvalidArgument
 from pgvec_versions.evaluation.records import evaluations
 from pgvec_versions.evaluation.shadow import Shadow
-from pgvec_versions.store import ChunkStore
-from pgvec_versions.transition import Transition
+from pgvec_versions.upgrade.transition import Transition
 from tests.evaluation.helpers import WordsEmbedder, passages, two_versions
 
 pytest.importorskip("scipy", reason="needs the extra evaluate")

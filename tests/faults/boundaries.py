@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from pgvec_versions import sqlfiles
+from pgvec_versions.postgres import sqlfiles
 from tests.faults.looks import Connection
 
 CALL = " PERFORM pgvec.boundary();"
@@ -53,7 +53,7 @@ def with_boundaries(source: str) -> str:
 
 def put_boundaries(connection: Connection) -> int:
     """Replaces every function by one with boundaries. Returns how many there are."""
-    paths = sorted((Path(sqlfiles.sql_folder()) / "functions").glob("*.sql"))
+    paths = sorted((Path(sqlfiles.sql_folder()) / "functions").glob("*/*.sql"))
     sources = [with_boundaries(path.read_text("utf-8")) for path in paths]
     script = "\n".join([BOUNDARY + ";", *sources])
     with connection.transaction():

@@ -8,8 +8,8 @@ from typing import Any
 import psycopg
 
 from pgvec_versions import Chunk, ChunkStore, Transition, Worker
-from pgvec_versions.database import close_shared_engines
-from pgvec_versions.install import install
+from pgvec_versions.postgres.database import close_shared_engines
+from pgvec_versions.postgres.install import install
 from tests.faults.looks import Connection, assert_catalog_agrees, one, rows_by_version, tiny
 from tests.sql.helpers import refused
 from tests.tools import TinyEmbedder, literal

@@ -11,14 +11,15 @@ import psycopg
 import pytest
 from sqlalchemy import Engine
 
-from pgvec_versions.chunks import Chunk
-from pgvec_versions.control import pause, preview, resume, wait_until_ready
+from pgvec_versions.chunks.store import ChunkStore
 from pgvec_versions.errors import NotReady, Paused, Refused, WrongState, translated
 from pgvec_versions.states import State
-from pgvec_versions.store import ChunkStore
-from pgvec_versions.throttle import Throttle
-from pgvec_versions.transition import Transition, roll_back
-from pgvec_versions.worker import Worker
+from pgvec_versions.upgrade.pausing import pause, resume
+from pgvec_versions.upgrade.preview import preview, wait_until_ready
+from pgvec_versions.upgrade.throttle import Throttle
+from pgvec_versions.upgrade.transition import Transition, roll_back
+from pgvec_versions.upgrade.worker import Worker
+from pgvec_versions.values import Chunk
 from tests.db.helpers import (
     HookedEmbedder,
     contents,

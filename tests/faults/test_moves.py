@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from pgvec_versions.embedded import EmbeddedServer
+from pgvec_versions.postgres.embedded import EmbeddedServer
 from tests.clusters import Cluster, binaries, clusters
 from tests.faults import story
 from tests.faults.looks import one

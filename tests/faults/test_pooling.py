@@ -13,10 +13,10 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from pgvec_versions import Chunk, ChunkStore, Transition, Where, Worker, roll_back
-from pgvec_versions.control import pause, resume
-from pgvec_versions.database import close_shared_engines, engine_for
 from pgvec_versions.errors import PgvecError
-from pgvec_versions.schedule import retire_due
+from pgvec_versions.postgres.database import close_shared_engines, engine_for
+from pgvec_versions.retirement.job import retire_due
+from pgvec_versions.upgrade.pausing import pause, resume
 from tests.db import test_transition as transitions
 from tests.faults.looks import Connection, one, tiny
 from tests.pgbouncer import pooled

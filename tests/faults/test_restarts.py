@@ -16,9 +16,9 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
 from pgvec_versions import ChunkStore, Transition, Worker
-from pgvec_versions.embedded import EmbeddedServer
 from pgvec_versions.errors import PgvecError
-from pgvec_versions.install import install
+from pgvec_versions.postgres.embedded import EmbeddedServer
+from pgvec_versions.postgres.install import install
 from tests.clusters import Cluster, binaries, clusters
 from tests.db.helpers import HookedEmbedder, on_call
 from tests.faults.looks import Connection, assert_catalog_agrees, one, rows_by_version, tiny

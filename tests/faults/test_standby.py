@@ -11,11 +11,11 @@ import psycopg
 import pytest
 
 from pgvec_versions import ChunkStore, Transition, Worker
-from pgvec_versions.database import close_shared_engines
-from pgvec_versions.embedded import EmbeddedServer
 from pgvec_versions.errors import StaleSnapshot, translated
-from pgvec_versions.schedule import retire_due
-from pgvec_versions.throttle import Brake, Throttle
+from pgvec_versions.postgres.database import close_shared_engines
+from pgvec_versions.postgres.embedded import EmbeddedServer
+from pgvec_versions.retirement.job import retire_due
+from pgvec_versions.upgrade.throttle import Brake, Throttle
 from tests.clusters import Cluster, binaries, clusters
 from tests.faults import story
 from tests.faults.looks import Connection, assert_catalog_agrees, one, wait_until

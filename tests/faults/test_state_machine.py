@@ -32,7 +32,7 @@ from sqlalchemy import Engine
 
 from pgvec_versions import Chunk, ChunkStore, Worker
 from pgvec_versions.states import LIVE
-from pgvec_versions.worker import WorkerReport
+from pgvec_versions.upgrade.worker import WorkerReport
 from tests.faults.looks import (
     Connection,
     Row,

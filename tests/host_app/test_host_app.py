@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from pgvec_versions.embedded import EmbeddedServer
+from pgvec_versions.postgres.embedded import EmbeddedServer
 from tests.host_app.conftest import APP, Run
 
 # What differs between servers is tested elsewhere; here it is the application that matters, and

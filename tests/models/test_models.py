@@ -12,13 +12,13 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, selectinload
 
 from pgvec_versions import ChunkMixin, PgvecError, Worker, active_view
-from pgvec_versions.errors import ConfigError, ReadOnlyView, error_for, translated
-from pgvec_versions.models import (
+from pgvec_versions.chunks.mapped import (
     BigintChunkMixin,
     ChunkVector,
     TextChunkMixin,
     declare_query_version,
 )
+from pgvec_versions.errors import ConfigError, ReadOnlyView, error_for, translated
 from tests.models.conftest import EMBEDDERS, NEW, OLD, HostDatabase
 from tests.models.host import ActiveDoc, Base, DocChunk, Document, Note
 

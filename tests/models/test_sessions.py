@@ -14,13 +14,13 @@ from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import Session
 
 from pgvec_versions import AsyncChunkStore, ChunkStore, QueryVector, Worker
+from pgvec_versions.chunks.mapped import declare_query_version
 from pgvec_versions.errors import (
     QueryVersionMismatch,
     QueryVersionNotDeclared,
     error_for,
     translated,
 )
-from pgvec_versions.models import declare_query_version
 from tests.models.conftest import EMBEDDERS, HostDatabase
 from tests.models.host import ActiveDoc
 from tests.pgbouncer import pooled as pgbouncer

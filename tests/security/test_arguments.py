@@ -13,8 +13,6 @@ import pytest
 from sqlalchemy import Engine, event
 
 from pgvec_versions import ChunkStore, Transition, Where
-from pgvec_versions.chunks import Chunk, QueryVector
-from pgvec_versions.database import autocommitted, transaction
 from pgvec_versions.errors import (
     BadEmbedding,
     CatalogNotInstalled,
@@ -24,6 +22,8 @@ from pgvec_versions.errors import (
     translated,
 )
 from pgvec_versions.filters import DEEPEST, LARGEST, MOST_CONDITIONS, MOST_VALUES, as_json
+from pgvec_versions.postgres.database import autocommitted, transaction
+from pgvec_versions.values import Chunk, QueryVector
 from tests.db.helpers import create_collection
 from tests.sql.helpers import refused, rows
 from tests.tools import TinyEmbedder, live_collection
@@ -315,7 +315,7 @@ def test_a_hosts_own_missing_function_is_no_missing_catalog(
 
 
 def test_without_the_catalog_its_names_say_so(empty_database: str) -> None:
-    from pgvec_versions.database import engine_for
+    from pgvec_versions.postgres.database import engine_for
 
     engine = engine_for(empty_database)
     for statement in ("SELECT pgvec.active_version('docs')", "SELECT * FROM pgvec.collection"):

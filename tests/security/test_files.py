@@ -20,12 +20,9 @@ import psycopg
 import pytest
 from sqlalchemy.engine import make_url
 
-from pgvec_versions import archive, embedded
-from pgvec_versions.archive import export_version, restore_version
 from pgvec_versions.cli import main
+from pgvec_versions.cli.file_url import url_of_file
 from pgvec_versions.config import load_config
-from pgvec_versions.database import engine_for
-from pgvec_versions.embedded import embedded_server
 from pgvec_versions.errors import (
     ArchiveMismatch,
     ConfigError,
@@ -34,10 +31,14 @@ from pgvec_versions.errors import (
     PgvecError,
     UnreadableFile,
 )
-from pgvec_versions.file_url import url_of_file
-from pgvec_versions.newfile import new_file, write_text
-from pgvec_versions.schedule import retiring_every
-from pgvec_versions.timetable import scheduler_lines
+from pgvec_versions.new_files import new_file, write_text
+from pgvec_versions.postgres import embedded
+from pgvec_versions.postgres.database import engine_for
+from pgvec_versions.postgres.embedded import embedded_server
+from pgvec_versions.retirement import archive
+from pgvec_versions.retirement.archive import export_version, restore_version
+from pgvec_versions.retirement.job import retiring_every
+from pgvec_versions.retirement.timetable import scheduler_lines
 from tests.sql.helpers import rows, state
 from tests.sql.test_retirement import RETIRE, due
 
@@ -589,7 +590,7 @@ def test_a_log_line_of_a_failed_run_shows_no_password(caplog: pytest.LogCaptureF
         def emit(self, record: logging.LogRecord) -> None:
             failed.set()
 
-    logger = logging.getLogger("pgvec_versions.schedule")
+    logger = logging.getLogger("pgvec_versions.retirement.job")
     handler = Seen()
     logger.addHandler(handler)
     try:

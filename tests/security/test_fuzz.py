@@ -27,12 +27,12 @@ import pytest
 from psycopg.types.json import set_json_loads
 from sqlalchemy import Engine
 
-from pgvec_versions.chunks import Chunk, QueryVector
-from pgvec_versions.database import autocommitted
+from pgvec_versions.chunks.store import ChunkStore
 from pgvec_versions.errors import PgvecError
 from pgvec_versions.filters import Where
-from pgvec_versions.store import ChunkStore
-from pgvec_versions.transition import Transition
+from pgvec_versions.postgres.database import autocommitted
+from pgvec_versions.upgrade.transition import Transition
+from pgvec_versions.values import Chunk, QueryVector
 from tests.conftest import TEMPLATE, _database
 from tests.db.helpers import create_collection
 from tests.sql.helpers import one, rows

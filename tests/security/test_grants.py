@@ -15,13 +15,13 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from pgvec_versions.chunks import Chunk
-from pgvec_versions.database import engine_for
-from pgvec_versions.embedded import EmbeddedServer
-from pgvec_versions.install import install
-from pgvec_versions.store import ChunkStore
-from pgvec_versions.transition import Transition
-from pgvec_versions.worker import Worker
+from pgvec_versions.chunks.store import ChunkStore
+from pgvec_versions.postgres.database import engine_for
+from pgvec_versions.postgres.embedded import EmbeddedServer
+from pgvec_versions.postgres.install import install
+from pgvec_versions.upgrade.transition import Transition
+from pgvec_versions.upgrade.worker import Worker
+from pgvec_versions.values import Chunk
 from tests.alembic.tools import run_psql
 from tests.clusters import binaries
 from tests.sql.helpers import claim, edit, one, put, refused, rows, second_version, vector

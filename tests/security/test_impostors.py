@@ -10,9 +10,13 @@ from psycopg.types.json import Jsonb
 
 from pgvec_versions import Chunk, ChunkStore
 from pgvec_versions.errors import InvalidArgument, NotPermitted
-from pgvec_versions.install import install, installed_version, uninstall
-from pgvec_versions.retirement import retirement_findings
-from pgvec_versions.schedule import retirement_job, schedule_retirement, unschedule_retirement
+from pgvec_versions.postgres.install import install, installed_version, uninstall
+from pgvec_versions.retirement.schedule import (
+    retirement_job,
+    schedule_retirement,
+    unschedule_retirement,
+)
+from pgvec_versions.retirement.watch import retirement_findings
 from tests.clusters import binaries, server_user
 from tests.sql.helpers import (
     one,

@@ -6,9 +6,9 @@ import psycopg
 import pytest
 
 from pgvec_versions.catalog import read_collection
-from pgvec_versions.chunk_table import ChunkTable
+from pgvec_versions.chunks.statements import ChunkTable
 from pgvec_versions.errors import LockTimeout
-from pgvec_versions.install import install, installed_version
+from pgvec_versions.postgres.install import install, installed_version
 from tests.sql.helpers import (
     in_background,
     leaf,

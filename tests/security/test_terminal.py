@@ -21,16 +21,16 @@ from psycopg import sql
 from rich.table import Table
 
 from pgvec_versions import cli
-from pgvec_versions.chunks import Chunk
+from pgvec_versions.chunks.store import ChunkStore
 from pgvec_versions.cli.common import progress_bar
 from pgvec_versions.cli.plain import safe_logging
 from pgvec_versions.cli.printing import console, styled
 from pgvec_versions.doctor import Finding
 from pgvec_versions.doctor import as_html as findings_as_html
 from pgvec_versions.embedders import build_embedder
-from pgvec_versions.store import ChunkStore
-from pgvec_versions.transition import Progress
-from pgvec_versions.visible import json_visible, line, visible
+from pgvec_versions.safe_text import json_visible, line, visible
+from pgvec_versions.upgrade.transition import Progress
+from pgvec_versions.values import Chunk
 from tests.cli.conftest import Run, configure, run, static
 
 __all__ = ["configure", "run"]

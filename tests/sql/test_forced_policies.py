@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from pgvec_versions.install import install
+from pgvec_versions.postgres.install import install
 from tests.sql.helpers import refused, rows
 from tests.tools import copy_version, make_active
 

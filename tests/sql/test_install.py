@@ -6,14 +6,14 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from pgvec_versions import sqlfiles
 from pgvec_versions.errors import (
     CatalogMismatch,
     CatalogNotInstalled,
     NotPermitted,
     RequirementMissing,
 )
-from pgvec_versions.install import install, installed_version, require_catalog, uninstall
+from pgvec_versions.postgres import sqlfiles
+from pgvec_versions.postgres.install import install, installed_version, require_catalog, uninstall
 from tests.sql.helpers import one, refused, rows, stand_in_for_pg_cron, told, world
 from tests.tools import live_collection
 

@@ -14,8 +14,8 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from pgvec_versions.embedded import EmbeddedServer
-from pgvec_versions.schedule import retire_due
+from pgvec_versions.postgres.embedded import EmbeddedServer
+from pgvec_versions.retirement.job import retire_due
 from tests.sql.helpers import one, rows, world
 from tests.sql.test_retirement import due
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from pgvec_versions import batches
-from pgvec_versions.batches import Batches
-from pgvec_versions.chunks import Chunk
+from pgvec_versions.chunks import batches
+from pgvec_versions.chunks.batches import Batches
 from pgvec_versions.errors import InvalidArgument
+from pgvec_versions.values import Chunk
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ import pytest
 
 from pgvec_versions.embedders import SentenceTransformerEmbedder, StaticTokenEmbedder
 from pgvec_versions.embedders.canaries import CANARIES, CHECKED, Canary, compare
-from pgvec_versions.fingerprints import Fingerprint, agreement, make_canaries
+from pgvec_versions.embedders.fingerprints import Fingerprint, agreement, make_canaries
 from tests.tools import MINILM, MINILM_REVISION, TinyEmbedder
 
 

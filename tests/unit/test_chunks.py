@@ -6,8 +6,8 @@ import uuid
 
 import pytest
 
-from pgvec_versions.chunks import Chunk, ChunkId, chunk_identity
 from pgvec_versions.errors import InvalidArgument
+from pgvec_versions.values import Chunk, ChunkId, chunk_identity
 
 
 def test_a_place_in_a_document_is_one_chunk_whatever_its_text() -> None:

@@ -17,9 +17,9 @@ import psycopg
 import pytest
 import sqlalchemy
 
-from pgvec_versions import embedded
-from pgvec_versions.embedded import EmbeddedServer, default_path, embedded_server
 from pgvec_versions.errors import ConfigError, DatabaseUnavailable
+from pgvec_versions.postgres import embedded
+from pgvec_versions.postgres.embedded import EmbeddedServer, default_path, embedded_server
 
 psutil = pytest.importorskip("psutil", reason="the extra 'embedded' is not installed")
 
@@ -28,7 +28,7 @@ is_root = os.geteuid() == 0
 HOLD_UNTIL_TOLD = """
 import sys
 from pathlib import Path
-from pgvec_versions.embedded import embedded_server
+from pgvec_versions.postgres.embedded import embedded_server
 server = embedded_server(Path(sys.argv[1]), keep_running=sys.argv[2] == "keep")
 print(server.url(), flush=True)
 sys.stdin.read()

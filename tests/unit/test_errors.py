@@ -8,7 +8,7 @@ import pytest
 
 from pgvec_versions import errors
 from pgvec_versions.errors import PgvecError, translated
-from pgvec_versions.sqlfiles import sql_folder
+from pgvec_versions.postgres.sqlfiles import sql_folder
 
 
 def classes() -> dict[str, type[PgvecError]]:

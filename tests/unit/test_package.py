@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
+import pytest
+
 import pgvec_versions
-from pgvec_versions import sqlfiles
+from pgvec_versions.postgres import sqlfiles
 
 ROOT = Path(__file__).parents[2]
 
@@ -36,7 +39,7 @@ def test_the_wheel_carries_the_same_sql_as_the_checkout(tmp_path: Path) -> None:
     unpacked = tmp_path / "unpacked"
     zipfile.ZipFile(wheel).extractall(unpacked)
     code = (
-        "from pgvec_versions import install, sqlfiles\n"
+        "from pgvec_versions.postgres import install, sqlfiles\n"
         "print(sqlfiles.sql_folder())\n"
         "import hashlib\n"
         "print(hashlib.sha256(install.upgrade_script(0, 1).encode()).hexdigest())\n"
@@ -75,3 +78,29 @@ def test_the_command_line_loads_no_model_library_until_a_model_is_needed() -> No
         "print(sorted(heavy & set(sys.modules)))"
     )
     assert python(code, ROOT) == "[]"
+
+
+@pytest.mark.parametrize(
+    ("path", "names"),
+    [
+        ("aio", "AsyncChunkStore"),
+        ("chunks", "AddResult Chunk Hit QueryVector"),
+        ("config", "load_config"),
+        ("embedders", "EmbedderIdentity HttpEmbedder StaticTokenEmbedder build_embedder"),
+        ("errors", "PgvecError error_for translated"),
+        ("evaluation.records", "evaluations"),
+        ("evaluation.shadow", "Shadow"),
+        ("filters", "Where"),
+        ("fingerprints", "declare_equivalent"),
+        ("migrate_ops", "op"),
+        ("models", "BigintChunkMixin ChunkMixin ChunkVector TextChunkMixin active_view"),
+        ("models", "declare_query_version"),
+        ("store", "ChunkStore"),
+        ("transition", "Progress Transition abandon roll_back"),
+        ("worker", "Worker WorkerReport"),
+    ],
+)
+def test_a_documented_import_path_keeps_working(path: str, names: str) -> None:
+    home = importlib.import_module(f"pgvec_versions.{path}")
+    for name in names.split():
+        assert getattr(home, name) is getattr(pgvec_versions, name, getattr(home, name))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pgvec_versions.retirement import Watch, judge, retirement_line
+from pgvec_versions.retirement.watch import Watch, judge, retirement_line
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 

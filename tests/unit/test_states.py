@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pgvec_versions.sqlfiles import catalog_up
+from pgvec_versions.postgres.sqlfiles import catalog_up
 from pgvec_versions.states import LIVE, SHOWN, State
 
 

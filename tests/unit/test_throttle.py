@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pgvec_versions.errors import InvalidArgument
-from pgvec_versions.throttle import Load, Pace, Throttle
+from pgvec_versions.upgrade.throttle import Load, Pace, Throttle
 
 
 def test_rows_are_paid_for_in_time_and_idle_time_is_not_saved_up() -> None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from pgvec_versions.timetable import longest_gap, scheduler_lines
+from pgvec_versions.retirement.timetable import longest_gap, scheduler_lines
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pgvec_versions.errors import BadEmbedding
-from pgvec_versions.vectors import pack, unpack
+from pgvec_versions.postgres.vectors import pack, unpack
 
 
 def rows(count: int, dimensions: int) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:

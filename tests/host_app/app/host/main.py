@@ -15,7 +15,7 @@ from host.embedders import embedders
 from host.models import ActiveDoc, DocChunk, Document
 from host.settings import database_url
 from pgvec_versions import AsyncChunkStore, Chunk
-from pgvec_versions.models import declare_query_version
+from pgvec_versions.chunks.mapped import declare_query_version
 
 
 class NewDocument(BaseModel):

@@ -6,7 +6,8 @@ import sys
 
 import pgvec_versions
 from host.settings import database_url
-from pgvec_versions import ChunkStore, sqlfiles
+from pgvec_versions import ChunkStore
+from pgvec_versions.postgres import sqlfiles
 
 if len(sys.argv) > 1:
     ChunkStore(database_url(), "docs")

@@ -1,0 +1,171 @@
+"""AsyncChunkStore: the same store for asyncio. Nothing here but the way in and out.
+
+Each call runs ``ChunkStore``'s own code in SQLAlchemy's greenlet, over the async engine: where it
+asks the database, the event loop goes on with other tasks. The model runs in a thread of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import Any, Self, TypeAlias, TypeVar
+
+import numpy.typing as npt
+from sqlalchemy.engine import URL
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.util import await_only, greenlet_spawn
+
+from pgvec_versions.chunks.store import ChunkStore
+from pgvec_versions.embedders import Embedder, Vectors
+from pgvec_versions.filters import Filter
+from pgvec_versions.postgres.database import Caller, psycopg_url
+from pgvec_versions.values import AddResult, Chunk, ChunkId, Hit, QueryVector
+
+__all__ = ["AsyncCaller", "AsyncChunkStore"]
+
+#: What a caller may hand in to have our statements in its own transaction.
+AsyncCaller: TypeAlias = AsyncConnection | AsyncSession
+T = TypeVar("T")
+
+
+class AsyncChunkStore:
+    """The chunks of one collection, for asyncio. What ``ChunkStore`` says holds here too.
+
+    ``target`` is a URL or an ``AsyncEngine`` with psycopg. ``connection=`` takes an
+    ``AsyncConnection`` or an ``AsyncSession``, to write and read in the caller's own transaction.
+
+    Effects: reads the catalog on first use. Models run in one thread, one call at a time. With a
+    URL the engine is the store's own; ``close``, or ``async with``, ends both.
+    Raises: on first use, what ``ChunkStore`` raises on opening.
+    """
+
+    def __init__(
+        self,
+        target: str | URL | AsyncEngine,
+        collection: str,
+        embedders: Embedder | Mapping[str, Embedder] | None = None,
+    ) -> None:
+        self._own_engine = not isinstance(target, AsyncEngine)
+        if isinstance(target, AsyncEngine):
+            self.engine = target
+        else:
+            self.engine = create_async_engine(
+                psycopg_url(target), connect_args={"prepare_threshold": None}, pool_pre_ping=True
+            )
+        self.collection = collection
+        self._embedders = embedders
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="pgvec-embed")
+        self._opening = asyncio.Lock()
+        self._store: ChunkStore | None = None
+
+    def _off_loop(self, work: Callable[[], Vectors]) -> Vectors:
+        return await_only(asyncio.get_running_loop().run_in_executor(self._thread, work))
+
+    async def _run(self, work: Callable[[ChunkStore], T]) -> T:
+        async with self._opening:
+            if self._store is None:
+                self._store = await greenlet_spawn(
+                    ChunkStore,
+                    self.engine.sync_engine,
+                    self.collection,
+                    self._embedders,
+                    run_model=self._off_loop,
+                )
+        return await greenlet_spawn(work, self._store)
+
+    async def add(
+        self,
+        chunks: Iterable[Chunk | str],
+        *,
+        version: str | None = None,
+        keep_others: bool = False,
+        connection: AsyncCaller | None = None,
+        progress: Callable[[int], None] | None = None,
+        vectors: npt.ArrayLike | None = None,
+    ) -> AddResult:
+        """See ``ChunkStore.add``."""
+        return await self._run(
+            lambda store: store.add(
+                chunks,
+                version=version,
+                keep_others=keep_others,
+                connection=_caller(connection),
+                progress=progress,
+                vectors=vectors,
+            )
+        )
+
+    async def delete(
+        self,
+        *,
+        chunk_ids: Sequence[ChunkId] | None = None,
+        document_ids: Sequence[str] | None = None,
+        connection: AsyncCaller | None = None,
+    ) -> int:
+        """See ``ChunkStore.delete``."""
+        return await self._run(
+            lambda store: store.delete(
+                chunk_ids=chunk_ids, document_ids=document_ids, connection=_caller(connection)
+            )
+        )
+
+    async def embed_query(self, text: str, version: str | None = None) -> QueryVector:
+        """See ``ChunkStore.embed_query``."""
+        return await self._run(lambda store: store.embed_query(text, version))
+
+    async def search(
+        self,
+        query: str | QueryVector,
+        k: int = 10,
+        *,
+        filter: Filter | None = None,
+        ef_search: int | None = None,
+        exact: bool = False,
+        version: str | None = None,
+        connection: AsyncCaller | None = None,
+    ) -> list[Hit]:
+        """See ``ChunkStore.search``."""
+        return await self._run(
+            lambda store: store.search(
+                query,
+                k,
+                filter=filter,
+                ef_search=ef_search,
+                exact=exact,
+                version=version,
+                connection=_caller(connection),
+            )
+        )
+
+    async def status(self) -> list[dict[str, Any]]:
+        """See ``ChunkStore.status``."""
+        return await self._run(lambda store: store.status())
+
+    async def active_version(self) -> str | None:
+        """The label of the active version, asked now."""
+        return await self._run(lambda store: store.active_version)
+
+    async def close(self) -> None:
+        """Ends the thread of the models, and the engine if it is the store's own."""
+        self._thread.shutdown(wait=False)
+        if self._own_engine:
+            await self.engine.dispose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        raised: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+
+def _caller(connection: AsyncCaller | None) -> Caller | None:
+    if isinstance(connection, AsyncSession):
+        return connection.sync_session
+    return connection.sync_connection if connection is not None else None

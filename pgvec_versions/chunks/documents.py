@@ -1,0 +1,100 @@
+"""Files in, chunks out: reads text and Markdown files and splits them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from pgvec_versions.errors import ConfigError, InvalidArgument, UnreadableFile
+from pgvec_versions.values import Chunk
+
+__all__ = ["Document", "find_documents", "split_text"]
+
+MARKDOWN = (".md", ".markdown")
+SUFFIXES = (*MARKDOWN, ".txt", ".text", ".rst")
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A file: its name in the collection and where it is."""
+
+    document_id: str
+    path: Path
+
+    def text(self) -> str:
+        """The file as text. Raises: UnreadableFile when it is not UTF-8 text."""
+        try:
+            text = self.path.read_text("utf-8")
+        except UnicodeDecodeError as exc:
+            raise UnreadableFile(
+                f"{self.path} is not a text file: byte {exc.start} is not UTF-8.",
+                hint="Nothing was added; leave it out, or convert it to UTF-8.",
+            ) from None
+        except OSError as exc:
+            raise UnreadableFile(
+                f"{self.path} cannot be read: {exc.strerror}.", hint="Nothing was added."
+            ) from None
+        if "\0" in text:
+            raise UnreadableFile(
+                f"{self.path} is not a text file: it contains NUL.",
+                hint="Nothing was added; leave it out.",
+            )
+        return text
+
+    def chunks(self, chunk_chars: int) -> Iterator[Chunk]:
+        """The document's chunks in their order. Units: characters, at most, a chunk."""
+        parts = split_text(self.text(), chunk_chars, markdown=self.path.suffix.lower() in MARKDOWN)
+        for position, part in enumerate(parts):
+            yield Chunk(part, self.document_id, position, {"source": self.document_id})
+
+
+class _Splitter(Protocol):
+    def chunks(self, text: str) -> list[str]: ...
+
+
+def split_text(text: str, chunk_chars: int = 800, *, markdown: bool = False) -> list[str]:
+    """Pieces of at most ``chunk_chars`` characters, cut where the text allows it; none is empty.
+
+    Raises: ConfigError without the extra ``split``, InvalidArgument.
+    """
+    if chunk_chars < 1:
+        raise InvalidArgument("chunk_chars must be 1 or more.")
+    try:
+        from semantic_text_splitter import MarkdownSplitter, TextSplitter
+    except ImportError:
+        raise ConfigError(
+            "splitting files needs an extra that is not installed.",
+            hint="Run: pip install 'pgvec-versions[split]'",
+        ) from None
+    splitter: _Splitter = MarkdownSplitter(chunk_chars) if markdown else TextSplitter(chunk_chars)
+    return [piece for piece in splitter.chunks(text) if piece.strip()]
+
+
+def find_documents(paths: Sequence[Path]) -> list[Document]:
+    """The files named, and those with a text suffix in the folders named.
+
+    Effects: reads each, to know that it is text.
+    Raises: UnreadableFile for a path that is not there or not text, and for a folder without text
+    files.
+    """
+    found: dict[str, Document] = {}
+    for path in paths:
+        if path.is_dir():
+            files = sorted(
+                p for p in path.rglob("*") if p.is_file() and p.suffix.lower() in SUFFIXES
+            )
+            if not files:
+                raise UnreadableFile(
+                    f"{path} has no text files ({', '.join(SUFFIXES)}).", hint="Nothing was added."
+                )
+        elif path.is_file():
+            files = [path]
+        else:
+            raise UnreadableFile(f"there is no file or folder {path}.", hint="Nothing was added.")
+        for file in files:
+            document = Document(file.as_posix(), file)
+            document.text()
+            found[document.document_id] = document
+    return list(found.values())

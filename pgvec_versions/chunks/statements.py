@@ -1,0 +1,69 @@
+"""The statements on one chunk table, and the delete that goes through every version."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from psycopg import errors as pg_errors
+from psycopg import sql
+
+from pgvec_versions.catalog import Collection, Version
+from pgvec_versions.errors import LockTimeout, StaleSnapshot
+from pgvec_versions.postgres import sqlfiles
+from pgvec_versions.postgres.database import Caller, PgConnection
+
+__all__ = ["ChunkTable", "may_go_again"]
+
+
+class ChunkTable:
+    """The chunk table of a collection, for whoever writes to it."""
+
+    def __init__(self, known: Collection) -> None:
+        self._known = known
+
+    def statement(self, name: str, target: Version | None = None) -> sql.Composed:
+        """A statement of ``sql/queries/store.sql`` for this table, and for a version's rows."""
+        schema = self._known.host_schema
+        if name != "copy_chunks":
+            # In a statement with parameters psycopg reads % also within a quoted name.
+            schema = schema.replace("%", "%%")
+        return sqlfiles.query(name).format(
+            chunk_table=sql.Identifier(schema, self._known.collection),
+            model_version=sql.Literal(target.model_version if target else ""),
+            id_type=self._known.id_type_name,
+        )
+
+    def delete(self, raw: PgConnection, which: str, **parameters: Any) -> int:
+        """Deletes the chunks that the query ``which`` finds, through every version at once."""
+        known = {"collection": self._known.collection, **parameters}
+        rows = raw.execute(self.statement(which), known).fetchall()
+        if not rows:
+            return 0
+        found = {row[0] for row in rows}
+        free: dict[str, bool] = dict(
+            raw.execute(
+                sqlfiles.query("free_versions"), {"collection": self._known.collection}
+            ).fetchall()
+        )
+        # What only a version holds whose index is being built has nothing to be carried by: then
+        # the delete waits for the build.
+        carried = {chunk_id for chunk_id, label in rows if free.get(label)}
+        through = set(free) if carried == found else set(free) | {label for _, label in rows}
+        # Not prepared: a generic plan locks every leaf, also the one whose index is being built.
+        raw.execute(
+            self.statement("delete_rows"),
+            {"versions": sorted(through), "ids": list(found)},
+            prepare=False,
+        )
+        return len(found)
+
+
+def may_go_again(exc: LockTimeout | StaleSnapshot, caller: Caller | None) -> bool:
+    """Whether the same writes may simply be made again, now that they were undone.
+
+    After a deadlock: undoing them has let go of their locks, also within a caller's transaction.
+    After a serialization failure: with a new snapshot, so not within a caller's transaction.
+    """
+    if exc.sqlstate == pg_errors.SerializationFailure.sqlstate:
+        return caller is None
+    return exc.sqlstate == pg_errors.DeadlockDetected.sqlstate

@@ -1,0 +1,353 @@
+"""ChunkStore: put texts in, take them out, find the nearest. Every chunk bears its version."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import Engine
+from sqlalchemy.engine import URL
+
+from pgvec_versions.arguments import (
+    need_bool,
+    need_int,
+    need_items,
+    need_optional_text,
+    need_text,
+)
+from pgvec_versions.catalog import Version, read_collection, status_rows
+from pgvec_versions.chunks.adding import Adding, ready_vectors
+from pgvec_versions.chunks.statements import ChunkTable, may_go_again
+from pgvec_versions.embedders import Embedder, Vectors, checked
+from pgvec_versions.embedders.of_versions import BoundEmbedders, write_version
+from pgvec_versions.errors import (
+    BadEmbedding,
+    Busy,
+    InvalidArgument,
+    InvalidVector,
+    LockTimeout,
+    QueryVersionMismatch,
+    StaleSnapshot,
+    VersionNotQueryable,
+    VersionNotWritable,
+)
+from pgvec_versions.filters import Filter, as_json
+from pgvec_versions.postgres import sqlfiles
+from pgvec_versions.postgres.database import (
+    Caller,
+    PgConnection,
+    autocommitted,
+    engine_for,
+    transaction,
+)
+from pgvec_versions.postgres.install import require_catalog
+from pgvec_versions.postgres.vectors import BinaryVector, pack, pack_one
+from pgvec_versions.values import AddResult, Chunk, ChunkId, Hit, QueryVector, sound_id
+
+__all__ = ["AddResult", "ChunkStore"]
+
+#: Who is told of a search: the text, k, the filter, the hits. It must neither wait nor raise.
+Observer = Callable[[str, int, Filter | None, Sequence[Hit]], None]
+_TRIES = 5
+#: What pgvector's type holds.
+_MOST_DIMENSIONS = 16_000
+
+
+class ChunkStore:
+    """The chunks of one collection.
+
+    ``embedders`` maps labels to embedders (give those of every version that may become active), or
+    is one embedder, which is bound to the version that was registered with it. Without embedders
+    only ready-made query vectors can be searched with. ``run_model`` calls the model; by default
+    it runs where the store is called.
+
+    ``observer`` is told of every text that the active version answered (see ``evaluation.shadow``).
+
+    Effects: reads the catalog once on opening. Each call runs in its own transaction, or in that of
+    the ``connection`` (a SQLAlchemy ``Connection`` or ``Session``) it is given, and commits nothing
+    then.
+    Raises: UnknownCollection, CatalogNotInstalled, CatalogMismatch, EmbedderMismatch.
+    """
+
+    def __init__(
+        self,
+        target: str | URL | Engine,
+        collection: str,
+        embedders: Embedder | Mapping[str, Embedder] | None = None,
+        *,
+        run_model: Callable[[Callable[[], Vectors]], Vectors] | None = None,
+        observer: Observer | None = None,
+    ) -> None:
+        self.engine = engine_for(target)
+        self.collection = need_text(collection, "the collection")
+        self._observer = observer
+        with autocommitted(self.engine) as connection:
+            require_catalog(connection)
+            self._known = read_collection(connection, collection)
+            self._embedders = BoundEmbedders(
+                self._known, embedders, self.engine, connection, run_model
+            )
+
+    @property
+    def active_version(self) -> str | None:
+        """The label of the active version, asked now."""
+        with autocommitted(self.engine) as connection:
+            return self._refresh(connection).active_label
+
+    def _refresh(self, connection: PgConnection) -> ChunkStore:
+        self._known = read_collection(connection, self.collection)
+        self._embedders.verify(self._known, connection)
+        return self
+
+    @property
+    def active_label(self) -> str | None:
+        """The label of the active version, as last seen."""
+        active = self._known.active
+        return active.model_version if active else None
+
+    def status(self) -> list[dict[str, Any]]:
+        """A row a version: its state, its chunks, how far it is. Units: sizes in bytes."""
+        with autocommitted(self.engine) as connection:
+            return status_rows(connection, self.collection)
+
+    def _scope(self, caller: Caller | None) -> AbstractContextManager[PgConnection]:
+        return (
+            transaction(self.engine, caller) if caller is not None else autocommitted(self.engine)
+        )
+
+    # ---------------------------------------------------------------- add
+
+    def add(
+        self,
+        chunks: Iterable[Chunk | str],
+        *,
+        version: str | None = None,
+        keep_others: bool = False,
+        connection: Caller | None = None,
+        progress: Callable[[int], None] | None = None,
+        vectors: npt.ArrayLike | None = None,
+    ) -> AddResult:
+        """Stores chunks, embedding only what is not there yet.
+
+        Text that is there, unchanged, is not embedded again; a changed text replaces its chunk. A
+        document whose chunks come is put as a whole: those that it no longer has go, unless
+        ``keep_others``. Chunks of one document should come one after the other.
+
+        ``vectors`` are ready-made ones, a row a chunk; then ``version`` says whose they are, and
+        nothing is embedded.
+
+        Shape: ``vectors`` is (n, dimensions) for n chunks.
+        Effects: written with the active version's label (or ``version``, or, if its embedder is not
+        at hand, a live one whose embedder is) and carried to every other live version. Without
+        ``connection``, one transaction for about 1,000 chunks, more where that is quick, never for
+        part of a document: after an error, whole documents are stored or not, and the same call
+        again does the rest.
+        Raises: InvalidArgument (empty text), EmbedderError, EmbedderMissing, VersionNotWritable,
+        BadEmbedding.
+        """
+        need_optional_text(version, "version")
+        need_bool(keep_others, "keep_others")
+        if vectors is not None and version is None:
+            raise InvalidArgument(
+                "ready-made vectors need the version that made them.", hint="Give version=…, too."
+            )
+        with self._scope(connection) as raw:
+            self._refresh(raw)
+        target = self._write_version(version)
+        ready = None
+        if vectors is not None:
+            ready = ready_vectors(vectors, target)
+        adding = Adding(self.engine, self._known, self._embedders, target, connection, ready)
+        return adding.run(chunks, keep_others, progress)
+
+    def _write_version(self, version: str | None) -> Version:
+        if version is None:
+            return write_version(self._known, self._embedders)
+        target = self._known.version(version)
+        if not target.live:
+            raise VersionNotWritable(
+                f"version {version} of {self.collection} is {target.state}: nothing goes into it.",
+                hint="Name a live version, or none.",
+            )
+        return target
+
+    # ------------------------------------------------------------- delete
+
+    def delete(
+        self,
+        *,
+        chunk_ids: Sequence[ChunkId] | None = None,
+        document_ids: Sequence[str] | None = None,
+        connection: Caller | None = None,
+    ) -> int:
+        """Deletes chunks by their ids or whole documents, from every live version at once.
+
+        Returns the number of chunks. Unknown ids are no error. Raises: InvalidArgument, Busy.
+        """
+        if (chunk_ids is None) == (document_ids is None):
+            raise InvalidArgument("delete takes chunk_ids or document_ids, one of the two.")
+        if chunk_ids is None:
+            documents = need_items(document_ids, "document_ids")
+            given = [need_text(name, "a document id") for name in documents]
+            which, wanted = "rows_of_documents", {"documents": given}
+        else:
+            ids = need_items(chunk_ids, "chunk_ids")
+            given = [sound_id(name, self._known.id_type) for name in ids]
+            which, wanted = "rows_of_chunks", {"ids": given}
+        if not given:
+            return 0
+        for _ in range(_TRIES):
+            try:
+                with transaction(self.engine, connection) as raw:
+                    return ChunkTable(self._known).delete(raw, which, **wanted)
+            except (LockTimeout, StaleSnapshot) as exc:
+                if not may_go_again(exc, connection):
+                    raise
+        raise Busy(
+            f"other sessions keep writing the same chunks of {self.collection}.",
+            hint="Nothing was deleted; try again.",
+        )
+
+    # ------------------------------------------------------------- search
+
+    def embed_query(self, text: str, version: str | None = None) -> QueryVector:
+        """The vector of a query, made by the active version's embedder (or that of ``version``).
+
+        Which version is active is asked now. After a cut-over that comes later the guard refuses
+        the vector: embed the query again.
+        Raises: EmbedderMissing, EmbedderError, InvalidArgument, VersionNotQueryable,
+        UnknownVersion.
+        """
+        if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise InvalidArgument(
+                f"the query is a {type(text).__name__}.", hint="Give a text, or a QueryVector."
+            )
+        if not text.strip():
+            raise InvalidArgument("the query is empty.", hint="Write a few words.")
+        need_optional_text(version, "version")
+        label = version or self.active_version
+        if label is None:
+            raise VersionNotQueryable(
+                f"{self.collection} has no active version yet.",
+                hint="Cut over to one first: pgvec cut-over.",
+            )
+        if not self._embedders.has(label):
+            with autocommitted(self.engine) as connection:
+                self._refresh(connection)
+            self._known.version(label)
+        return self._embedders.query(label, text)
+
+    def search(
+        self,
+        query: str | QueryVector,
+        k: int = 10,
+        *,
+        filter: Filter | None = None,
+        ef_search: int | None = None,
+        exact: bool = False,
+        version: str | None = None,
+        connection: Caller | None = None,
+    ) -> list[Hit]:
+        """The ``k`` chunks nearest to a text, or to a ready-made vector with its version.
+
+        A text is embedded by the active version's embedder, and the same statement asserts that
+        this version is still the active one. If a cut-over came between, it is embedded again and
+        asked once more. A ready-made vector of another version than the active one is refused.
+        ``version`` asks one live version by name instead, whatever is active.
+
+        Units: ``ef_search`` candidates, 1 to 1000. ``exact`` ranks without the index, for checks.
+        Raises: QueryVersionMismatch, VersionNotQueryable, EmbedderMissing, InvalidVector,
+        InvalidArgument.
+        """
+        # Before the model runs, and before anything is sent.
+        k = need_int(k, "k")
+        if ef_search is not None:
+            ef_search = need_int(ef_search, "ef_search", 1, 1000)
+        need_bool(exact, "exact")
+        need_optional_text(version, "version")
+        narrowed = as_json(filter)
+        asked = (
+            query
+            if isinstance(query, QueryVector)
+            else self.embed_query(query, version or self.active_label)
+        )
+        if version is not None and asked.model_version != version:
+            raise QueryVersionMismatch(
+                f"the query vector is of {asked.model_version}, version {version} was asked for.",
+                hint=f"Embed the query with {version}.",
+                detail={"query_version": asked.model_version, "model_version": version},
+            )
+        try:
+            hits = self._nearest(asked, k, narrowed, ef_search, exact, version is None, connection)
+            return self._told(query, version, k, filter, hits)
+        except (QueryVersionMismatch, VersionNotQueryable):
+            if isinstance(query, QueryVector) or version is not None:
+                raise
+            with self._scope(connection) as raw:
+                self._refresh(raw)
+            if self.active_label in (None, asked.model_version):
+                raise
+        again = self.embed_query(query, self.active_label)
+        hits = self._nearest(again, k, narrowed, ef_search, exact, True, connection)
+        return self._told(query, version, k, filter, hits)
+
+    def _told(
+        self,
+        query: str | QueryVector,
+        version: str | None,
+        k: int,
+        filter: Filter | None,
+        hits: list[Hit],
+    ) -> list[Hit]:
+        if self._observer is not None and version is None and isinstance(query, str):
+            self._observer(query, k, filter, hits)
+        return hits
+
+    def _nearest(
+        self,
+        query: QueryVector,
+        k: int,
+        narrowed: tuple[str | None, str | None],
+        ef_search: int | None,
+        exact: bool,
+        expect_active: bool,
+        caller: Caller | None,
+    ) -> list[Hit]:
+        contains, conditions = narrowed
+        parameters = {
+            "collection": self.collection,
+            "query": _packed(query.vector),
+            "model_version": need_text(query.model_version, "the query vector's model_version"),
+            "k": k,
+            "filter": contains,
+            "conditions": conditions,
+            "ef_search": ef_search,
+            "exact": exact,
+            "expect_active": expect_active,
+        }
+        with self._scope(caller) as raw:
+            rows = raw.execute(sqlfiles.query("nearest"), parameters).fetchall()
+        # In the order of Hit's fields; psycopg's class_row takes four times as long.
+        return [Hit(*row) for row in rows]
+
+
+def _packed(vector: npt.NDArray[np.float32]) -> BinaryVector:
+    """A query's vector in wire format. Raises: InvalidVector."""
+    quick = pack_one(vector) if isinstance(vector, np.ndarray) else None  # pyright: ignore[reportUnnecessaryIsInstance]
+    if quick is not None:
+        return quick
+    try:
+        given = np.asarray(vector)
+        if given.ndim != 1 or not 1 <= given.size <= _MOST_DIMENSIONS:
+            raise InvalidVector(
+                "the query vector must be a row of numbers.", detail={"shape": list(given.shape)}
+            )
+        row = checked([given], count=1, dimensions=given.size, what="the query vector")
+    except BadEmbedding as exc:
+        raise InvalidVector(exc.message, detail=exc.detail) from None
+    except (TypeError, ValueError, OverflowError) as exc:
+        raise InvalidVector(f"the query vector is none: {exc}.") from None
+    return pack(row)[0]

@@ -1,0 +1,374 @@
+"""Fingerprints: the vectors that a version's embedder made of the canaries, kept and compared.
+
+Labels can lie: a provider changes a model behind its name, somebody loads another pooling. So an
+embedder is used for a version only after it made a few canaries again and they agreed.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import weakref
+from collections import deque
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+from psycopg.types.json import Jsonb
+from sqlalchemy import Engine
+from sqlalchemy.engine import URL
+
+from pgvec_versions.catalog import Version, read_collection
+from pgvec_versions.embedders import Embedder, EmbedderIdentity, Vectors, checked
+from pgvec_versions.embedders.canaries import (
+    CANARIES,
+    CHECKED,
+    LEAST_COSINE,
+    MOST_LENGTH_CHANGE,
+    Agreement,
+    Canary,
+    Kind,
+    compare,
+)
+from pgvec_versions.errors import (
+    EmbedderError,
+    EmbedderFailed,
+    EmbedderUnavailable,
+    FingerprintMismatch,
+    FingerprintMissing,
+    FingerprintTooLate,
+)
+from pgvec_versions.postgres import sqlfiles
+from pgvec_versions.postgres.database import PgConnection, autocommitted, engine_for, transaction
+from pgvec_versions.states import State
+
+__all__ = [
+    "RECHECK",
+    "Fingerprint",
+    "Fingerprints",
+    "add_fingerprint",
+    "agreement",
+    "declare_equivalent",
+    "make_canaries",
+    "read_fingerprints",
+    "store_fingerprint",
+]
+
+log = logging.getLogger("pgvec_versions.fingerprints")
+
+#: How long a passed check holds in one process.
+RECHECK = timedelta(hours=1)
+_KINDS: tuple[Kind, ...] = ("document", "query")
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What a version keeps. ``agrees`` is the last verdict that was recorded."""
+
+    fingerprint_id: UUID
+    model_version: str
+    agrees: bool
+    canaries: tuple[Canary, ...]
+
+
+def _embed(embedder: Embedder, kind: Kind, texts: Sequence[str], dimensions: int) -> Vectors:
+    made = embedder.embed_queries(texts) if kind == "query" else embedder.embed_documents(texts)
+    return checked(
+        made, count=len(texts), dimensions=dimensions, what=f"{embedder.identity}, on canaries"
+    )
+
+
+def make_canaries(embedder: Embedder, dimensions: int) -> list[Canary]:
+    """Embeds every canary as a document and as a query. Loads the model.
+
+    A text that the embedder refuses (too long for its endpoint, say) is left out.
+    Raises: EmbedderUnavailable; EmbedderFailed when it refuses all of them.
+    """
+    found: list[Canary] = []
+    for kind in _KINDS:
+        found += _made(embedder, kind, list(CANARIES.items()), dimensions)
+    if not found:
+        raise EmbedderFailed(
+            f"{embedder.identity} refused every canary: it embeds nothing.",
+            hint="Try it by hand: embedder.embed_documents(['a text']).",
+        )
+    if not any(canary.checked for canary in found):
+        return [replace(canary, checked=True) for canary in found]
+    return found
+
+
+def _made(
+    embedder: Embedder, kind: Kind, texts: list[tuple[str, str]], dimensions: int
+) -> list[Canary]:
+    try:
+        rows = _embed(embedder, kind, [content for _, content in texts], dimensions)
+    except EmbedderUnavailable:
+        raise
+    except Exception as exc:
+        if len(texts) == 1:
+            log.info("canary %s (%s) left out: %s", texts[0][0], kind, exc)
+            return []
+        return [c for one in texts for c in _made(embedder, kind, [one], dimensions)]
+    return [
+        Canary(name, kind, content, row, name in CHECKED[kind])
+        for (name, content), row in zip(texts, rows, strict=True)
+    ]
+
+
+def store_fingerprint(
+    connection: PgConnection, collection: str, model_version: str, canaries: Iterable[Canary]
+) -> None:
+    """Keeps the canaries with a version that holds no chunks yet.
+
+    Raises: FingerprintTooLate, UnknownVersion, InvalidVector.
+    """
+    rows = [
+        {
+            "canary": c.name,
+            "kind": c.kind,
+            "content": c.content,
+            "checked": c.checked,
+            "embedding": [float(x) for x in c.embedding],
+        }
+        for c in canaries
+    ]
+    connection.execute(
+        sqlfiles.query("store_fingerprint"),
+        {"collection": collection, "model_version": model_version, "canaries": Jsonb(rows)},
+    )
+
+
+def add_fingerprint(engine: Engine, collection: str, version: Version, embedder: Embedder) -> bool:
+    """Gives a version that has no fingerprint one, while it holds no chunks. Whether it did.
+
+    For versions that were registered by SQL or Alembic, where no embedder is at hand.
+    """
+    if version.state != State.BUILDING:
+        return False
+    parameters = {"collection": collection, "model_version": version.model_version}
+    with autocommitted(engine) as raw:
+        row = raw.execute(sqlfiles.query("takes_fingerprint"), parameters).fetchone()
+    if not (row and row[0]):
+        return False
+    canaries = make_canaries(embedder, version.dimensions)
+    try:
+        with transaction(engine) as raw:
+            store_fingerprint(raw, collection, version.model_version, canaries)
+    except FingerprintTooLate:
+        # Another process was faster.
+        return False
+    return True
+
+
+def read_fingerprints(
+    connection: PgConnection, collection: str, labels: Sequence[str], *, every: bool = False
+) -> dict[str, Fingerprint]:
+    """The fingerprints of the named versions; ``every`` canary, or those that a binding looks at.
+
+    A version without one is not in the result.
+    """
+    with connection.cursor(binary=True) as cursor:
+        rows = cursor.execute(
+            sqlfiles.query("fingerprints"),
+            {"collection": collection, "labels": list(labels), "every": every},
+        ).fetchall()
+    found: dict[str, Fingerprint] = {}
+    for label, fingerprint_id, agrees, name, kind, content, looked_at, embedding in rows:
+        canary = Canary(name, kind, content, np.array(embedding, dtype=np.float32), looked_at)
+        before = found.get(label)
+        canaries = (*before.canaries, canary) if before else (canary,)
+        found[label] = Fingerprint(fingerprint_id, label, agrees, canaries)
+    return found
+
+
+def agreement(fingerprint: Fingerprint, embedder: Embedder) -> Agreement:
+    """Embeds the canaries of a fingerprint again and compares. Raises: EmbedderError."""
+    ordered: list[Canary] = []
+    made: list[Vectors] = []
+    for kind in _KINDS:
+        canaries = [c for c in fingerprint.canaries if c.kind == kind]
+        if not canaries:
+            continue
+        dimensions = len(canaries[0].embedding)
+        try:
+            made.append(_embed(embedder, kind, [c.content for c in canaries], dimensions))
+        except EmbedderError:
+            raise
+        except Exception as exc:
+            raise EmbedderFailed(
+                f"{embedder.identity} failed on the canaries: {type(exc).__name__}: {exc}."
+            ) from exc
+        ordered += canaries
+    return compare(ordered, np.concatenate(made))
+
+
+class _Passed:
+    """Which embedder objects passed for which fingerprints, and when. One for the process.
+
+    By object and not by identity: an identity is what is in doubt.
+    """
+
+    def __init__(self) -> None:
+        self._by_object: dict[int, tuple[weakref.ref[Any], dict[UUID, float]]] = {}
+
+    def of(self, embedder: Embedder) -> dict[UUID, float] | None:
+        """The times (monotonic seconds) by fingerprint; None for what cannot be remembered."""
+        key = id(embedder)
+        if key not in self._by_object:
+            forget = self._by_object.pop
+            try:
+                reference = weakref.ref(embedder, lambda _: forget(key, None))
+            except TypeError:
+                return None
+            self._by_object[key] = (reference, {})
+        return self._by_object[key][1]
+
+
+_passed = _Passed()
+
+
+class Fingerprints:
+    """The fingerprints of one collection, as far as its embedders are at hand."""
+
+    def __init__(self, engine: Engine, collection: str, recheck: timedelta = RECHECK) -> None:
+        self._engine = engine
+        self._collection = collection
+        self._recheck = recheck.total_seconds()
+        self._stored: dict[str, Fingerprint] = {}
+        self._own: dict[UUID, float] = {}
+        self._unrecorded: deque[tuple[str, EmbedderIdentity, Agreement]] = deque()
+
+    def load(self, connection: PgConnection, labels: Sequence[str]) -> None:
+        """Reads those of the named versions. No model is loaded."""
+        if labels:
+            self._stored.update(read_fingerprints(connection, self._collection, labels))
+
+    def check(self, label: str, embedder: Embedder) -> None:
+        """Returns only if the embedder makes that version's vectors; cheap once it has passed.
+
+        A version without a fingerprint has nothing to compare with, and passes.
+        Effects: embeds the canaries that are looked at, the first time and then every ``recheck``;
+        a verdict that differs from the last is kept for ``record``. Asks no database.
+        Raises: FingerprintMismatch, EmbedderError.
+        """
+        stored = self._stored.get(label)
+        if stored is None:
+            return
+        times = _passed.of(embedder)
+        if times is None:
+            times = self._own
+        passed_at = times.get(stored.fingerprint_id)
+        if passed_at is not None and time.monotonic() - passed_at < self._recheck:
+            return
+        found = agreement(stored, embedder)
+        if found.agrees != stored.agrees:
+            self._unrecorded.append((label, embedder.identity, found))
+            self._stored[label] = replace(stored, agrees=found.agrees)
+        if not found.agrees:
+            times.pop(stored.fingerprint_id, None)
+            raise _mismatch(self._collection, label, embedder.identity, found)
+        times[stored.fingerprint_id] = time.monotonic()
+
+    def agreement(self, label: str, embedder: Embedder) -> Agreement | None:
+        """How well the embedder makes the canaries now; None without a fingerprint.
+
+        Raises: EmbedderError.
+        """
+        stored = self._stored.get(label)
+        return None if stored is None else agreement(stored, embedder)
+
+    def record(self) -> None:
+        """Writes the verdicts that changed: ``fingerprint`` in the status, an event. Never raises.
+
+        Apart from ``check``, which runs where the model does: under asyncio, in another thread.
+        """
+        while self._unrecorded:
+            with suppress(IndexError):
+                self._record(*self._unrecorded.popleft())
+
+    def _record(self, label: str, identity: EmbedderIdentity, found: Agreement) -> None:
+        try:
+            with autocommitted(self._engine) as raw:
+                raw.execute(
+                    sqlfiles.query("record_fingerprint"),
+                    {
+                        "collection": self._collection,
+                        "model_version": label,
+                        "embedder": Jsonb(identity.to_json()),
+                        "agrees": found.agrees,
+                        "least_cosine": found.least_cosine,
+                        "detail": Jsonb(_figures(found)),
+                    },
+                )
+        except Exception as exc:
+            # A reader's role, a standby: the refusal itself must not depend on it.
+            log.warning("the verdict on %s of %s is not recorded: %s", label, self._collection, exc)
+
+
+def _figures(found: Agreement) -> dict[str, Any]:
+    return {
+        "worst": found.worst,
+        "least_cosine": round(found.least_cosine, 6),
+        "length_change": round(found.length_change, 6),
+        "cosines": {name: round(cosine, 6) for name, cosine in found.cosines.items()},
+        "needed": {"least_cosine": LEAST_COSINE, "most_length_change": MOST_LENGTH_CHANGE},
+    }
+
+
+def _mismatch(
+    collection: str, label: str, identity: EmbedderIdentity, found: Agreement
+) -> FingerprintMismatch:
+    if found.least_cosine < LEAST_COSINE:
+        seen = f"canary {found.worst!r} has cosine {found.least_cosine:.4f}, {LEAST_COSINE} is due"
+    else:
+        seen = f"a canary's length changed by {found.length_change:.0%}"
+    return FingerprintMismatch(
+        f"{identity} does not make the vectors of version {label} of {collection}: {seen}.",
+        hint="Nothing was written or searched. Has the model changed behind its name? Look at"
+        " revision, pooling, prefix, normalisation and truncation, or register a new version.",
+        detail={"collection": collection, "model_version": label, **_figures(found)},
+    )
+
+
+def declare_equivalent(
+    target: str | URL | Engine,
+    collection: str,
+    model_version: str,
+    embedder: Embedder,
+    reason: str = "",
+) -> Agreement:
+    """Declares that ``embedder`` is the version's model served elsewhere: it may be bound too.
+
+    Effects: embeds every canary of the version first, and from then on a few at each binding, like
+    the version's own embedder. Leaves an event.
+    Raises: FingerprintMismatch when they do not agree; FingerprintMissing when the version has no
+    canaries; UnknownVersion.
+    """
+    engine = engine_for(target)
+    with autocommitted(engine) as raw:
+        read_collection(raw, collection).version(model_version)
+        stored = read_fingerprints(raw, collection, [model_version], every=True)
+    if model_version not in stored:
+        raise FingerprintMissing(
+            f"version {model_version} of {collection} has no canaries to compare with.",
+            hint="Only a version that was registered with its embedder can have equivalents.",
+            detail={"collection": collection, "model_version": model_version},
+        )
+    found = agreement(stored[model_version], embedder)
+    if not found.agrees:
+        raise _mismatch(collection, model_version, embedder.identity, found)
+    with transaction(engine) as raw:
+        raw.execute(
+            sqlfiles.query("declare_equivalent"),
+            {
+                "collection": collection,
+                "model_version": model_version,
+                "embedder": Jsonb(embedder.identity.to_json()),
+                "reason": reason,
+            },
+        )
+    return found

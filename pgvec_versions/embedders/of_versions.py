@@ -1,0 +1,219 @@
+"""Embedders bound to the versions of a collection: whoever embeds goes through here.
+
+Promise: an embedder is used for a version only after its identity was compared with the one that
+the version was registered with, and its canaries with those that the version keeps; and everything
+it returns is checked before anyone sees it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+
+from sqlalchemy import Engine
+
+from pgvec_versions.catalog import Collection, Version
+from pgvec_versions.embedders import Embedder, Vectors, checked, differences, require_same
+from pgvec_versions.embedders.canaries import Agreement
+from pgvec_versions.embedders.fingerprints import RECHECK, Fingerprints
+from pgvec_versions.errors import EmbedderFailed, EmbedderMismatch, EmbedderMissing, PgvecError
+from pgvec_versions.postgres.database import PgConnection
+from pgvec_versions.states import State
+from pgvec_versions.values import QueryVector
+
+__all__ = ["BoundEmbedders"]
+
+
+class BoundEmbedders:
+    """Embedders by label, checked against the catalog.
+
+    Takes a mapping of labels to embedders (labels that are not registered yet are kept for later),
+    or a single embedder, which is bound to the version that was registered with its identity.
+    ``run_model`` calls the model, in a thread of its own for whoever must not wait.
+    """
+
+    def __init__(
+        self,
+        collection: Collection,
+        embedders: Embedder | Mapping[str, Embedder] | None,
+        engine: Engine,
+        connection: PgConnection,
+        run_model: Callable[[Callable[[], Vectors]], Vectors] | None = None,
+        recheck: timedelta = RECHECK,
+    ) -> None:
+        self._run_model = run_model or _here
+        self._name = collection.collection
+        self._fingerprints = Fingerprints(engine, collection.collection, recheck)
+        self._verified: dict[str, Version] = {}
+        self._lock = threading.Lock()
+        if embedders is None:
+            self._embedders: dict[str, Embedder] = {}
+        elif isinstance(embedders, Mapping):
+            self._embedders = dict(embedders)
+        else:
+            self._embedders = {_label_of(collection, embedders): embedders}
+        self.verify(collection, connection)
+
+    def verify(self, collection: Collection, connection: PgConnection) -> None:
+        """Compares the identity of every embedder whose version is registered.
+
+        The canaries are read here, and compared before the first vector: no model is loaded that is
+        not needed. Raises: EmbedderMismatch.
+        """
+        bound: list[str] = []
+        for version in collection.versions:
+            embedder = self._embedders.get(version.model_version)
+            if embedder is not None and version.model_version not in self._verified:
+                require_same(
+                    version.embedder,
+                    embedder.identity,
+                    collection=self._name,
+                    model_version=version.model_version,
+                    equivalents=version.equivalents,
+                )
+                bound.append(version.model_version)
+        self._fingerprints.load(connection, bound)
+        for label in bound:
+            self._verified[label] = collection.version(label)
+
+    @property
+    def labels(self) -> list[str]:
+        """The versions that can be embedded for."""
+        return list(self._verified)
+
+    def has(self, label: str) -> bool:
+        """Whether there is a checked embedder for that version."""
+        return label in self._verified
+
+    def _of(self, label: str) -> tuple[Embedder, Version]:
+        if label not in self._verified:
+            have = ", ".join(self._verified) or "none"
+            raise EmbedderMissing(
+                f"version {label} of {self._name} needs its embedder, which is not at hand "
+                f"(there is: {have}).",
+                hint=f"Give the embedder of {label!r}, in code or in pgvec.toml; "
+                "or name another live version.",
+                detail={"collection": self._name, "model_version": label, "embedders": self.labels},
+            )
+        return self._embedders[label], self._verified[label]
+
+    def documents(self, label: str, texts: Sequence[str]) -> Vectors:
+        """The vectors of texts to store.
+
+        Shape: (n, dimensions). Raises: EmbedderError, FingerprintMismatch.
+        """
+        return self._run(label, texts, queries=False)
+
+    def query(self, label: str, text: str) -> QueryVector:
+        """The vector of a text to search for, with its version.
+
+        Raises: EmbedderError, FingerprintMismatch.
+        """
+        return QueryVector(self._run(label, [text], queries=True)[0], label)
+
+    def agreement(self, label: str) -> Agreement | None:
+        """The canaries that are looked at, made again now; None for a version without.
+
+        Raises: EmbedderError, EmbedderMissing.
+        """
+        embedder, _ = self._of(label)
+        with self._lock:
+            return self._fingerprints.agreement(label, embedder)
+
+    def check(self) -> dict[str, PgvecError]:
+        """Looks at the canaries of every live version with an embedder, where that is due.
+
+        For whoever runs for long and must not wait for the first text. Returns what was refused,
+        by label, and records it. Loads the models.
+        """
+        refused: dict[str, PgvecError] = {}
+        for label in [label for label, version in self._verified.items() if version.live]:
+            try:
+                with self._lock:
+                    self._fingerprints.check(label, self._embedders[label])
+            except PgvecError as exc:
+                refused[label] = exc
+        self._fingerprints.record()
+        return refused
+
+    def _run(self, label: str, texts: Sequence[str], *, queries: bool) -> Vectors:
+        embedder, version = self._of(label)
+        embed = embedder.embed_queries if queries else embedder.embed_documents
+
+        def work() -> Vectors:
+            with self._lock:
+                self._fingerprints.check(label, embedder)
+                return embed(texts)
+
+        try:
+            made = self._run_model(work)
+        except PgvecError:
+            raise
+        except Exception as exc:
+            raise EmbedderFailed(
+                f"the embedder of {label} failed: {type(exc).__name__}: {_first_line(exc)}",
+                detail={"collection": self._name, "model_version": label},
+            ) from exc
+        finally:
+            # Here and not where the model runs: that may be a thread without a database.
+            self._fingerprints.record()
+        return checked(
+            made, count=len(texts), dimensions=version.dimensions, what=f"the embedder of {label}"
+        )
+
+
+def _here(work: Callable[[], Vectors]) -> Vectors:
+    return work()
+
+
+def _label_of(collection: Collection, embedder: Embedder) -> str:
+    identity = embedder.identity
+    matching = [
+        v
+        for v in collection.versions
+        if v.embedder
+        and not all(differences(known, identity) for known in (v.embedder, *v.equivalents))
+    ]
+    live = [v for v in matching if v.live]
+    if live or matching:
+        return (live or matching)[0].model_version
+    nearest = collection.active or next(iter(collection.live), None)
+    if nearest is None:
+        raise EmbedderMismatch(
+            f"no version of {collection.collection} was registered with {identity}.",
+            hint="Register one: pgvec upgrade, or Transition(…).begin().",
+            detail={"collection": collection.collection, "given": identity.to_json()},
+        )
+    require_same(
+        nearest.embedder,
+        identity,
+        collection=collection.collection,
+        model_version=nearest.model_version,
+        equivalents=nearest.equivalents,
+    )
+    return nearest.model_version
+
+
+def write_version(collection: Collection, embedders: BoundEmbedders) -> Version:
+    """The version to write with: the active one, else the newest live one there is an embedder for.
+
+    Raises: EmbedderMissing, also when no version was registered yet.
+    """
+    order = [State.ACTIVE, State.DRAINING, State.READY, State.BUILDING]
+    candidates = sorted(
+        (v for v in collection.live if v.follows), key=lambda v: order.index(v.state)
+    )
+    for version in candidates:
+        if embedders.has(version.model_version):
+            return version
+    live = ", ".join(v.model_version for v in candidates) or "none"
+    raise EmbedderMissing(
+        f"{collection.collection} has no live version whose embedder is at hand (live: {live}).",
+        hint="Register a version first (pgvec upgrade), or give the embedder of a live one.",
+        detail={"collection": collection.collection, "live": [v.model_version for v in candidates]},
+    )
+
+
+def _first_line(exc: BaseException) -> str:
+    return (str(exc).splitlines() or [""])[0][:300]

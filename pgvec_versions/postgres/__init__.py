@@ -1,0 +1,14 @@
+"""Everything between us and the server.
+
+::
+
+    database.py      connections: one engine, or the caller's own transaction
+    async_bridge.py  psycopg's async objects with the methods of its sync ones
+    sqlfiles.py      the one loader of sql/
+    install.py       install, upgrade and remove the catalog
+    locks.py         bounded waits for locks
+    copying.py       rows for binary COPY; pure
+    vectors.py       pgvector's binary format; pure
+    pg_cron.py       where pg_cron is
+    embedded.py      the embedded server
+"""

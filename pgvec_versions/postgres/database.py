@@ -1,0 +1,302 @@
+"""Connections: one engine underneath, the caller's own transaction where one is given."""
+
+from __future__ import annotations
+
+import atexit
+import select
+import sys
+from collections.abc import Generator
+from contextlib import AbstractContextManager, contextmanager
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
+
+import psycopg
+from psycopg.pq import Conninfo, TransactionStatus
+from sqlalchemy import Connection as SaConnection
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, InvalidatePoolError
+from sqlalchemy.pool import PoolProxiedConnection
+
+from pgvec_versions.errors import (
+    ConfigError,
+    catalog_not_installed,
+    names_nothing,
+    translated,
+    translation,
+)
+from pgvec_versions.postgres import sqlfiles, vectors
+from pgvec_versions.postgres.async_bridge import bridged
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+__all__ = [
+    "Caller",
+    "PgConnection",
+    "autocommitted",
+    "client_encoding",
+    "close_shared_engines",
+    "engine_for",
+    "psycopg_url",
+    "transaction",
+]
+
+#: What a caller may hand in to have our statements in its own transaction.
+Caller: TypeAlias = "SaConnection | Session"
+PgConnection: TypeAlias = psycopg.Connection[Any]
+
+#: What a URL may also be for, so that an error can say it.
+_OTHERS = ("mysql", "mariadb", "sqlite", "mssql", "oracle", "cockroachdb", "redshift")
+#: What a URL may set beside the key words of libpq: for psycopg and SQLAlchemy.
+_SETTINGS = frozenset(("autocommit", "prepare_threshold", "plugin"))
+
+#: What a pooled connection is marked with when it can send vectors.
+_REGISTERED = "pgvec_versions.postgres.vectors"
+
+
+def engine_for(target: str | URL | Engine) -> Engine:
+    """An engine with the psycopg driver for a URL; an engine is returned as it is.
+
+    Server-side prepared statements are off, so that transaction pooling (PgBouncer) just works.
+    Effects: objects made with the same URL share one engine and its pool, closed when the process
+    ends.
+    Raises: ConfigError for what is not a PostgreSQL URL, or an engine with another driver.
+    """
+    if isinstance(target, Engine):
+        if target.driver not in ("psycopg", "psycopg_async"):
+            raise ConfigError(
+                f"the engine uses {target.driver}, and psycopg is needed.",
+                hint='Make it with create_engine("postgresql+psycopg://…").',
+            )
+        return target
+    return _shared(psycopg_url(target))
+
+
+def psycopg_url(target: str | URL) -> URL:
+    """The URL with the driver psycopg. Raises: ConfigError for what is not a PostgreSQL URL."""
+    try:
+        url = make_url(target)
+    except (ArgumentError, ValueError):
+        raise ConfigError(
+            "the database URL cannot be read.", hint="Write postgresql://user@host:5432/database."
+        ) from None
+    if url.get_backend_name() not in ("postgresql", "postgres"):
+        # Other words may be anything: a password that was pasted here.
+        other = url.get_backend_name() if url.get_backend_name() in _OTHERS else "something else"
+        raise ConfigError(
+            f"the database URL is for {other}, not for PostgreSQL.",
+            hint="Write postgresql://user@host:5432/database.",
+        )
+    if url.host and "@" in url.host:
+        # A part of the password was read as the host, and errors show hosts.
+        raise ConfigError(
+            "the database URL cannot be read: its password holds an @.", hint="Write it as %40."
+        )
+    return _settings_checked(url).set(drivername="postgresql+psycopg")
+
+
+def _settings_checked(url: URL) -> URL:
+    """The URL, its password where it is never shown, if its settings can be read.
+
+    Raises: ConfigError, which shows no value.
+    """
+    known = {option.keyword.decode() for option in Conninfo.get_defaults()} | _SETTINGS
+    odd = sorted(set(url.query) - known)
+    if odd:
+        raise ConfigError(
+            f"the database URL has settings that nobody knows: {', '.join(map(repr, odd))}.",
+            hint="See the parameter key words of libpq.",
+            detail={"settings": odd},
+        )
+    for name in ("port", "connect_timeout"):
+        value = url.query.get(name, "0")
+        values = value.split(",") if isinstance(value, str) else value
+        if not all(one.isascii() and one.isdigit() for one in values if one):
+            raise ConfigError(f"the database URL cannot be read: {name} is no number.")
+    password = url.query.get("password")
+    if isinstance(password, str):
+        url = url.difference_update_query(["password"]).set(password=url.password or password)
+    return url
+
+
+_engines: dict[URL, Engine] = {}
+
+
+def _shared(url: URL) -> Engine:
+    if url not in _engines:
+        _engines[url] = engine = create_engine(url, connect_args={"prepare_threshold": None})
+        event.listen(engine, "checkout", _look)
+    return _engines[url]
+
+
+def _look(dbapi: DBAPIConnection, _record: object, _proxy: object) -> None:
+    """Leaves a connection that the server has ended, without the round trip of a ping.
+
+    The end of a session can be read from its socket, and an idle session has nothing else to say
+    but a rare notice; then a ping tells.
+    """
+    raw = cast("PgConnection", dbapi)
+    try:
+        if _readable(raw.fileno()):
+            raw.execute("")
+            raw.rollback()
+    except (psycopg.Error, OSError) as exc:
+        raise InvalidatePoolError("the server has ended the session") from exc
+
+
+def _readable(socket: int) -> bool:
+    if sys.platform == "win32":
+        return bool(select.select([socket], [], [], 0)[0])
+    # select() takes no socket above 1024; a selector object costs ten times this.
+    waiting = select.poll()
+    waiting.register(socket, select.POLLIN)
+    return bool(waiting.poll(0))
+
+
+@atexit.register
+def close_shared_engines() -> None:
+    """Closes every engine that was made from a URL; a URL that comes again gets a new one."""
+    while _engines:
+        _engines.popitem()[1].dispose()
+
+
+def _raw(connection: SaConnection) -> PgConnection:
+    driver = connection.connection.driver_connection
+    if isinstance(driver, psycopg.AsyncConnection):
+        raw = bridged(cast("psycopg.AsyncConnection[Any]", driver))
+    else:
+        raw = cast("PgConnection", driver)
+    vectors.register(raw)
+    return raw
+
+
+def client_encoding(raw: PgConnection) -> str:
+    """How Python names the encoding of the texts that a connection sends."""
+    # To a database without an encoding psycopg sends UTF-8, too.
+    return raw.info.encoding.replace("ascii", "utf-8")
+
+
+@contextmanager
+def transaction(engine: Engine, caller: Caller | None = None) -> Generator[PgConnection]:
+    """A psycopg connection inside a transaction.
+
+    Effects: without a caller, a transaction of its own, committed at the end. With one, a
+    savepoint in the caller's transaction; the caller commits. Raises the package's own errors.
+    """
+    with translated():
+        if caller is None:
+            with engine.connect() as own:
+                raw = _raw(own)
+                try:
+                    with _asking_for_the_catalog(raw), raw.transaction():
+                        yield raw
+                finally:
+                    if raw.closed:
+                        # The server ended it: there is nothing to roll back or to give back.
+                        own.invalidate()
+            return
+        # A Session has one; asked this way round, its module need not be loaded.
+        connection = caller if isinstance(caller, SaConnection) else caller.connection()
+        raw = _raw(connection)
+        # SQLAlchemy must know of the transaction, or its commit() would do nothing; and psycopg's
+        # own transaction() would commit when ours is the first statement on the connection.
+        savepoint = raw.transaction() if raw.autocommit else connection.begin_nested()
+        with _asking_for_the_catalog(raw), savepoint:
+            yield raw
+
+
+@contextmanager
+def _asking_for_the_catalog(raw: PgConnection) -> Generator[None]:
+    """Raises CatalogNotInstalled where a name was not found because there is no catalog."""
+    try:
+        yield
+    except Exception as exc:
+        if _has_no_catalog(raw, exc):
+            raise catalog_not_installed(getattr(exc, "sqlstate", None)) from exc
+        raise
+
+
+def _has_no_catalog(raw: PgConnection, exc: BaseException | None) -> bool:
+    """Whether the error is that of a database without the catalog. Asks where it may be so."""
+    if exc is None or not names_nothing(exc) or raw.closed:
+        return False
+    if raw.info.transaction_status == TransactionStatus.INERROR:
+        return False
+    try:
+        row = raw.execute(sqlfiles.query("catalog_exists")).fetchone()
+    except psycopg.Error:
+        return False
+    return row is not None and not row[0]
+
+
+def autocommitted(engine: Engine) -> AbstractContextManager[PgConnection]:
+    """A psycopg connection where each statement is its own transaction: one round trip each."""
+    return _autocommitted_async(engine) if engine.dialect.is_async else _Autocommitted(engine)
+
+
+class _Autocommitted:
+    """A connection of a pool in AUTOCOMMIT, and given back as it was.
+
+    SQLAlchemy's own way there costs more than the statement of a quick search, and so do generators
+    as context managers.
+    """
+
+    __slots__ = ("_borrowed", "_engine", "_raw")
+
+    _borrowed: PoolProxiedConnection
+    _raw: PgConnection
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def __enter__(self) -> PgConnection:
+        with translated():
+            self._borrowed = borrowed = self._engine.raw_connection()
+            try:
+                self._raw = raw = cast("PgConnection", borrowed.driver_connection)
+                if _REGISTERED not in borrowed.info:
+                    vectors.register(raw)
+                    borrowed.info[_REGISTERED] = True
+                raw.autocommit = True
+            except BaseException:
+                borrowed.close()
+                raise
+        return raw
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        raw = self._raw
+        no_catalog = False
+        try:
+            if raw.closed:
+                self._borrowed.invalidate()
+            else:
+                if raw.pgconn.transaction_status != TransactionStatus.IDLE:
+                    raw.rollback()
+                no_catalog = _has_no_catalog(raw, exc)
+                raw.autocommit = False
+        except psycopg.Error as broken:
+            # The server ended it just now; what happened before that is told first.
+            self._borrowed.invalidate()
+            if exc is None:
+                raise translation(broken) or broken from None
+        finally:
+            self._borrowed.close()
+        mine = catalog_not_installed() if no_catalog else translation(exc)
+        if mine is not None:
+            raise mine from exc
+
+
+@contextmanager
+def _autocommitted_async(engine: Engine) -> Generator[PgConnection]:
+    options = engine.execution_options(isolation_level="AUTOCOMMIT")
+    with translated(), options.connect() as connection:
+        raw = _raw(connection)
+        with _asking_for_the_catalog(raw):
+            yield raw

@@ -1,0 +1,124 @@
+"""Installs, upgrades and removes the catalog: one script, whether the CLI or Alembic runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any
+
+from psycopg import Connection
+from psycopg import errors as pg_errors
+
+from pgvec_versions.errors import (
+    Busy,
+    CatalogMismatch,
+    RequirementMissing,
+    catalog_not_installed,
+    translated,
+)
+from pgvec_versions.postgres import sqlfiles
+
+__all__ = [
+    "downgrade_script",
+    "install",
+    "installed_version",
+    "mismatch",
+    "needs_pgvector",
+    "require_catalog",
+    "uninstall",
+    "upgrade_script",
+]
+
+
+def upgrade_script(installed: int, version: int) -> str:
+    """The SQL that brings the catalog from ``installed`` (0: none) to ``version``."""
+    ups = [sqlfiles.catalog_up(number) for number in range(installed + 1, version + 1)]
+    begin, end, restore = (sqlfiles.step(name) for name in ("begin", "end", "restore"))
+    return "\n".join([begin, *ups, sqlfiles.objects(), end, restore])
+
+
+def downgrade_script(installed: int, version: int) -> str:
+    """The SQL that takes the catalog from ``installed`` down to ``version`` (0: nothing left)."""
+    downs = [sqlfiles.catalog_down(number) for number in range(installed, version, -1)]
+    return "\n".join([sqlfiles.step("begin"), *downs, sqlfiles.step("restore")]) if downs else ""
+
+
+def installed_version(connection: Connection[Any]) -> int:
+    """The catalog version in this database, 0 when there is none."""
+    with translated(), connection.cursor() as cursor:
+        row = cursor.execute(sqlfiles.query("catalog_exists")).fetchone()
+        if row is None or not row[0]:
+            return 0
+        row = cursor.execute(sqlfiles.query("installed_version")).fetchone()
+        return int(row[0]) if row and row[0] is not None else 0
+
+
+def require_catalog(connection: Connection[Any]) -> None:
+    """Raises ``CatalogNotInstalled`` or ``CatalogMismatch`` unless package and catalog fit."""
+    found, wanted = installed_version(connection), sqlfiles.latest_catalog_version()
+    if found == 0:
+        raise catalog_not_installed()
+    if found != wanted:
+        raise mismatch(found, wanted)
+
+
+def mismatch(found: int, wanted: int) -> CatalogMismatch:
+    """The error for a catalog of version ``found`` where the package brings ``wanted``."""
+    newer = found > wanted
+    return CatalogMismatch(
+        f"the catalog in this database has version {found}, this package brings {wanted}.",
+        hint="Upgrade the package: pip install -U pgvec-versions" if newer else "Run: pgvec init",
+        detail={"installed": found, "package": wanted},
+    )
+
+
+@contextmanager
+def needs_pgvector() -> Generator[None]:
+    """Around ``CREATE EXTENSION vector``. Raises: RequirementMissing when the server lacks it."""
+    try:
+        yield
+    except (pg_errors.FeatureNotSupported, pg_errors.UndefinedFile) as exc:
+        raise RequirementMissing(
+            "pgvector is not installed on this server.",
+            hint="Install the package (Debian: postgresql-NN-pgvector), 0.8.0 or later; "
+            "then run: pgvec init",
+            detail={"requirement": "vector"},
+            sqlstate=exc.sqlstate,
+        ) from exc
+
+
+def install(connection: Connection[Any], version: int | None = None) -> tuple[int, int]:
+    """Installs the catalog or upgrades it to ``version`` (the newest by default).
+
+    Effects: one transaction; creates the extension ``vector`` if it is not there; functions and
+    views are replaced every time, frozen catalog versions run once.
+    Returns the version before and after.
+    Raises: RequirementMissing, CatalogMismatch (a newer catalog), NotPermitted (also for a schema
+    pgvec of another role), LockTimeout (another installation that does not end), Busy (a schema
+    pgvec that holds no catalog of ours).
+    """
+    wanted = sqlfiles.latest_catalog_version() if version is None else version
+    try:
+        return _install(connection, wanted)
+    except Busy:
+        # Another session has just made the schema: what it installed is there now.
+        return _install(connection, wanted)
+
+
+def _install(connection: Connection[Any], wanted: int) -> tuple[int, int]:
+    with translated(), connection.transaction():
+        with needs_pgvector():
+            connection.execute(sqlfiles.step("extension").encode())
+        found = installed_version(connection)
+        if found > wanted:
+            raise mismatch(found, wanted)
+        connection.execute(upgrade_script(found, wanted).encode())
+    return found, wanted
+
+
+def uninstall(connection: Connection[Any]) -> None:
+    """Takes the catalog away. Raises: CatalogMismatch (PV008) while a collection is left."""
+    with translated(), connection.transaction():
+        found = installed_version(connection)
+        if found:
+            connection.execute(downgrade_script(found, 0).encode())
