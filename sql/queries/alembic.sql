@@ -17,12 +17,12 @@ SELECT pgvec.abandon(v.collection, v.model_version)
  WHERE v.state IN ('building', 'ready')
 
 -- name: build_index_if_building
-SELECT pgvec.build_index(v.collection, v.model_version)
+SELECT pgvec.build_index(v.collection, v.model_version) AS built
   FROM pgvec.get_version(%(collection)s, %(model_version)s) v
  WHERE v.state = 'building'
 
 -- name: make_ready_if_building
-SELECT pgvec.make_ready(v.collection, v.model_version)
+SELECT pgvec.make_ready(v.collection, v.model_version) AS state
   FROM pgvec.get_version(%(collection)s, %(model_version)s) v
  WHERE v.state = 'building'
 
@@ -32,19 +32,19 @@ SELECT CASE WHEN v.state = 'active' THEN v.model_version
             WHEN v.model_version = (SELECT d.model_version FROM pgvec.model_version d
                                      WHERE d.collection = v.collection AND d.state = 'draining'
                                      ORDER BY d.draining_at DESC LIMIT 1) THEN pgvec.roll_back(v.collection)
-            ELSE pgvec.cut_over(v.collection, v.model_version) END
+            ELSE pgvec.cut_over(v.collection, v.model_version) END AS model_version
   FROM pgvec.get_version(%(collection)s, %(model_version)s) v
 
 -- name: take_back_cut_over
 -- The first version that was ever active has nothing before it: it stays active.
-SELECT pgvec.roll_back(v.collection)
+SELECT pgvec.roll_back(v.collection) AS now_active
   FROM pgvec.get_version(%(collection)s, %(model_version)s) v
  WHERE v.state = 'active'
    AND EXISTS (SELECT FROM pgvec.model_version p
                 WHERE p.collection = v.collection AND p.model_version <> v.model_version AND p.activated_at IS NOT NULL)
 
 -- name: roll_back_now
-SELECT pgvec.roll_back(%(collection)s)
+SELECT pgvec.roll_back(%(collection)s) AS now_active
 
 -- name: refresh_collection
 SELECT pgvec.refresh_collection(%(collection)s, %(without)s::text[])

@@ -20,4 +20,4 @@ SELECT e.at, e.who, e.collection, e.model_version, e.verb, e.from_state, e.to_st
   FROM pgvec.version_event e WHERE e.collection = %(collection)s ORDER BY e.event_id
 
 -- name: active_version
-SELECT pgvec.active_version(%(collection)s)
+SELECT pgvec.active_version(%(collection)s) AS active_version

@@ -1,8 +1,8 @@
 -- name: pause
-SELECT pgvec.pause(%(collection)s, %(model_version)s, %(reason)s)
+SELECT pgvec.pause(%(collection)s, %(model_version)s, %(reason)s) AS paused
 
 -- name: resume
-SELECT pgvec.resume(%(collection)s, %(model_version)s)
+SELECT pgvec.resume(%(collection)s, %(model_version)s) AS resumed
 
 -- name: paused
 -- Which of the named versions are paused.
@@ -20,4 +20,4 @@ SELECT coalesce((SELECT max(pg_wal_lsn_diff(pg_current_wal_lsn(), r.replay_lsn))
 
 -- name: idle_timeout
 -- The server itself ends the transaction when its session stays away longer: so long can a lock be held at most.
-SELECT set_config('idle_in_transaction_session_timeout', %(value)s, true)
+SELECT set_config('idle_in_transaction_session_timeout', %(value)s, true) AS idle_timeout

@@ -1,7 +1,7 @@
 -- What pgvec doctor asks. Every statement runs in a transaction that is read-only.
 
 -- name: read_only
-SELECT set_config('transaction_read_only', 'on', true)
+SELECT set_config('transaction_read_only', 'on', true) AS read_only
 
 -- name: doctor_server
 SELECT current_setting('server_version') AS server_version, current_setting('server_version_num')::integer AS server_version_num,
@@ -48,14 +48,14 @@ SELECT g.collection, g.grantee::oid::text AS role, string_agg(g.privilege, ', ' 
  GROUP BY g.collection, g.grantee ORDER BY g.collection, 2
 
 -- name: doctor_declare
-SELECT set_config('pgvec.query_version.' || %(collection)s, 'any', true)
+SELECT set_config('pgvec.query_version.' || %(collection)s, 'any', true) AS query_version
 
 -- name: doctor_plan
 EXPLAIN (FORMAT JSON) SELECT v.chunk_id FROM {view} v ORDER BY v.embedding {operator} %(query)s LIMIT 10
 
 -- name: doctor_sample
 SELECT s.chunk_id, s.content, s.embedding FROM (
-    SELECT t.chunk_id::text, t.content, t.embedding, random() AS place FROM {leaf} t TABLESAMPLE SYSTEM (%(percent)s) ORDER BY place LIMIT %(count)s) s
+    SELECT t.chunk_id::text AS chunk_id, t.content, t.embedding, random() AS place FROM {leaf} t TABLESAMPLE SYSTEM (%(percent)s) ORDER BY place LIMIT %(count)s) s
 
 -- name: doctor_duplicates
 -- Texts that occur more than once, and vectors of several texts, among the first 100,000 chunks.
@@ -81,5 +81,5 @@ SELECT k.relname AS name, m.amname AS method, i.indisvalid AND i.indisready AS v
 
 -- name: table_sample
 -- Rows of a table of any shape: text, vector in binary, and the row as JSON.
-SELECT {text}::text, {vector}, to_jsonb(t) - {vector_name} - {text_name} FROM (
+SELECT {text}::text AS content, {vector} AS embedding, to_jsonb(t) - {vector_name} - {text_name} AS others FROM (
     SELECT s.*, random() AS pgvec_place FROM {table} s TABLESAMPLE SYSTEM (%(percent)s) ORDER BY pgvec_place LIMIT %(count)s) t

@@ -5,11 +5,11 @@ SELECT pgvec.index_mark(v.collection, v.model_version) AS index_mark, s.chunks, 
  WHERE v.collection = %(collection)s AND v.model_version = %(model_version)s
 
 -- name: read_only
-SELECT set_config('transaction_read_only', 'on', true)
+SELECT set_config('transaction_read_only', 'on', true) AS read_only
 
 -- name: through_the_index
 -- What is measured is the index: on a small leaf the planner would rather sort.
-SELECT set_config('enable_seqscan', 'off', true), set_config('enable_sort', 'off', true)
+SELECT set_config('enable_seqscan', 'off', true) AS enable_seqscan, set_config('enable_sort', 'off', true) AS enable_sort
 
 -- name: ranking
 -- The ids nearest to a query vector, nearest first.
@@ -24,18 +24,18 @@ SELECT t.chunk_id::text AS chunk_id, t.document_id, t.content, t.embedding
 
 -- name: chunks_alike
 -- For each content: the ids of all chunks that hold it.
-SELECT t.content, array_agg(t.chunk_id::text) FROM {leaf} t WHERE t.content = ANY (%(contents)s) GROUP BY t.content
+SELECT t.content, array_agg(t.chunk_id::text) AS chunk_ids FROM {leaf} t WHERE t.content = ANY (%(contents)s) GROUP BY t.content
 
 -- name: known_ids
-SELECT t.chunk_id::text FROM {leaf} t WHERE t.chunk_id::text = ANY (%(ids)s)
+SELECT t.chunk_id::text AS id FROM {leaf} t WHERE t.chunk_id::text = ANY (%(ids)s)
 UNION ALL
-SELECT DISTINCT t.document_id FROM {leaf} t WHERE t.document_id = ANY (%(ids)s)
+SELECT DISTINCT t.document_id AS id FROM {leaf} t WHERE t.document_id = ANY (%(ids)s)
 
 -- name: chunk_texts
-SELECT t.chunk_id::text, t.document_id, left(t.content, %(length)s) FROM {leaf} t WHERE t.chunk_id::text = ANY (%(ids)s)
+SELECT t.chunk_id::text AS chunk_id, t.document_id, left(t.content, %(length)s) AS content FROM {leaf} t WHERE t.chunk_id::text = ANY (%(ids)s)
 
 -- name: record_evaluation
-SELECT pgvec.record_evaluation(%(collection)s, %(model_version)s, %(metrics)s, %(queries)s, %(kind)s, %(baseline_version)s, %(baseline)s, %(detail)s, %(index_mark)s)
+SELECT pgvec.record_evaluation(%(collection)s, %(model_version)s, %(metrics)s, %(queries)s, %(kind)s, %(baseline_version)s, %(baseline)s, %(detail)s, %(index_mark)s) AS evaluation_id
 
 -- name: evaluations
 -- The newest first.
@@ -48,10 +48,10 @@ SELECT e.evaluation_id, e.collection, e.model_version, e.baseline_version, e.kin
 SELECT pgvec.set_gate(%(collection)s, %(bounds)s, %(max_age)s::interval, %(min_queries)s, %(labelled)s, %(max_changed)s)
 
 -- name: drop_gate
-SELECT pgvec.drop_gate(%(collection)s)
+SELECT pgvec.drop_gate(%(collection)s) AS dropped
 
 -- name: check_gate
-SELECT pgvec.check_gate(%(collection)s, %(model_version)s)
+SELECT pgvec.check_gate(%(collection)s, %(model_version)s) AS verdict
 
 -- name: gate
 SELECT g.bounds, g.max_age, g.min_queries, g.labelled, g.max_changed, g.set_at, g.set_by FROM pgvec.gate g WHERE g.collection = %(collection)s

@@ -8,7 +8,7 @@ SELECT f.model_version, f.fingerprint_id, f.agrees, k.canary, k.kind, k.content,
 SELECT pgvec.store_fingerprint(%(collection)s, %(model_version)s, %(canaries)s)
 
 -- name: takes_fingerprint
-SELECT pgvec.fingerprint_refusal(%(collection)s, %(model_version)s) IS NULL
+SELECT pgvec.fingerprint_refusal(%(collection)s, %(model_version)s) IS NULL AS takes_fingerprint
 
 -- name: record_fingerprint
 SELECT pgvec.record_fingerprint(%(collection)s, %(model_version)s, %(embedder)s, %(agrees)s, %(least_cosine)s, %(detail)s)

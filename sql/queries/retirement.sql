@@ -4,7 +4,7 @@
 CALL pgvec.retire_due(ignore_readers => %(ignore_readers)s)
 
 -- name: last_run_id
-SELECT coalesce(max(r.run_id), 0) FROM pgvec.retirement_run r
+SELECT coalesce(max(r.run_id), 0) AS run_id FROM pgvec.retirement_run r
 
 -- name: own_run
 -- The run that a CALL has just left. A pooler may have made the CALL on another backend than this query.
@@ -12,10 +12,11 @@ SELECT r.run_id, r.outcome, r.did, r.refused, r.pruned FROM pgvec.retirement_run
  WHERE r.run_id > %(before)s ORDER BY r.pid = pg_backend_pid() DESC, r.run_id DESC LIMIT 1
 
 -- name: retirement_plan
-SELECT p.* FROM pgvec.retirement_plan(%(within)s, %(ignore_readers)s) p
+SELECT p.collection, p.model_version, p.state, p.retire_at, p.bytes, p.on_retire, p.outcome, p.detail
+  FROM pgvec.retirement_plan(%(within)s, %(ignore_readers)s) p
 
 -- name: retirement_watch
-SELECT pgvec.retirement_watch()
+SELECT pgvec.retirement_watch() AS watch
 
 -- name: set_retirement
 SELECT pgvec.set_retirement(%(collection)s, %(on_retire)s, %(read_window)s)
@@ -27,13 +28,13 @@ SELECT s.on_retire, s.read_window FROM pgvec.retirement_wishes(%(collection)s) s
 SELECT pgvec.hold_version(%(collection)s, %(model_version)s, %(reason)s)
 
 -- name: release_version
-SELECT pgvec.release_version(%(collection)s, %(model_version)s)
+SELECT pgvec.release_version(%(collection)s, %(model_version)s) AS released
 
 -- name: schedule_retirement
-SELECT pgvec.schedule_retirement(%(schedule)s)
+SELECT pgvec.schedule_retirement(%(schedule)s) AS answer
 
 -- name: unschedule_retirement
-SELECT pgvec.unschedule_retirement()
+SELECT pgvec.unschedule_retirement() AS unscheduled
 
 -- name: retirement_job
 -- The pg_cron job in this database, if pg_cron is here.
@@ -42,7 +43,7 @@ SELECT j.jobid, j.schedule, j.active, j.username FROM {cron}.job j
 
 -- name: cron_schema
 -- What pgvec.cron_schema() says, also in a database without our catalog: the schema of pg_cron's own tables, or no row.
-SELECT n.nspname
+SELECT n.nspname AS cron_schema
   FROM pg_catalog.pg_extension e
   JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND d.refobjid = e.oid
    AND d.deptype = 'e' AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
@@ -52,21 +53,22 @@ SELECT n.nspname
 
 -- name: cron_database
 -- The database of this server that pg_cron works in; NULL where there is none, or the role may not know.
-SELECT (SELECT s.setting FROM pg_catalog.pg_settings s WHERE s.name = 'cron.database_name'), current_database()
+SELECT (SELECT s.setting FROM pg_catalog.pg_settings s WHERE s.name = 'cron.database_name') AS cron_database,
+       current_database() AS here
 
 -- name: schedule_elsewhere
 -- Run in the database of pg_cron, for another one. The second job prunes what the first leaves there.
 SELECT {cron}.schedule_in_database('pgvec-retire ' || %(database)s::text, %(schedule)s::text,
-                                   'CALL pgvec.retire_due()'::text, %(database)s::text),
+                                   'CALL pgvec.retire_due()'::text, %(database)s::text) AS job,
        {cron}.schedule('pgvec-prune ' || %(database)s::text, '23 3 * * *'::text, format(
            'DELETE FROM %%s WHERE database = %%L AND command = %%L AND end_time < now() - interval %%L',
-           %(runs)s::text, %(database)s::text, 'CALL pgvec.retire_due()', '7 days'))
+           %(runs)s::text, %(database)s::text, 'CALL pgvec.retire_due()', '7 days')) AS prune_job
 
 -- name: activate_job
 SELECT {cron}.alter_job(%(jobid)s, active => true)
 
 -- name: unschedule_elsewhere
-SELECT count({cron}.unschedule(j.jobid)) FROM {cron}.job j
+SELECT count({cron}.unschedule(j.jobid)) AS jobs FROM {cron}.job j
  WHERE j.jobname IN ('pgvec-retire ' || %(database)s, 'pgvec-prune ' || %(database)s)
 
 -- name: job_elsewhere
@@ -77,7 +79,7 @@ SELECT j.jobid, j.schedule, j.active, j.username, d.status AS last_status, d.ret
  WHERE j.jobname = 'pgvec-retire ' || %(database)s AND j.database = %(database)s
 
 -- name: may_retire
-SELECT pgvec.may_retire(%(username)s)
+SELECT pgvec.may_retire(%(username)s) AS may_retire
 
 -- name: archive_home
 -- Where a version's rows stand, and its columns: name, type, whether a value can be written to it.
@@ -114,10 +116,10 @@ SELECT a.location, a.format, a.chunks, a.bytes, a.sha256, a.columns FROM pgvec.a
  WHERE a.collection = %(collection)s AND a.model_version = %(model_version)s AND a.kind = 'file'
 
 -- name: open_archive
-SELECT pgvec.open_archive(%(collection)s, %(model_version)s)
+SELECT pgvec.open_archive(%(collection)s, %(model_version)s) AS relation
 
 -- name: restore_version
-SELECT pgvec.restore_version(%(collection)s, %(model_version)s)
+SELECT pgvec.restore_version(%(collection)s, %(model_version)s) AS retire_at
 
 -- name: rebuild_index
-SELECT pgvec.build_index(%(collection)s, %(model_version)s)
+SELECT pgvec.build_index(%(collection)s, %(model_version)s) AS built

@@ -63,11 +63,11 @@ DELETE FROM {chunk_table} t WHERE t.model_version = ANY (%(versions)s) AND t.chu
 
 -- name: same_vector
 -- The store has embedded both texts itself: an equal vector is then no stale one.
-SELECT set_config('pgvec.same_vector', %(value)s, true)
+SELECT set_config('pgvec.same_vector', %(value)s, true) AS same_vector
 
 -- name: news
 -- What is inserted now is no copy of what the active version holds, also where the text is the same.
-SELECT set_config('pgvec.news', %(value)s, true)
+SELECT set_config('pgvec.news', %(value)s, true) AS news
 
 -- name: nearest
 SELECT n.chunk_id, n.document_id, n.content, n.metadata, n.model_version, n.distance
