@@ -3,6 +3,7 @@
 SELECT max(version) AS installed_version FROM pgvec.catalog_version
 
 -- name: catalog_exists
--- A plain table: reading a view, or a table with policies, would run what its owner wrote.
+-- Only a plain table counts: reading a view, or a table with policies, runs code of its owner.
 SELECT EXISTS (SELECT FROM pg_catalog.pg_class c
-                WHERE c.oid = pg_catalog.to_regclass('pgvec.catalog_version') AND c.relkind = 'r' AND NOT c.relrowsecurity) AS catalog_exists
+                WHERE c.oid = pg_catalog.to_regclass('pgvec.catalog_version')
+                  AND c.relkind = 'r' AND NOT c.relrowsecurity) AS catalog_exists
