@@ -24,7 +24,7 @@ SELECT pgvec.retirement_watch() AS watch
 SELECT pgvec.set_retirement(%(collection)s, %(on_retire)s, %(read_window)s)
 
 -- name: retirement_setting
-SELECT s.on_retire, s.read_window FROM pgvec.retirement_wishes(%(collection)s) s
+SELECT s.on_retire, s.read_window FROM pgvec.retirement_settings(%(collection)s) s
 
 -- name: hold_version
 SELECT pgvec.hold_version(%(collection)s, %(model_version)s, %(reason)s)

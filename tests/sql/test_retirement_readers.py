@@ -121,12 +121,12 @@ def test_without_a_time_of_the_last_search_its_count_tells(db, connect):
     due_for_days(db)
     last = "SELECT evidence FROM pgvec.last_read('docs', 'v1', by_count => true)"
     search(connect)
-    db.execute("SELECT pgvec.look_at_reads()")
+    db.execute("SELECT pgvec.record_searches()")
     assert one(db, last) is None, "the first look has nothing to compare with"
     rows(db, "SELECT * FROM pgvec.version_status")
-    db.execute("SELECT pgvec.look_at_reads()")
+    db.execute("SELECT pgvec.record_searches()")
     assert one(db, last) is None
     search(connect)
-    db.execute("SELECT pgvec.look_at_reads()")
+    db.execute("SELECT pgvec.record_searches()")
     assert one(db, last) == "search"
     assert one(db, last.replace("evidence", "read_at > now() - interval '1 minute'")) is True

@@ -271,15 +271,15 @@ def test_a_role_that_may_not_is_known_before_and_told_after(db):
     assert state(db, "v1") == "draining"
 
 
-def test_wishes_are_checked_and_kept_apart(tx):
+def test_settings_are_checked_and_kept_apart(tx):
     live_collection(tx, count=1)
-    wishes = "SELECT on_retire, read_window::text FROM pgvec.retirement_wishes('docs')"
-    assert rows(tx, wishes) == [("drop", "01:00:00")]
+    settings = "SELECT on_retire, read_window::text FROM pgvec.retirement_settings('docs')"
+    assert rows(tx, settings) == [("drop", "01:00:00")]
     tx.execute("SELECT pgvec.set_retirement('docs', 'archive')")
     tx.execute(
         "SELECT pgvec.set_retirement('docs', read_window => '2 hours', retire_after => '3 days')"
     )
-    assert rows(tx, wishes) == [("archive", "02:00:00")]
+    assert rows(tx, settings) == [("archive", "02:00:00")]
     assert one(tx, "SELECT retire_after = '3 days' FROM pgvec.collection")
     refused(tx, "PV007", "SELECT pgvec.set_retirement('docs', 'burn')")
     refused(tx, "PV007", "SELECT pgvec.set_retirement('docs', read_window => '-1 s')")

@@ -1,5 +1,5 @@
--- What retire_due does, for a dry run: a line for each due version that goes. Nothing on a standby, nor for a version
--- that stays; why it stays: pgvec.refuse_retire_due.
+-- What pgvec.retire_due does, for a dry run: one row for each due version that goes. No row on a standby, and none for
+-- a version that stays: pgvec.refuse_retire_due says why.
 CREATE OR REPLACE FUNCTION pgvec.describe_retire_due(collection text DEFAULT NULL, model_version text DEFAULT NULL)
 RETURNS TABLE (what text, detail jsonb) LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT format('%s in %s: %s',

@@ -1,64 +1,52 @@
--- The rules of retirement, in one place: why a version may not go now, or nulls when it may. Takes no locks: whoever
--- drops asks again under them. Reasons: 'active', 'not due' (building, ready or gone), 'in grace', 'last' (no version
--- is active), 'held' (pgvec.hold_version), 'feeding' (chunks written through it still wait to be carried), 'not exported'
--- (the collection wants a file first), 'broken' (the chunk table was dropped or renamed by hand), 'in use' (something
--- of the host's depends on it), 'still read'. Raises PV001, PV002.
-CREATE OR REPLACE FUNCTION pgvec.refuse_retirement(collection text, model_version text, ignore_readers boolean DEFAULT false,
+-- The rules of retirement, in one place: why a version must not go now, or NULLs when it may. Takes no locks, so
+-- pgvec.retire_version asks again under its own.
+-- The reasons, in this order: those of pgvec.refuse_early_retirement, 'held' (pgvec.hold_version), 'feeding' (writes
+-- through this version still wait to be carried), those of pgvec.refuse_leaf_drop, 'not exported' (the collection's
+-- settings ask for a file first), 'still read'.
+-- Arguments:
+--   ignore_readers   'still read' is no reason to stay
+-- Raises: PV001, PV002.
+CREATE OR REPLACE FUNCTION pgvec.refuse_retirement(collection text, model_version text,
+                                                   ignore_readers boolean DEFAULT false,
                                                    OUT reason text, OUT detail text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v pgvec.model_version := pgvec.get_version(collection, model_version);
-    wants pgvec.retirement_setting := pgvec.retirement_wishes(collection);
-    h pgvec.retirement_hold;
-    waiting bigint;
-    seen record;
+    settings pgvec.retirement_setting := pgvec.retirement_settings(collection);
 BEGIN
-    IF v.state = 'active' THEN
-        reason := 'active';
-        RETURN;
-    ELSIF v.state NOT IN ('draining', 'abandoned') OR v.dropped_at IS NOT NULL THEN
-        reason := 'not due';
-        detail := format('it is %s', v.state);
-        RETURN;
-    ELSIF v.retire_at > clock_timestamp() THEN
-        reason := 'in grace';
-        detail := format('until %s', v.retire_at);
-        RETURN;
-    ELSIF v.state = 'draining' AND pgvec.active_version(collection) IS NULL THEN
-        reason := 'last';
-        RETURN;
-    END IF;
-    SELECT k.* INTO h FROM pgvec.retirement_hold k WHERE k.collection = v.collection AND k.model_version = v.model_version;
-    IF FOUND THEN
-        reason := 'held';
-        detail := format('by %s since %s: %s', h.held_by, h.held_at, h.reason);
-        RETURN;
-    END IF;
-    SELECT count(*) INTO waiting FROM pgvec.work_item w WHERE w.collection = v.collection AND w.source_version = v.model_version;
-    IF waiting > 0 THEN
-        reason := 'feeding';
-        detail := format('%s work items', waiting);
-        RETURN;
-    END IF;
-    SELECT k.reason, k.detail INTO reason, detail FROM pgvec.refuse_leaf_drop(collection, model_version) k;
+    SELECT r.reason, r.detail INTO reason, detail FROM pgvec.refuse_early_retirement(collection, model_version) r;
     IF reason IS NOT NULL THEN
         RETURN;
     END IF;
-    -- What was never active was never worth keeping, and nobody reads it: its pinned view is gone.
-    IF v.state = 'abandoned' THEN
+    SELECT 'held', format('by %s since %s: %s', h.held_by, h.held_at, h.reason) INTO reason, detail
+      FROM pgvec.retirement_hold h
+     WHERE h.collection = v.collection AND h.model_version = v.model_version;
+    IF FOUND THEN
         RETURN;
     END IF;
-    IF wants.on_retire = 'export' AND NOT EXISTS (SELECT FROM pgvec.archive a WHERE a.collection = v.collection AND a.model_version = v.model_version
-                                                     AND a.kind = 'file' AND a.archived_at > v.draining_at) THEN
+    SELECT 'feeding', format('%s work items', count(*)) INTO reason, detail
+      FROM pgvec.work_item w
+     WHERE w.collection = v.collection AND w.source_version = v.model_version
+    HAVING count(*) > 0;
+    IF FOUND THEN
+        RETURN;
+    END IF;
+    SELECT r.reason, r.detail INTO reason, detail FROM pgvec.refuse_leaf_drop(collection, model_version) r;
+    -- Nobody exports or reads an abandoned version: it was never active, and its pinned view is gone.
+    IF reason IS NOT NULL OR v.state = 'abandoned' THEN
+        RETURN;
+    END IF;
+    IF settings.on_retire = 'export'
+       AND NOT EXISTS (SELECT FROM pgvec.archive a
+                        WHERE a.collection = v.collection AND a.model_version = v.model_version
+                          AND a.kind = 'file' AND a.archived_at > v.draining_at) THEN
         reason := 'not exported';
         RETURN;
     END IF;
-    IF NOT ignore_readers AND wants.read_window > interval '0' THEN
-        SELECT r.read_at, r.evidence INTO seen FROM pgvec.last_read(collection, model_version) r;
-        IF seen.read_at > clock_timestamp() - wants.read_window THEN
-            reason := 'still read';
-            detail := format('%s, last at %s', seen.evidence, seen.read_at);
-        END IF;
+    IF NOT ignore_readers AND settings.read_window > interval '0' THEN
+        SELECT 'still read', format('%s, last at %s', r.evidence, r.read_at) INTO reason, detail
+          FROM pgvec.last_read(collection, model_version) r
+         WHERE r.read_at > clock_timestamp() - settings.read_window;
     END IF;
 END
 $$;

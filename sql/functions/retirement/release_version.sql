@@ -1,4 +1,5 @@
--- Ends a hold: the version retires when it is due. Returns whether there was one. Raises PV001, PV002.
+-- Ends a hold: the version retires when it is due. Returns whether there was one.
+-- Raises: PV001, PV002.
 CREATE OR REPLACE FUNCTION pgvec.release_version(collection text, model_version text)
 RETURNS boolean LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

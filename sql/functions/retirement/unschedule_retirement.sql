@@ -1,4 +1,4 @@
--- Takes the pg_cron job away. Returns whether there was one.
+-- Removes the pg_cron job of pgvec.schedule_retirement. Returns whether there was one.
 CREATE OR REPLACE FUNCTION pgvec.unschedule_retirement()
 RETURNS boolean LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
