@@ -1,5 +1,6 @@
--- Gives every recorded privilege of a collection on what stands there now: what is lacking, and nothing to PUBLIC.
--- A record of a role that was dropped is taken away first, and said so. Raises PV001.
+-- Grants every recorded privilege of a collection on the objects that it has now: only what is missing, and nothing to
+-- PUBLIC. First deletes the records of roles that were dropped, with a notice (pgvec.forget_gone_roles).
+-- Raises: PV001.
 CREATE OR REPLACE FUNCTION pgvec.apply_grants(collection text)
 RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -17,7 +18,8 @@ BEGIN
                                 WHERE a.grantee = g.grantee AND a.privilege_type = w.word)
              GROUP BY g.grantee, o.kind, o.name)
         SELECT format('GRANT %s ON %s %s TO %s', l.words, l.kind, string_agg(l.name, ', ' ORDER BY l.name), l.grantee)
-          FROM lacking l GROUP BY l.words, l.kind, l.grantee
+          FROM lacking l
+         GROUP BY l.words, l.kind, l.grantee
     LOOP
         EXECUTE statement;
     END LOOP;

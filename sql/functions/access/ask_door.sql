@@ -1,6 +1,9 @@
--- Calls one of a collection's two doors (see put_doors) as the caller, whose right to it PostgreSQL checks.
--- Returns what the door returns. Raises PV001, PV007 (no such door), PV008 (the door is not in the catalog), and 42501
--- for whom it is shut.
+-- Calls one of a collection's two doors (pgvec.put_doors) as the current role, and returns what the door returns.
+-- PostgreSQL checks that the role may call it.
+-- Arguments:
+--   door              'queue' or 'waiting'
+--   verb, arguments   what the door is asked to do, and with what; see pgvec.queue_verb and pgvec.waiting_verb
+-- Raises: PV001, PV007 (no such door), PV008 (the door is not in the catalog), 42501 (no right to it).
 CREATE OR REPLACE FUNCTION pgvec.ask_door(door text, collection text, verb text, arguments jsonb)
 RETURNS jsonb LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -15,7 +18,7 @@ BEGIN
         PERFORM pgvec.raise_error('PV008', format('%s is not there.', door_name),
             jsonb_build_object('collection', c.collection, 'door', door), 'Run: pgvec init');
     END IF;
-    -- The check that counts is the call's own; this one only says what to do.
+    -- PostgreSQL checks the right again at the call. This check is here for its message.
     IF NOT has_function_privilege(door_name || '(text, jsonb)', 'EXECUTE') THEN
         PERFORM pgvec.raise_error('42501', format('%s has no right to %s in %s.', current_user, verb, c.collection),
             jsonb_build_object('collection', c.collection, 'role', current_user, 'verb', verb),

@@ -1,34 +1,39 @@
--- Gives a leaf the chunk table's row-level security: its switches and a copy of each policy, whatever
--- it had before. Promise: a policy that names the chunk table still means the row at hand (the leaf
--- bears the chunk table's name while the policies are made, and its own again after).
+-- Gives a leaf the row-level security of the chunk table: its switches and a copy of each policy. Drops the policies
+-- that the leaf had before.
+-- Arguments:
+--   leaf   the leaf's name in schema pgvec_leaves
+-- Why the leaf is renamed: in a policy, the chunk table's name means the row that the policy judges. The leaf has that
+-- name while its copies are made, so that the name means the leaf's own row.
 CREATE OR REPLACE FUNCTION pgvec.copy_policies(chunk_table regclass, leaf text)
 RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    p record;
-    borrowed text := (SELECT c.relname FROM pg_class c WHERE c.oid = chunk_table);
-    switches record;
+    chunks record;
+    policy_name text;
+    statement text;
 BEGIN
-    SELECT c.relrowsecurity, c.relforcerowsecurity INTO switches FROM pg_class c WHERE c.oid = chunk_table;
-    FOR p IN SELECT o.polname FROM pg_policy o WHERE o.polrelid = to_regclass(format('pgvec_leaves.%I', leaf)) LOOP
-        EXECUTE format('DROP POLICY %I ON pgvec_leaves.%I', p.polname, leaf);
+    SELECT c.relname AS name, c.relrowsecurity AS enabled, c.relforcerowsecurity AS forced INTO chunks
+      FROM pg_class c
+     WHERE c.oid = chunk_table;
+    FOR policy_name IN
+        SELECT p.polname FROM pg_policy p WHERE p.polrelid = to_regclass(format('pgvec_leaves.%I', leaf))
+    LOOP
+        EXECUTE format('DROP POLICY %I ON pgvec_leaves.%I', policy_name, leaf);
     END LOOP;
-    IF EXISTS (SELECT FROM pg_policy o WHERE o.polrelid = chunk_table) THEN
-        EXECUTE format('ALTER TABLE pgvec_leaves.%I RENAME TO %I', leaf, borrowed);
-        FOR p IN
-            SELECT o.polname, o.polpermissive, o.polcmd, pg_get_expr(o.polqual, o.polrelid) AS using_expr, pg_get_expr(o.polwithcheck, o.polrelid) AS check_expr,
-                   (SELECT string_agg(CASE r WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(r)) END, ', ') FROM unnest(o.polroles) r) AS roles
-              FROM pg_policy o WHERE o.polrelid = chunk_table
+    IF EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = chunk_table) THEN
+        EXECUTE format('ALTER TABLE pgvec_leaves.%I RENAME TO %I', leaf, chunks.name);
+        FOR statement IN
+            SELECT pgvec.policy_copy_sql(p.oid, chunks.name) FROM pg_policy p WHERE p.polrelid = chunk_table
         LOOP
-            EXECUTE format('CREATE POLICY %I ON pgvec_leaves.%I AS %s FOR %s TO %s', p.polname, borrowed,
-                           CASE WHEN p.polpermissive THEN 'PERMISSIVE' ELSE 'RESTRICTIVE' END,
-                           CASE p.polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' WHEN 'w' THEN 'UPDATE' WHEN 'd' THEN 'DELETE' ELSE 'ALL' END, p.roles)
-                    || coalesce(' USING (' || p.using_expr || ')', '') || coalesce(' WITH CHECK (' || p.check_expr || ')', '');
+            EXECUTE statement;
         END LOOP;
-        EXECUTE format('ALTER TABLE pgvec_leaves.%I RENAME TO %I', borrowed, leaf);
+        EXECUTE format('ALTER TABLE pgvec_leaves.%I RENAME TO %I', chunks.name, leaf);
     END IF;
-    EXECUTE format('ALTER TABLE pgvec_leaves.%I %s ROW LEVEL SECURITY', leaf, CASE WHEN switches.relrowsecurity THEN 'ENABLE' ELSE 'DISABLE' END);
-    EXECUTE format('ALTER TABLE pgvec_leaves.%I %s ROW LEVEL SECURITY', leaf, CASE WHEN switches.relforcerowsecurity THEN 'FORCE' ELSE 'NO FORCE' END);
-    UPDATE pgvec.model_version v SET policy_mark = pgvec.policy_mark(chunk_table, format('pgvec_leaves.%I', v.leaf)::regclass)
+    EXECUTE format('ALTER TABLE pgvec_leaves.%I %s ROW LEVEL SECURITY', leaf,
+                   CASE WHEN chunks.enabled THEN 'ENABLE' ELSE 'DISABLE' END);
+    EXECUTE format('ALTER TABLE pgvec_leaves.%I %s ROW LEVEL SECURITY', leaf,
+                   CASE WHEN chunks.forced THEN 'FORCE' ELSE 'NO FORCE' END);
+    UPDATE pgvec.model_version v
+       SET policy_mark = pgvec.policy_mark(chunk_table, format('pgvec_leaves.%I', v.leaf)::regclass)
      WHERE v.leaf = copy_policies.leaf;
 END
 $$;

@@ -1,5 +1,7 @@
--- Takes away the records of roles that were dropped, all of the collection or those of one privilege; each leaves an
--- event and a notice. Returns how many.
+-- Deletes a collection's records of grants to roles that were dropped, each with an event and a notice. Returns how
+-- many.
+-- Arguments:
+--   privilege   'read', 'write' or 'worker': only records of this privilege
 CREATE OR REPLACE FUNCTION pgvec.forget_gone_roles(collection text, privilege text DEFAULT NULL)
 RETURNS integer LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

@@ -1,6 +1,6 @@
--- The state of the policies of a chunk table and a leaf, to see at little cost that nothing was done to them: the rows of
--- pg_policy, each with the transaction that wrote it and its place. Whatever changes a policy moves its row; so does a
--- restore or a rewrite of pg_policy, and then the policies are compared whole.
+-- A mark that changes when a policy of a chunk table or of a leaf changes, for a check that costs little: the rows of
+-- pg_policy, each with the transaction that wrote it and its place in the table. Every change of a policy moves its
+-- row. A restore or a rewrite of pg_policy moves rows too; the caller then compares the policies themselves.
 CREATE OR REPLACE FUNCTION pgvec.policy_mark(chunk_table regclass, leaf regclass)
 RETURNS text LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

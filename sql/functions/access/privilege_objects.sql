@@ -1,5 +1,7 @@
--- What the parts of pgvec.privilege_words are in one collection, as it stands now. shared: all collections have it in
--- common. kind and name are for GRANT and REVOKE; acl is what was given on it. Raises PV001.
+-- The objects that the parts of pgvec.privilege_words stand for in one collection, as it is now.
+-- Shape: one row for each object. shared: all collections use it. kind and name: as GRANT and REVOKE want them. acl:
+-- what was granted on it.
+-- Raises: PV001.
 CREATE OR REPLACE FUNCTION pgvec.privilege_objects(collection text)
 RETURNS TABLE (part text, shared boolean, kind text, name text, object oid, owner oid, acl aclitem[])
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -13,7 +15,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
             ('catalog', true, 'pgvec', 'fingerprint'), ('catalog', true, 'pgvec', 'canary'),
             ('catalog', true, 'pgvec', 'collection_grant'), ('catalog', true, 'pgvec', 'catalog_version')) p
         UNION ALL
-        -- A pinned view that is still to come may have the name of something of the host's.
+        -- Until a version is ready, another relation may have the name of its pinned view.
         SELECT p.* FROM c JOIN pgvec.model_version v ON v.collection = c.collection AND v.dropped_at IS NULL
          CROSS JOIN LATERAL (SELECT v.state IN ('ready', 'active', 'draining') AS shown) s
          CROSS JOIN LATERAL (VALUES
@@ -22,17 +24,20 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     )
     SELECT l.part, l.shared, CASE r.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END,
            format('%I.%I', n.nspname, r.relname), r.oid, r.relowner, r.relacl
-      FROM relation l JOIN pg_catalog.pg_namespace n ON n.nspname = l.schema
+      FROM relation l
+      JOIN pg_catalog.pg_namespace n ON n.nspname = l.schema
       JOIN pg_catalog.pg_class r ON r.relnamespace = n.oid AND r.relname = l.name
     UNION ALL
     SELECT 'schema', true, 'SCHEMA', quote_ident(n.nspname), n.oid, n.nspowner, n.nspacl
-      FROM pg_catalog.pg_namespace n WHERE n.nspname IN ('pgvec', 'pgvec_leaves')
+      FROM pg_catalog.pg_namespace n
+     WHERE n.nspname IN ('pgvec', 'pgvec_leaves')
     UNION ALL
     SELECT CASE f.proname WHEN 'queue_' || c.collection THEN 'workers'' door'
                           WHEN 'waiting_' || c.collection THEN 'writers'' door'
                           ELSE 'function ' || f.proname END,
            f.proname IN ('queue_' || c.collection, 'waiting_' || c.collection) IS FALSE,
            'FUNCTION', f.oid::regprocedure::text, f.oid, f.proowner, f.proacl
-      FROM c, pg_catalog.pg_proc f JOIN pg_catalog.pg_namespace n ON n.oid = f.pronamespace
+      FROM c, pg_catalog.pg_proc f
+      JOIN pg_catalog.pg_namespace n ON n.oid = f.pronamespace
      WHERE n.nspname = 'pgvec' AND f.prokind <> 'p';
 $$;

@@ -1,4 +1,7 @@
--- Writes a privilege down and gives it. Raises PV001, PV007 (no role), 42704 (a role that does not exist).
+-- Records a privilege of a role on a collection, and grants it.
+-- Arguments:
+--   privilege   'read', 'write' or 'worker'
+-- Raises: PV001, PV007 (no role, or no such privilege), 42704 (the role does not exist).
 CREATE OR REPLACE FUNCTION pgvec.record_grant(collection text, grantee regrole, privilege text)
 RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -13,9 +16,10 @@ BEGIN
             jsonb_build_object('role', grantee::text));
     END IF;
     IF privilege IS NULL OR privilege NOT IN ('read', 'write', 'worker') THEN
-        PERFORM pgvec.raise_error('PV007', 'a grant is read, write or worker.', jsonb_build_object('privilege', privilege));
+        PERFORM pgvec.raise_error('PV007', 'a grant is read, write or worker.',
+            jsonb_build_object('privilege', privilege));
     END IF;
-    -- Whoever makes a leaf or revokes at this moment is waited for, or waits and finds this record.
+    -- A session that makes a leaf or revokes at this moment has either finished, or waits and then finds this record.
     PERFORM FROM pgvec.collection k WHERE k.collection = c.collection FOR UPDATE;
     INSERT INTO pgvec.collection_grant (collection, grantee, privilege)
     VALUES (c.collection, record_grant.grantee, record_grant.privilege)

@@ -1,10 +1,11 @@
--- From the second version on writes are carried by the owner of follow_writes, who must see every row: a row of 42501
--- when row-level security of the chunk table holds that role too, or none. Raises PV001.
+-- Whether row-level security of the chunk table would hide rows from the role that carries writes: a row of 42501, or
+-- none. That role, the owner of follow_writes, carries writes from the second version on, and must see every row.
+-- Raises: PV001.
 CREATE OR REPLACE FUNCTION pgvec.refuse_held_owner(collection text)
 RETURNS TABLE (code text, message text, detail jsonb, hint text) LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp AS $$
     SELECT '42501',
-           format('row-level security of %s holds the role that carries its writes: '
+           format('row-level security of %s applies to the role that carries its writes: '
                   'they would not reach every version.',
                   c.collection),
            jsonb_build_object('collection', c.collection, 'owner', o.rolname),
