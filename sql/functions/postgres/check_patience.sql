@@ -1,5 +1,6 @@
--- Looks at how long a verb may wait for its locks: a lock_timeout that the setting of that name can hold, and one
--- attempt or more. Raises PV007.
+-- Checks how long a verb may wait for its locks: lock_timeout is more than 0 and at most a day, so that the setting of
+-- that name can hold it, and attempts is 1 or more.
+-- Raises: PV007.
 CREATE OR REPLACE FUNCTION pgvec.check_patience(lock_timeout interval, attempts integer)
 RETURNS void LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

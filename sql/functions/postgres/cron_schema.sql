@@ -1,5 +1,5 @@
--- The schema in which pg_cron's tables stand, or NULL without pg_cron. Promise: a schema or a table that only bears the
--- name is never believed: both tables belong to the extension itself, which nobody but a superuser can bring about.
+-- The schema that holds pg_cron's tables, or NULL without pg_cron. Both tables must belong to the extension, and only a
+-- superuser can make them. A schema or a table that only has the right name does not count.
 CREATE OR REPLACE FUNCTION pgvec.cron_schema()
 RETURNS regnamespace LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT c.relnamespace::regnamespace

@@ -1,6 +1,7 @@
--- The processes that hold a lock on one of the relations, or wait for one: whom to name when a wait was too long.
---   modes   only locks of these modes, by their names in pg_locks; NULL: any
--- Shape: process ids, in order; empty when nobody does.
+-- The processes that hold a lock on one of the relations, or wait for one, to name them when a wait was too long.
+-- Shape: process ids, in order; empty if there are none.
+-- Arguments:
+--   modes   only locks of these modes, by their names in pg_locks; NULL: any mode
 CREATE OR REPLACE FUNCTION pgvec.lock_holders(relations regclass[], modes text[] DEFAULT NULL)
 RETURNS integer[] LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT coalesce(array_agg(DISTINCT l.pid), '{}')

@@ -1,5 +1,6 @@
--- Whether a verb that looks at the rows under its locks may do so in this transaction: a row of PV007 outside READ
--- COMMITTED, or none. Another snapshot may be older than the last write, and would not show its work item.
+-- Whether the isolation level of this transaction is wrong for a verb that checks rows under its locks: a row of PV007
+-- outside READ COMMITTED, or none.
+-- Why: in another level the snapshot can be older than the last write, and does not show its work item.
 CREATE OR REPLACE FUNCTION pgvec.refuse_isolation(collection text, model_version text, verb text)
 RETURNS TABLE (code text, message text, detail jsonb, hint text) LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp AS $$

@@ -1,7 +1,8 @@
--- Locks one relation, not its partitions, for the rest of the transaction.
+-- Locks one relation, not its partitions, for the rest of the transaction. Nobody waits behind it longer than the
+-- lock_timeout that is set, or 10 s where none is.
+-- Arguments:
 --   mode   SHARE ROW EXCLUSIVE or ACCESS EXCLUSIVE
--- Promise: nobody waits behind this longer than the lock_timeout in force, or 10 s where none is.
--- Raises 55P03 (DETAIL holds the processes that have a lock in the way).
+-- Raises: 55P03 (DETAIL has the processes whose locks are in the way).
 CREATE OR REPLACE FUNCTION pgvec.take_lock(collection text, relation regclass, mode text)
 RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

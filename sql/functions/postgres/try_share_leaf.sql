@@ -1,6 +1,6 @@
--- Keeps an index build of a leaf from beginning before this transaction has ended, by the lock of a writer of rows.
--- Never waits: false while the index is built or a build waits to begin, and then nothing must be written to the leaf.
--- Whoever calls it needs INSERT, UPDATE or DELETE on the leaf: nobody else can stand in the way of a build like this.
+-- Keeps an index build of a leaf from starting before this transaction ends: takes the lock of a writer of rows, and
+-- never waits for it. Returns false while a build runs or waits to start; the caller must not write to the leaf then.
+-- The current role needs INSERT, UPDATE or DELETE on the leaf, so no other role can block a build with this.
 CREATE OR REPLACE FUNCTION pgvec.try_share_leaf(leaf regclass)
 RETURNS boolean LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
