@@ -1,6 +1,6 @@
 -- Records that a version's rows are in a file, with what a reader needs to trust the file and to read it again. A later
 -- export replaces the record.
--- Raises: PV001, PV002, PV007 (an argument that no export has).
+-- Raises: PV001, PV002, PV007 (an argument is missing or out of range).
 CREATE OR REPLACE FUNCTION pgvec.record_export(collection text, model_version text, location text, format text,
                                                chunks bigint, bytes bigint, sha256 text, columns text[])
 RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

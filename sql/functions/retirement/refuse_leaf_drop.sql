@@ -1,6 +1,6 @@
 -- Whether something outside pgvec keeps a version's leaf and pinned view from going: a reason and its detail, or NULLs.
 -- These are two of the reasons of pgvec.refuse_retirement: 'broken' (somebody dropped or renamed the chunk table), and
--- 'in use' (something depends on the leaf or the view; on a leaf that will be archived it may).
+-- 'in use' (something depends on the view, or on the leaf if it will be dropped and not archived).
 -- Raises: PV001, PV002.
 CREATE OR REPLACE FUNCTION pgvec.refuse_leaf_drop(collection text, model_version text, OUT reason text, OUT detail text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

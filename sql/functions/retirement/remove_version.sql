@@ -1,5 +1,5 @@
--- Drops what a version that retires has in the database, its pinned view first, and changes its state. The collection's
--- settings say whether the leaf is dropped or archived; the leaf of an abandoned version is always dropped.
+-- Drops the objects of a version that retires, its pinned view first, and changes its state. The collection's settings
+-- say whether the leaf is dropped or archived; the leaf of an abandoned version is always dropped.
 -- Arguments:
 --   v          the version, read under the locks that the caller holds: on the chunk table and on the collection's row
 --   deadline   until when it waits for the locks on the view and on the leaf
