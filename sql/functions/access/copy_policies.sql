@@ -22,7 +22,9 @@ BEGIN
     IF EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = chunk_table) THEN
         EXECUTE format('ALTER TABLE pgvec_leaves.%I RENAME TO %I', leaf, chunks.name);
         FOR statement IN
-            SELECT pgvec.policy_copy_sql(p.oid, chunks.name) FROM pg_policy p WHERE p.polrelid = chunk_table
+            SELECT pgvec.policy_copy_sql(chunk_table, p.polname, chunks.name)
+              FROM pg_policy p
+             WHERE p.polrelid = chunk_table
         LOOP
             EXECUTE statement;
         END LOOP;
