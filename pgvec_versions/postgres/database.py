@@ -19,13 +19,8 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, InvalidatePoolError
 from sqlalchemy.pool import PoolProxiedConnection
 
-from pgvec_versions.errors import (
-    ConfigError,
-    catalog_not_installed,
-    names_nothing,
-    translated,
-    translation,
-)
+from pgvec_versions.errors import ConfigError, translated
+from pgvec_versions.errors.translation import catalog_not_installed, names_nothing, translation
 from pgvec_versions.postgres import sqlfiles, vectors
 from pgvec_versions.postgres.async_bridge import bridged
 

@@ -9,13 +9,8 @@ from typing import Any
 from psycopg import Connection
 from psycopg import errors as pg_errors
 
-from pgvec_versions.errors import (
-    Busy,
-    CatalogMismatch,
-    RequirementMissing,
-    catalog_not_installed,
-    translated,
-)
+from pgvec_versions.errors import Busy, CatalogMismatch, RequirementMissing, translated
+from pgvec_versions.errors.translation import catalog_not_installed
 from pgvec_versions.postgres import sqlfiles
 
 __all__ = [
