@@ -23,11 +23,11 @@ __all__ = [
     "Chunk",
     "ChunkId",
     "Hit",
-    "Item",
+    "Incoming",
     "QueryVector",
     "chunk_identity",
-    "sound_chunk",
-    "sound_id",
+    "checked_chunk",
+    "checked_id",
 ]
 
 ChunkId: TypeAlias = uuid.UUID | int | str
@@ -104,7 +104,7 @@ class QueryVector:
 
 
 @dataclass(slots=True)
-class Item:
+class Incoming:
     """A chunk on its way in: looked at, its metadata as JSON text, its vector once there is one.
 
     ``place`` is its number among what was given.
@@ -136,10 +136,10 @@ def chunk_identity(chunk: Chunk, id_type: str) -> ChunkId:
             key = f"t\0{chunk.document_id or ''}\0{chunk.content}"
         made = _uuid5(key)
         return made if id_type == "uuid" else str(made)
-    return sound_id(given, id_type)
+    return checked_id(given, id_type)
 
 
-def sound_id(given: object, id_type: str) -> ChunkId:
+def checked_id(given: object, id_type: str) -> ChunkId:
     """An id as the collection's type has it. Raises: InvalidArgument.
 
     An int, and a text that is one, are a bigint; a UUID, and a text that is one, are a uuid; all of
@@ -193,7 +193,7 @@ def _uuid5(key: str) -> uuid.UUID:
     return uuid.UUID(int=int.from_bytes(digest[:16]) & ~_NOT_RANDOM | _VERSION_5)
 
 
-def sound_chunk(given: Chunk | str, place: int) -> Item:
+def checked_chunk(given: Chunk | str, place: int) -> Incoming:
     """The chunk, if PostgreSQL can store it. Raises: InvalidArgument."""
     chunk = Chunk(given) if isinstance(given, str) else given
     if not isinstance(chunk, Chunk):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -226,7 +226,7 @@ def sound_chunk(given: Chunk | str, place: int) -> Item:
             f"the metadata of {_where(chunk, place)} is not JSON: {exc}.",
             hint="Use plain JSON values.",
         ) from exc
-    return Item(chunk, metadata, place)
+    return Incoming(chunk, metadata, place)
 
 
 def _int4(position: object) -> bool:

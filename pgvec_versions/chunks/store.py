@@ -45,7 +45,7 @@ from pgvec_versions.postgres.database import (
 )
 from pgvec_versions.postgres.install import require_catalog
 from pgvec_versions.postgres.vectors import BinaryVector, pack, pack_one
-from pgvec_versions.values import AddResult, Chunk, ChunkId, Hit, QueryVector, sound_id
+from pgvec_versions.values import AddResult, Chunk, ChunkId, Hit, QueryVector, checked_id
 
 __all__ = ["AddResult", "ChunkStore"]
 
@@ -195,7 +195,7 @@ class ChunkStore:
             which, wanted = "rows_of_documents", {"documents": given}
         else:
             ids = need_items(chunk_ids, "chunk_ids")
-            given = [sound_id(name, self._known.id_type) for name in ids]
+            given = [checked_id(name, self._known.id_type) for name in ids]
             which, wanted = "rows_of_chunks", {"ids": given}
         if not given:
             return 0
