@@ -64,7 +64,11 @@ class _Stored(NamedTuple):
 
 @dataclass(slots=True)
 class _Plan:
-    """What to do with one batch, by chunk id."""
+    """What to do with one batch, by chunk id.
+
+    ``changed`` chunks have another text than the stored ones; ``touched`` ones the same text, with
+    other metadata or another place.
+    """
 
     new: dict[ChunkId, Incoming] = field(default_factory=dict[ChunkId, Incoming])
     changed: dict[ChunkId, Incoming] = field(default_factory=dict[ChunkId, Incoming])
@@ -121,16 +125,15 @@ class Adding:
                 if document is not None:
                     documents[document] = kept = seen.setdefault(document, [])
                     kept.append(chunk_id)
-            total = total.plus(self._put(batch, documents, keep_others))
+            total = total.plus(self._add(batch, {} if keep_others else documents))
             if time.monotonic() - began < _QUICK_BATCH and len(batch) >= batches.size:
                 batches.grow()
             if progress is not None:
                 progress(len(batch))
         return total
 
-    def _put(
-        self, batch: dict[ChunkId, Incoming], documents: dict[str, list[ChunkId]], keep_others: bool
-    ) -> AddResult:
+    def _add(self, batch: dict[ChunkId, Incoming], replaced: dict[str, list[ChunkId]]) -> AddResult:
+        """Adds a batch. Of the documents in ``replaced``, it keeps only these chunks."""
         embedded = 0
         for _ in range(_TRIES):
             with reading(self.engine, self._caller) as raw:
@@ -142,18 +145,11 @@ class Adding:
                     wanted = self._known_vectors(raw, wanted)
             if wanted:
                 # We hold no transaction open while the model runs.
-                embedded += self._make(wanted)
+                embedded += self._embed(wanted)
             try:
                 with transaction(self.engine, self._caller) as raw:
                     self._write(raw, plan)
-                    deleted = 0
-                    if documents and not keep_others:
-                        deleted = self._table.delete(
-                            raw,
-                            "rows_vanished",
-                            documents=list(documents),
-                            ids=self._ids(i for kept in documents.values() for i in kept),
-                        )
+                    deleted = self._delete_vanished(raw, replaced)
             except (_Changed, pg_errors.UniqueViolation):
                 continue
             except (LockTimeout, StaleSnapshot) as exc:
@@ -161,17 +157,26 @@ class Adding:
                     raise
                 continue
             return AddResult(
-                len(plan.new),
-                len(plan.changed),
-                len(plan.touched),
-                plan.unchanged,
-                deleted,
-                embedded,
-                self._target.model_version,
+                added=len(plan.new),
+                replaced=len(plan.changed),
+                touched=len(plan.touched),
+                unchanged=plan.unchanged,
+                deleted=deleted,
+                embedded=embedded,
+                model_version=self._target.model_version,
             )
         raise Busy(
             f"other sessions keep writing the same chunks of {self._known.collection}.",
             hint="Nothing of this batch was written; try again.",
+        )
+
+    def _delete_vanished(self, raw: PgConnection, replaced: dict[str, list[ChunkId]]) -> int:
+        """Deletes what these documents no longer have. Returns how many chunks."""
+        if not replaced:
+            return 0
+        kept = (chunk_id for ids in replaced.values() for chunk_id in ids)
+        return self._table.delete(
+            raw, "rows_vanished", documents=list(replaced), ids=self._ids(kept)
         )
 
     def _ids(self, ids: Iterable[ChunkId]) -> str | list[ChunkId]:
@@ -232,7 +237,7 @@ class Adding:
             item.vector = made.get(item.chunk.content)
         return [item for item in wanted if item.vector is None]
 
-    def _make(self, wanted: list[Incoming]) -> int:
+    def _embed(self, wanted: list[Incoming]) -> int:
         """Gives each chunk its vector. Returns how many texts were embedded."""
         storage = self._known.storage
         if self._ready is not None:

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import cast
 
 from pgvec_versions.errors import InvalidArgument
-from pgvec_versions.values import Chunk, ChunkId, Incoming, chunk_identity, checked_chunk
+from pgvec_versions.values import Chunk, ChunkId, Incoming, checked_chunk, chunk_identity
 
 #: Chunks in the first batches.
 _SMALLEST = 1024

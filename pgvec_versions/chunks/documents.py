@@ -55,7 +55,7 @@ class _Splitter(Protocol):
 
 
 def split_text(text: str, chunk_chars: int = 800, *, markdown: bool = False) -> list[str]:
-    """Pieces of at most ``chunk_chars`` characters, cut between sentences or words; none is empty.
+    """Pieces of at most ``chunk_chars`` characters, cut where the text allows it; none is empty.
 
     Raises: ConfigError without the extra ``split``, InvalidArgument.
     """

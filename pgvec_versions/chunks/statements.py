@@ -43,9 +43,8 @@ class ChunkTable:
                 sqlfiles.query("free_versions"), {"collection": self._known.collection}
             ).fetchall()
         )
-        # A delete through a free version is carried to all others. A chunk that no free version
-        # holds is only in a version whose index is being built: then the delete goes through that
-        # one too, and waits for the build.
+        # A delete through a version that carries reaches all others. A chunk that no such version
+        # holds is deleted where it is, even if that waits for the build of an index.
         carried = {chunk_id for chunk_id, label in rows if free.get(label)}
         through = set(free) if carried == found else set(free) | {label for _, label in rows}
         # Not prepared: a generic plan locks every leaf, even one whose index is being built.

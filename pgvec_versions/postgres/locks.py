@@ -1,4 +1,4 @@
-"""Locks: how long we wait for one is bounded, and so is how long others wait for ours."""
+"""Locks, with bounds on how long we wait for one and how long others wait for ours."""
 
 from __future__ import annotations
 

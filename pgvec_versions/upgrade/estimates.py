@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from psycopg import sql
-from psycopg.rows import dict_row
 
 from pgvec_versions.catalog import read_collection
 from pgvec_versions.postgres import sqlfiles
 from pgvec_versions.postgres.database import PgConnection
-from pgvec_versions.postgres.rows import read_value
+from pgvec_versions.postgres.rows import read_row, read_value
 
 _MEGABYTE = 1024**2
 #: The memory of an index build follows the size of the graph, between these bounds: less is
@@ -45,7 +44,4 @@ def estimate(raw: PgConnection, collection: str, dimensions: int, m: int) -> dic
     Source: ``sql/functions/indexes/estimate_size.sql``.
     """
     parameters = {"collection": collection, "dimensions": dimensions, "m": m}
-    with raw.cursor(row_factory=dict_row) as cursor:
-        row = cursor.execute(sqlfiles.query("estimate_size"), parameters).fetchone()
-    assert row is not None
-    return row
+    return read_row(raw, sqlfiles.query("estimate_size"), parameters)._asdict()

@@ -306,10 +306,10 @@ class Worker:
             self._fail(claim, report)
             return False
         try:
-            sound = self._sound_items(claim, claim.items, report, stop, ahead)
+            embedded = self._embedded_items(claim, claim.items, report, stop, ahead)
         except EmbedderUnavailable as exc:
             claim.error = exc
-            sound = []
+            embedded = []
         except LeaseLost as exc:
             report.fenced += len(claim.items)
             log.warning("%s", exc)
@@ -319,17 +319,17 @@ class Worker:
             with suppress(Exception):
                 self._queue.release(claim)
             raise
-        if stop.is_set() and len(sound) < len(claim.items):
+        if stop.is_set() and len(embedded) < len(claim.items):
             claim.error = None
             self._queue.release(claim)
             return False
-        if not sound:
+        if not embedded:
             self._fail(claim, report)
             return False
-        claim.keep(sound)
+        claim.keep(embedded)
         return True
 
-    def _sound_items(
+    def _embedded_items(
         self,
         claim: Claim,
         items: list[int],
@@ -345,7 +345,7 @@ class Worker:
         here = set(items)
         wanted = {c.content for c in claim.chunks if not here.isdisjoint(c.item_ids)}
         try:
-            self._make(claim, wanted - claim.vectors.keys(), report, stop, ahead)
+            self._embed_texts(claim, wanted - claim.vectors.keys(), report, stop, ahead)
             return [] if stop.is_set() and not wanted <= claim.vectors.keys() else items
         except EmbedderUnavailable:
             raise
@@ -357,10 +357,10 @@ class Worker:
         return [
             item
             for part in (items[:half], items[half:])
-            for item in self._sound_items(claim, part, report, stop, ahead)
+            for item in self._embedded_items(claim, part, report, stop, ahead)
         ]
 
-    def _make(
+    def _embed_texts(
         self,
         claim: Claim,
         wanted: set[str],
