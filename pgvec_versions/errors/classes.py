@@ -71,7 +71,7 @@ class InvalidArgument(InvalidInput):
 
 
 class InvalidVector(InvalidInput):
-    """A vector with the wrong number of dimensions, all zeros, or numbers that are not finite."""
+    """A vector has the wrong number of dimensions, is all zeros, or is not finite."""
 
     code = "PV015"
 
@@ -154,7 +154,7 @@ class NotArchived(Refused):
 
 
 class ArchiveMismatch(Refused):
-    """The archive differs from its record, or the chunk table has changed since the export."""
+    """The archive differs from its record, or the chunk table has changed since then."""
 
     code = "PV041"
 
@@ -263,7 +263,7 @@ class EmbedderUnavailable(EmbedderError):
 
 
 class BadEmbedding(EmbedderError):
-    """The embedder returned the wrong number or shape of vectors, zeros, or no finite numbers."""
+    """The embedder returned the wrong number or shape of vectors, zeros, or infinities or NaN."""
 
 
 class ServerError(PgvecError):

@@ -96,7 +96,7 @@ class CatchingUp:
     def in_rounds(
         self, on_progress: OnProgress | None = None, stop: threading.Event | None = None
     ) -> WorkerReport:
-        """Drains in rounds until nothing is open, or a round leaves no less than the one before."""
+        """Drains in rounds until nothing is open, or until a round leaves as much as it found."""
         left = self._open_work().open
         while True:
             report = self.drain("catch up", left, on_progress, stop)

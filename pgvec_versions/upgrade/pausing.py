@@ -22,7 +22,7 @@ def pause(
 ) -> bool:
     """Pauses the transition of a version. Returns False when it was paused already.
 
-    Effects: no worker of any process claims items for it any more; what is claimed is finished.
+    Effects: no worker of any process claims items for it; workers finish what they have claimed.
     Raises: UnknownVersion, WrongState (retired or abandoned).
     """
     parameters = {"collection": collection, "model_version": model_version, "reason": reason}

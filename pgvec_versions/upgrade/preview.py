@@ -19,7 +19,7 @@ from pgvec_versions.postgres.database import autocommitted, engine_for
 from pgvec_versions.postgres.rows import read_rows
 from pgvec_versions.states import State
 
-#: What a cut-over meets by its own retries: the session that holds a lock, and since when.
+#: A session that holds a lock, and since when: the cut-over itself tries again until it is gone.
 _LOCK_KEYS = {"pid", "since"}
 
 

@@ -48,5 +48,5 @@ class Sizes:
             self.claim = max(self.claim // 2, 1)
 
     def claim_one(self) -> None:
-        """The next claim has one item: after a failure, to meet a bad one alone."""
+        """The next claim has one item: after a failure, so that a bad one comes alone."""
         self.claim = 1

@@ -66,7 +66,7 @@ class Throttle:
 
 
 class Pace:
-    """So many rows a second, evenly: the next rows wait until the last ones are paid in time. Pure.
+    """An even rate: the next rows wait as long as the last ones take at that rate. Pure.
 
     Units: rows, and seconds of the caller's clock.
     """

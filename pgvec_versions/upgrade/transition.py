@@ -48,15 +48,15 @@ _READY_TRIES = 20
 _READY_TRIES_BESIDE_WRITERS = 3
 #: How often a cut-over catches up and makes writers wait before it gives up.
 _CUT_OVER_TRIES = 3
-#: How often a roll-back does.
+#: How often a roll-back tries before it gives up; only the first try leaves writers alone.
 _ROLL_BACK_TRIES = 4
 
 
 class Transition:
-    """The way of ``model_version`` to being active in ``collection``.
+    """Makes ``model_version`` the active version of ``collection``, one verb after another.
 
-    ``embedder`` makes that version's vectors. Its identity is stored with the version, and from
-    then on compared. You may call every verb again, from any process: it goes on where the work
+    ``embedder`` makes that version's vectors. Its identity is stored with the version, and checked
+    from then on. You may call every verb again, from any process: it goes on where the work
     stands.
     Raises: UnknownCollection, CatalogNotInstalled, EmbedderMismatch.
     """
@@ -263,9 +263,9 @@ class Transition:
         """Makes the version active, in one transaction. Returns the label that was active before.
 
         It first drains work that is still open. If writers never pause, it drains the last of it
-        while they wait, for ``longest_pause`` at most: the server ends the transaction then. No
-        reader waits longer than ``lock_timeout`` a try. ``force`` overrides the collection's gate,
-        for a ``reason`` that is recorded.
+        while they wait, for ``longest_pause`` at most: then the server ends the transaction. No
+        reader waits longer than ``lock_timeout`` in one try. ``force`` overrides the collection's
+        gate, for a ``reason`` that is recorded.
         Raises: GateRefused, NotReady, WrongState, Paused, LockTimeout; nothing was changed then.
         """
         gate: dict[str, Any] = {"force": force, "reason": reason}

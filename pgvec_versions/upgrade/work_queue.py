@@ -42,7 +42,7 @@ _MADE_COLUMNS = 4
 class Completed(NamedTuple):
     """What a write did. Units: work items for completed and fenced, rows for written and deleted.
 
-    Fenced items were not ours any more, or had changed: nothing was written for them.
+    Fenced items had changed, or belonged to another worker by then: nothing was written for them.
     """
 
     completed: int
@@ -59,7 +59,7 @@ class Failed(NamedTuple):
 
 
 class OpenWork(NamedTuple):
-    """What is to be done for some versions.
+    """The work that is open for some versions.
 
     Units: work items; ``next_in`` is the seconds until the next open one can be claimed.
     """
@@ -70,7 +70,7 @@ class OpenWork(NamedTuple):
 
 
 def open_work(engine: Engine, collection: str, versions: list[str]) -> OpenWork:
-    """What is to be done for the versions, claimed items included."""
+    """The work that is open for the versions; claimed items count too."""
     parameters = {"collection": collection, "versions": versions}
     with autocommitted(engine) as raw:
         row = read_row(raw, sqlfiles.query("open_work"), parameters)

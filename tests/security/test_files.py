@@ -32,9 +32,9 @@ from pgvec_versions.errors import (
     UnreadableFile,
 )
 from pgvec_versions.new_files import new_file, write_text
+from pgvec_versions.postgres import embedded
 from pgvec_versions.postgres.database import engine_for
 from pgvec_versions.postgres.embedded import embedded_server
-from pgvec_versions.postgres.embedded.sockets import is_fit_for_sockets
 from pgvec_versions.retirement import archive
 from pgvec_versions.retirement.archive import export_version, restore_version
 from pgvec_versions.retirement.job import retiring_every
@@ -387,9 +387,10 @@ def test_a_folder_that_all_may_write_holds_no_socket(
     open_to_all = place / "tmp"
     open_to_all.mkdir()
     open_to_all.chmod(0o777)
-    assert not is_fit_for_sockets(open_to_all)
+    fit = embedded.sockets.is_fit_for_sockets
+    assert not fit(open_to_all)
     open_to_all.chmod(0o1777)
-    assert is_fit_for_sockets(open_to_all)
+    assert fit(open_to_all)
 
 
 # The database that a file names
