@@ -67,7 +67,7 @@ class Config:
         where = self.path or _DEFAULT_FILE
         have = ", ".join(self.collections) or "none"
         raise ConfigError(
-            f"{where} has no collection {name!r} (there is: {have})."
+            f"{where} has no collection {name!r} (it has: {have})."
             if self.path
             else f"there is no {where} here.",
             hint=f"Add [collections.{name}] with model_version, embedder and retire_after; "
@@ -129,7 +129,7 @@ def _collection(name: str, table: dict[str, Any], path: Path) -> CollectionConfi
     retire_after = table.get("retire_after", "7 days")
     if not isinstance(retire_after, str) or not _INTERVAL.match(retire_after):
         raise ConfigError(
-            f"{where}: retire_after {retire_after!r} is no interval.",
+            f"{where}: retire_after {retire_after!r} is not an interval.",
             hint='Such as: retire_after = "7 days"',
         )
     previous = {

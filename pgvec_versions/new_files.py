@@ -77,7 +77,7 @@ def _refuse_existing(path: Path, folder: int, *, replace: bool) -> None:
         return
     what = "is a link" if stat.S_ISLNK(found.st_mode) else "exists already"
     if replace and not stat.S_ISLNK(found.st_mode):
-        what = "is no plain file"
+        what = "is not a plain file"
     raise InvalidArgument(f"{path} {what}.", hint="Name a new file.")
 
 

@@ -89,7 +89,7 @@ class Batches:
             raise self._error
         if self._vectors is not None and self._count != self._vectors:
             raise InvalidArgument(
-                f"{self._vectors} vectors were given, and not as many chunks.",
+                f"{self._vectors} vectors were given, for another number of chunks.",
                 hint="Give one vector a chunk. What came before is stored.",
             )
         if batch:

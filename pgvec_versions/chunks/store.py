@@ -166,7 +166,7 @@ class ChunkStore:
         target = self._known.version(version)
         if not target.live:
             raise VersionNotWritable(
-                f"version {version} of {self.collection} is {target.state}: nothing goes into it.",
+                f"version {version} of {self.collection} is {target.state} and takes no chunks.",
                 hint="Name a live version, or none.",
             )
         return target
@@ -346,5 +346,5 @@ def _packed(vector: npt.NDArray[np.float32]) -> BinaryVector:
     except BadEmbedding as exc:
         raise InvalidVector(exc.message, detail=exc.detail) from None
     except (TypeError, ValueError, OverflowError) as exc:
-        raise InvalidVector(f"the query vector is none: {exc}.") from None
+        raise InvalidVector(f"the query vector is not one: {exc}.") from None
     return pack(row)[0]
