@@ -1,6 +1,31 @@
 """pgvec-versions: embedding-model upgrades in Postgres as a routine operation.
 
 One rule: a query is compared only with vectors that its own model version produced.
+
+Folders, from the top layer to the bottom one; ``pyproject.toml`` says which may import which::
+
+    cli/            the command line
+    evaluation/     is the new version good enough
+    doctor/         what is wrong with a database
+    upgrade/        transition and worker: from one model version to the next
+    retirement/     how old versions are dropped
+    migrate_ops/    Alembic operations
+    chunks/         write chunks and search them
+    embedders/      the models that make vectors
+    postgres/       connections, the catalog's installation, the embedded server
+    errors/         the tree of errors
+
+Modules beside them::
+
+    store, aio, transition, worker, models, fingerprints    documented import paths, one line each
+    values.py       chunks, hits, query vectors
+    catalog.py      collections and versions, as the catalog has them
+    states.py       the states of a version
+    config.py       pgvec.toml and the environment
+    filters.py      metadata filters
+    arguments.py    checks on arguments
+    new_files.py    writing files safely
+    safe_text.py    printing text of unknown origin safely
 """
 
 from __future__ import annotations
@@ -61,7 +86,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # Names are fetched on first use: importing the package costs nothing and has no effects.
+    # On first use: so importing the package costs nothing and has no effects.
     if name in _HOMES:
         return getattr(import_module(f"pgvec_versions.{_HOMES[name]}"), name)
     raise AttributeError(f"module 'pgvec_versions' has no attribute {name!r}")

@@ -1,8 +1,8 @@
-"""What the catalog says, as values. Read-only."""
+"""The collections and versions of the catalog, as dataclasses. Read-only."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,8 +13,6 @@ from pgvec_versions.errors import UnknownVersion
 from pgvec_versions.postgres import sqlfiles
 from pgvec_versions.postgres.database import PgConnection
 from pgvec_versions.states import LIVE, State
-
-__all__ = ["Collection", "Version", "collection_names", "read_collection", "status_rows"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +32,7 @@ class Version:
 
     @property
     def live(self) -> bool:
-        """Whether its leaf exists and takes writes."""
+        """Whether its leaf exists and follows writes."""
         return self.state in LIVE
 
 
@@ -64,11 +62,11 @@ class Collection:
 
     @property
     def id_type_name(self) -> sql.Identifier:
-        """The type of ``chunk_id``, to be composed into a statement."""
+        """The type of ``chunk_id``, for a statement."""
         return sql.Identifier("pg_catalog", {"bigint": "int8"}.get(self.id_type, self.id_type))
 
     def version(self, label: str) -> Version:
-        """The version of that label. Raises: UnknownVersion."""
+        """The version with that label. Raises: UnknownVersion."""
         for version in self.versions:
             if version.model_version == label:
                 return version
@@ -96,13 +94,12 @@ def read_collection(connection: PgConnection, name: str) -> Collection:
     assert found is not None
     with connection.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute(sqlfiles.query("versions"), {"collection": name}).fetchall()
-    fields = {f: getattr(found, f) for f in Collection.__slots__ if f != "versions"}
-    return Collection(**fields, versions=tuple(_version(row) for row in rows))
+    return replace(found, versions=tuple(_version(row) for row in rows))
 
 
 def collection_names(connection: PgConnection) -> list[str]:
     """All collections, by name."""
-    return [row[0] for row in connection.execute(sqlfiles.query("collections"))]
+    return [name for (name,) in connection.execute(sqlfiles.query("collections"))]
 
 
 def status_rows(connection: PgConnection, collection: str | None = None) -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
-"""The three fields a collection, from ``pgvec.toml`` and the environment.
+"""The three fields of each collection, from ``pgvec.toml`` and the environment.
 
-No I/O but reading the file.
+The only I/O is to read the file.
 
 ::
 
@@ -9,7 +9,7 @@ No I/O but reading the file.
     retire_after = "7 days"
     embedder = { provider = "sentence-transformers", model = "…", revision = "…" }
 
-    [collections.docs.previous]      # embedders of other versions that are still live
+    [collections.docs.previous]      # embedders of other live versions
     static-1 = { provider = "static-tokens", model = "…", revision = "…" }
 """
 
@@ -25,16 +25,16 @@ from typing import Any, cast
 
 from pgvec_versions.errors import ConfigError
 
-__all__ = ["CollectionConfig", "Config", "config_path", "load_config"]
+__all__ = ["CollectionConfig", "Config", "load_config"]
 
-DEFAULT_FILE = "pgvec.toml"
-FIELDS = ("model_version", "embedder", "retire_after", "previous")
+_DEFAULT_FILE = "pgvec.toml"
+_FIELDS = ("model_version", "embedder", "retire_after", "previous")
 _INTERVAL = re.compile(r"^\d+ (second|minute|hour|day|week|month)s?$")
 
 
 @dataclass(frozen=True, slots=True)
 class CollectionConfig:
-    """What ``pgvec.toml`` says about one collection."""
+    """The fields of one collection."""
 
     collection: str
     model_version: str
@@ -44,7 +44,7 @@ class CollectionConfig:
 
     @property
     def embedders(self) -> dict[str, dict[str, Any]]:
-        """Embedder tables by label, those of previous versions too."""
+        """The embedder tables by label, previous versions included."""
         return {**self.previous, self.model_version: self.embedder}
 
 
@@ -52,8 +52,8 @@ class CollectionConfig:
 class Config:
     """The whole file. ``path`` is None when there is none.
 
-    ``database_url`` goes through ``file_url`` before anybody connects: a file names no host for
-    another's password. It may hold a password of its own, and is not shown.
+    Pass ``database_url`` through ``cli.file_url`` before you connect, so that a file cannot send
+    your password to a host of its choice. It may contain a password of its own: never show it.
     """
 
     path: Path | None = None
@@ -61,13 +61,13 @@ class Config:
     collections: dict[str, CollectionConfig] = field(default_factory=dict[str, CollectionConfig])
 
     def collection(self, name: str) -> CollectionConfig:
-        """The fields of a collection. Raises: ConfigError when the file does not have it."""
+        """The fields of a collection. Raises: ConfigError when it is not in the file."""
         if name in self.collections:
             return self.collections[name]
-        where = self.path or DEFAULT_FILE
+        where = self.path or _DEFAULT_FILE
         have = ", ".join(self.collections) or "none"
         raise ConfigError(
-            f"{where} has no collection {name!r} (there is: {have})."
+            f"{where} has no collection {name!r} (it has: {have})."
             if self.path
             else f"there is no {where} here.",
             hint=f"Add [collections.{name}] with model_version, embedder and retire_after; "
@@ -75,14 +75,14 @@ class Config:
         )
 
 
-def config_path(given: Path | None = None) -> Path | None:
-    """The file to read, or None: the one given, ``PGVEC_CONFIG``, or ``pgvec.toml`` in this folder.
+def _config_path(given: Path | None = None) -> Path | None:
+    """The file to read, or None: ``given``, ``PGVEC_CONFIG``, or ``pgvec.toml`` in this folder.
 
-    Raises: ConfigError when a file that was named is not there.
+    Raises: ConfigError when a file that you named does not exist.
     """
     named = given or (Path(os.environ["PGVEC_CONFIG"]) if os.environ.get("PGVEC_CONFIG") else None)
     if named is None:
-        here = Path(DEFAULT_FILE)
+        here = Path(_DEFAULT_FILE)
         return here if here.is_file() else None
     if not named.is_file():
         raise ConfigError(f"there is no file {named}.", hint="Check --config or PGVEC_CONFIG.")
@@ -90,11 +90,11 @@ def config_path(given: Path | None = None) -> Path | None:
 
 
 def load_config(given: Path | None = None) -> Config:
-    """Reads the file; an empty Config without one.
+    """Reads the file; without one, gives an empty Config.
 
-    Raises: ConfigError with the place that is wrong.
+    Raises: ConfigError, which names the wrong place.
     """
-    path = config_path(given)
+    path = _config_path(given)
     if path is None:
         return Config()
     try:
@@ -120,7 +120,7 @@ def load_config(given: Path | None = None) -> Config:
 
 def _collection(name: str, table: dict[str, Any], path: Path) -> CollectionConfig:
     where = f"{path}: [collections.{name}]"
-    _only(table, FIELDS, where)
+    _only(table, _FIELDS, where)
     label = table.get("model_version")
     if not isinstance(label, str) or not label:
         raise ConfigError(
@@ -129,7 +129,7 @@ def _collection(name: str, table: dict[str, Any], path: Path) -> CollectionConfi
     retire_after = table.get("retire_after", "7 days")
     if not isinstance(retire_after, str) or not _INTERVAL.match(retire_after):
         raise ConfigError(
-            f"{where}: retire_after {retire_after!r} is no interval.",
+            f"{where}: retire_after {retire_after!r} is not an interval.",
             hint='Such as: retire_after = "7 days"',
         )
     previous = {

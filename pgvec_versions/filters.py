@@ -1,4 +1,4 @@
-"""Metadata filters: typed, and nothing in them ever becomes SQL. Pure."""
+"""Metadata filters: typed, and passed to SQL as values only. Pure."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Literal, TypeAlias, cast, get_args
 
+from pgvec_versions.arguments import SHOWN
 from pgvec_versions.errors import InvalidArgument
 
 __all__ = [
@@ -23,14 +24,19 @@ __all__ = [
     "json_text",
 ]
 
-#: What ``pgvec.nearest`` takes at most: conditions, values of one ``in``, levels of mappings and
-#: lists, bytes of JSON. The same numbers stand in ``sql/functions/search/limit_filter.sql``.
+# The most that ``pgvec.nearest`` takes; the same numbers are in
+# ``sql/functions/search/limit_filter.sql``.
+
+#: Conditions in one filter.
 MOST_CONDITIONS = 100
+#: Values of one ``in``.
 MOST_VALUES = 10_000
+#: Levels of mappings and lists, one inside the other.
 DEEPEST = 32
+#: Size of a filter. Units: bytes of JSON.
 LARGEST = 1_000_000
 
-#: An escaped NUL, but not an escaped backslash before "u0000".
+#: An escaped NUL, not an escaped backslash before "u0000".
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 _ENCODER = json.JSONEncoder(allow_nan=False, ensure_ascii=False)
@@ -42,8 +48,8 @@ Operator: TypeAlias = Literal["=", "<>", "<", "<=", ">", ">=", "in", "exists"]
 class Where:
     """One condition on a metadata key, such as ``Where("year", ">=", 2020)``.
 
-    Comparisons hold between values of the same JSON type only. ``exists`` takes True or False,
-    ``in`` a list of at most 10,000 values.
+    It compares only values of the same JSON type. ``exists`` takes True or False, ``in`` a list of
+    at most 10,000 values.
     """
 
     key: str
@@ -65,7 +71,7 @@ Filter: TypeAlias = Mapping[str, Any] | Where | Iterable[Where]
 
 
 def json_text(value: Any) -> str:
-    """A value as JSON that jsonb keeps: no NaN, no NUL, no half of a surrogate pair.
+    """The value as JSON that jsonb takes: no NaN, no NUL, no half of a surrogate pair.
 
     Raises: ValueError, TypeError.
     """
@@ -80,20 +86,20 @@ def json_text(value: Any) -> str:
 def as_json(given: Filter | None) -> tuple[str | None, str | None]:
     """The ``filter`` and ``conditions`` arguments of ``pgvec.nearest``, as JSON texts.
 
-    Raises: InvalidArgument for values that JSON does not have, and beyond what is taken.
+    Raises: InvalidArgument for values that JSON does not have, and beyond the limits above.
     """
     if given is None:
         return None, None
     try:
         if isinstance(given, Mapping):
             contains: dict[str, Any] = dict(cast("Mapping[str, Any]", given))
-            _not_deeper("filter", contains)
-            return _not_larger("filter", json_text(contains)), None
+            _refuse_deep("filter", contains)
+            return _small_enough("filter", json_text(contains)), None
         conditions = [given] if isinstance(given, Where) else _first(given, MOST_CONDITIONS)
         if len(conditions) > MOST_CONDITIONS:
             raise _beyond("conditions", "conditions", MOST_CONDITIONS, "conditions are given")
         encoded = [{"key": c.key, "op": c.op, "value": _value(c)} for c in conditions]
-        return None, _not_larger("conditions", json_text(encoded))
+        return None, _small_enough("conditions", json_text(encoded))
     except (TypeError, ValueError, AttributeError, RecursionError) as exc:
         raise InvalidArgument(
             f"the metadata filter cannot be written as JSON: {exc}.",
@@ -109,7 +115,7 @@ def _beyond(which: str, what: str, most: int, words: str, **more: Any) -> Invali
 
 
 def _first(given: Iterable[Any], most: int) -> list[Any]:
-    """One more than that at most: what gives for ever is not waited for."""
+    """At most one more than ``most``: enough to see that there are too many, however many come."""
     return list(islice(given, most + 1))
 
 
@@ -119,25 +125,25 @@ def _value(condition: Where) -> Any:
     if condition.op == "in" and isinstance(condition.value, str | bytes | Mapping):
         raise TypeError("in takes a list of values")
     if condition.op != "in":
-        _not_deeper("conditions", condition.value)
+        _refuse_deep("conditions", condition.value)
         return condition.value
     values = _first(cast("Iterable[Any]", condition.value), MOST_VALUES)
     if len(values) > MOST_VALUES:
-        words = f"values for key {condition.key[:80]!r}"
-        raise _beyond("conditions", "values", MOST_VALUES, words, key=condition.key[:80])
-    _not_deeper("conditions", values)
+        key = condition.key[:SHOWN]
+        raise _beyond("conditions", "values", MOST_VALUES, f"values for key {key!r}", key=key)
+    _refuse_deep("conditions", values)
     return values
 
 
-def _not_larger(which: str, text: str) -> str:
+def _small_enough(which: str, text: str) -> str:
     size = len(text) if text.isascii() else len(text.encode())
     if size > LARGEST:
         raise _beyond(which, "bytes", LARGEST, f"bytes as JSON ({size:,})", given=size)
     return text
 
 
-def _not_deeper(which: str, value: Any) -> None:
-    """Level by level, so that a value which holds itself ends here, too."""
+def _refuse_deep(which: str, value: Any) -> None:
+    """Goes level by level, so that it ends even for a value that contains itself."""
     level = [value]
     for _ in range(DEEPEST + 1):
         inner: list[Any] = []
@@ -148,6 +154,6 @@ def _not_deeper(which: str, value: Any) -> None:
                 inner.extend(cast("list[Any]", item))
         if not any(isinstance(item, Mapping | list | tuple) for item in level):
             return
-        # What is shared is looked at once: references can make much out of little.
+        # Each object once: many references to a few objects would grow without bound.
         level = list({id(item): item for item in inner}.values())
     raise _beyond(which, "levels", DEEPEST, "levels of mappings and lists")

@@ -1,4 +1,4 @@
-"""Declaring that two embedders are one model: the public path of ``embedders/fingerprints.py``."""
+"""declare_equivalent: the public path of ``embedders/fingerprints.py``."""
 
 from pgvec_versions.embedders.fingerprints import declare_equivalent
 

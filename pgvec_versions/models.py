@@ -1,4 +1,4 @@
-"""Classes for a host's own SQLAlchemy models: the public path of ``chunks/mapped.py``."""
+"""Base classes for your own SQLAlchemy models: the public path of ``chunks/mapped.py``."""
 
 from pgvec_versions.chunks.mapped import (
     BigintChunkMixin,

@@ -1,4 +1,4 @@
-"""What goes in and what comes out: chunks, hits and query vectors. Pure."""
+"""What goes into a collection and what comes out: chunks, hits and query vectors. Pure."""
 
 from __future__ import annotations
 
@@ -13,28 +13,16 @@ from typing import Any, TypeAlias, TypeGuard
 import numpy as np
 import numpy.typing as npt
 
-from pgvec_versions.arguments import storable
+from pgvec_versions.arguments import SHOWN, storable
 from pgvec_versions.errors import InvalidArgument
 from pgvec_versions.filters import json_text
 from pgvec_versions.postgres.vectors import BinaryVector
-
-__all__ = [
-    "AddResult",
-    "Chunk",
-    "ChunkId",
-    "Hit",
-    "Item",
-    "QueryVector",
-    "chunk_identity",
-    "sound_chunk",
-    "sound_id",
-]
 
 ChunkId: TypeAlias = uuid.UUID | int | str
 
 _NAMESPACE = uuid.UUID("6f1c1e0e-3b0a-5c1d-9e59-0b6c9d1c2a11")
 _NAMESPACE_BYTES = _NAMESPACE.bytes
-#: A bigint, as a text.
+#: A bigint written as text.
 _DIGITS = re.compile(r"\s*[+-]?[0-9]{1,19}\s*", re.ASCII)
 #: The bits of a UUID that say its variant and version, and those of version 5 (RFC 9562).
 _NOT_RANDOM = 0xF000 << 64 | 0xC000 << 48
@@ -54,7 +42,10 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class AddResult:
-    """What an ``add`` did. Units: chunks."""
+    """What an ``add`` did. Units: chunks; texts for ``embedded``.
+
+    A touched chunk has the same text as before, with other metadata or another place.
+    """
 
     added: int = 0
     replaced: int = 0
@@ -79,7 +70,7 @@ class AddResult:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A chunk that a search found, with the version that it was found in.
+    """A chunk that a search found, and the version it was found in.
 
     Units: ``distance`` is pgvector's for the collection: smaller is nearer.
     """
@@ -94,7 +85,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class QueryVector:
-    """A query's vector together with the version whose embedder made it.
+    """The vector of a query, and the version whose embedder made it.
 
     Shape: ``vector`` is (dimensions,).
     """
@@ -104,10 +95,10 @@ class QueryVector:
 
 
 @dataclass(slots=True)
-class Item:
-    """A chunk on its way in: looked at, its metadata as JSON text, its vector once there is one.
+class Incoming:
+    """A checked chunk on its way in: its metadata as JSON text, and its vector once there is one.
 
-    ``place`` is its number among what was given.
+    ``place`` is its number in the call of ``add``.
     """
 
     chunk: Chunk
@@ -117,11 +108,12 @@ class Item:
 
 
 def chunk_identity(chunk: Chunk, id_type: str) -> ChunkId:
-    """The chunk's id: its own, or one that the same place in the same document always gets.
+    """The chunk's id: the one you gave, or one made from its document and position.
 
-    With a document: from document and position, so that a changed text replaces its chunk. Without:
-    from the text itself. Raises: InvalidArgument when the id does not fit the collection's type, or
-    when a collection with bigint ids gets a chunk without one.
+    The same position in the same document always gets the same id, so a changed text replaces its
+    chunk. Without a position the id is made from the document, if there is one, and the text.
+    Raises: InvalidArgument for an id that does not fit the collection's type, or for a missing
+    bigint id.
     """
     given = chunk.chunk_id
     if given is None:
@@ -136,14 +128,14 @@ def chunk_identity(chunk: Chunk, id_type: str) -> ChunkId:
             key = f"t\0{chunk.document_id or ''}\0{chunk.content}"
         made = _uuid5(key)
         return made if id_type == "uuid" else str(made)
-    return sound_id(given, id_type)
+    return checked_id(given, id_type)
 
 
-def sound_id(given: object, id_type: str) -> ChunkId:
-    """An id as the collection's type has it. Raises: InvalidArgument.
+def checked_id(given: object, id_type: str) -> ChunkId:
+    """The id in the collection's type. Raises: InvalidArgument.
 
-    An int, and a text that is one, are a bigint; a UUID, and a text that is one, are a uuid; all of
-    these are a text. True, 2.5 and None are no ids.
+    An int, or a text that reads as one, is a bigint; a UUID, or a text that reads as one, is a
+    uuid; each of these is a text too. True, 2.5 and None are no ids.
     """
     try:
         if id_type == "uuid":
@@ -159,7 +151,7 @@ def sound_id(given: object, id_type: str) -> ChunkId:
         if not storable(text):
             raise ValueError
     except ValueError:
-        shown = repr(given)[:80] if isinstance(given, str | bytes) else type(given).__name__
+        shown = repr(given)[:SHOWN] if isinstance(given, str | bytes) else type(given).__name__
         raise InvalidArgument(
             f"chunk_id {shown} is not a {id_type}.",
             hint="The collection was created with that id type.",
@@ -188,12 +180,12 @@ def _is_whole(given: object) -> TypeGuard[Integral]:
 
 
 def _uuid5(key: str) -> uuid.UUID:
-    """``uuid.uuid5(_NAMESPACE, key)`` in half the time."""
+    """``uuid.uuid5(_NAMESPACE, key)``, in half the time."""
     digest = sha1(_NAMESPACE_BYTES + key.encode(), usedforsecurity=False).digest()
     return uuid.UUID(int=int.from_bytes(digest[:16]) & ~_NOT_RANDOM | _VERSION_5)
 
 
-def sound_chunk(given: Chunk | str, place: int) -> Item:
+def checked_chunk(given: Chunk | str, place: int) -> Incoming:
     """The chunk, if PostgreSQL can store it. Raises: InvalidArgument."""
     chunk = Chunk(given) if isinstance(given, str) else given
     if not isinstance(chunk, Chunk):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -226,11 +218,11 @@ def sound_chunk(given: Chunk | str, place: int) -> Item:
             f"the metadata of {_where(chunk, place)} is not JSON: {exc}.",
             hint="Use plain JSON values.",
         ) from exc
-    return Item(chunk, metadata, place)
+    return Incoming(chunk, metadata, place)
 
 
 def _int4(position: object) -> bool:
-    # The Integral of numpy, too; asking an abstract class takes longer.
+    # int first: the abstract class, for the ints of numpy, takes longer to ask.
     if type(position) is bool or (type(position) is not int and not isinstance(position, Integral)):
         return False
     return -(2**31) <= int(position) < 2**31

@@ -1,16 +1,16 @@
-"""One call of ``ChunkStore.add``: batches, what is new in them, their vectors, and the write."""
+"""One call of ``ChunkStore.add``: find what is new in each batch, embed it, and write it."""
 
 from __future__ import annotations
 
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy.typing as npt
+import psycopg
 from psycopg import errors as pg_errors
 from psycopg import sql
 from psycopg.types.json import Jsonb
@@ -26,8 +26,8 @@ from pgvec_versions.postgres import copying, sqlfiles, vectors
 from pgvec_versions.postgres.database import (
     Caller,
     PgConnection,
-    autocommitted,
     client_encoding,
+    reading,
     transaction,
 )
 from pgvec_versions.postgres.vectors import BinaryVector
@@ -35,41 +35,56 @@ from pgvec_versions.values import (
     AddResult,
     Chunk,
     ChunkId,
-    Item,
+    Incoming,
 )
 
-__all__ = ["Adding", "ready_vectors"]
-
-#: Units: seconds.
-_QUICK = 0.5
-#: Ready-made vectors that are packed at once, while they are sent.
+#: A batch that takes less than this is quick, and the next ones are larger. Units: seconds.
+_QUICK_BATCH = 0.5
+#: Ready-made vectors that are packed at once, between two writes to the server.
 _PACKED = 128
+#: How often a batch is tried again when other sessions write the same chunks.
 _TRIES = 5
+#: Columns of ``copy_chunks``.
+_COPIED_COLUMNS = 7
 
 
-class _Moved(Exception):
-    """Somebody else wrote the same chunks between our look and our write."""
+class _Changed(Exception):
+    """Another session wrote the same chunks between our read and our write."""
+
+
+class _Stored(NamedTuple):
+    """What the version holds of a chunk; the columns of ``stored_chunks``, without the id."""
+
+    document_id: str | None
+    position: int | None
+    content: str
+    metadata: dict[str, Any]
+    overtaken: bool
 
 
 @dataclass(slots=True)
 class _Plan:
-    """What is to be done with one batch, by chunk id."""
+    """What to do with one batch, by chunk id.
 
-    new: dict[ChunkId, Item] = field(default_factory=dict[ChunkId, Item])
-    changed: dict[ChunkId, Item] = field(default_factory=dict[ChunkId, Item])
-    touched: dict[ChunkId, Item] = field(default_factory=dict[ChunkId, Item])
+    ``changed`` chunks have another text than the stored ones; ``touched`` ones the same text, with
+    other metadata or another place.
+    """
+
+    new: dict[ChunkId, Incoming] = field(default_factory=dict[ChunkId, Incoming])
+    changed: dict[ChunkId, Incoming] = field(default_factory=dict[ChunkId, Incoming])
+    touched: dict[ChunkId, Incoming] = field(default_factory=dict[ChunkId, Incoming])
     unchanged: int = 0
 
     @property
-    def unmade(self) -> list[Item]:
-        """What needs a vector and has none."""
+    def without_vector(self) -> list[Incoming]:
+        """The chunks that need a vector and have none."""
         return [i for part in (self.new, self.changed) for i in part.values() if i.vector is None]
 
 
 class Adding:
-    """Puts chunks into one version of a collection. What it promises stands at ``ChunkStore.add``.
+    """Adds chunks to one version of a collection, as ``ChunkStore.add`` promises.
 
-    ``ready`` are the vectors, a row a chunk, if they were made elsewhere.
+    ``ready`` are the vectors, one row for each chunk, if the caller has made them.
     Shape: (n, dimensions) for n chunks.
     """
 
@@ -110,103 +125,105 @@ class Adding:
                 if document is not None:
                     documents[document] = kept = seen.setdefault(document, [])
                     kept.append(chunk_id)
-            total = total.plus(self._put(batch, documents, keep_others))
-            if time.monotonic() - began < _QUICK and len(batch) >= batches.size:
+            total = total.plus(self._add(batch, {} if keep_others else documents))
+            if time.monotonic() - began < _QUICK_BATCH and len(batch) >= batches.size:
                 batches.grow()
             if progress is not None:
                 progress(len(batch))
         return total
 
-    def _put(
-        self, batch: dict[ChunkId, Item], documents: dict[str, list[ChunkId]], keep_others: bool
-    ) -> AddResult:
+    def _add(self, batch: dict[ChunkId, Incoming], replaced: dict[str, list[ChunkId]]) -> AddResult:
+        """Adds a batch. Of the documents in ``replaced``, it keeps only these chunks."""
         embedded = 0
         for _ in range(_TRIES):
-            with self._scope() as raw:
+            with reading(self.engine, self._caller) as raw:
                 plan = self._compare(raw, batch)
                 if self._ready is not None:
-                    # Those of new chunks are packed while they are sent.
+                    # The vectors of new chunks are packed while they are sent.
                     wanted = list(plan.changed.values())
-                elif wanted := plan.unmade:
+                elif wanted := plan.without_vector:
                     wanted = self._known_vectors(raw, wanted)
             if wanted:
-                # No transaction of ours is open while the model runs.
-                embedded += self._make(wanted)
+                # We hold no transaction open while the model runs.
+                embedded += self._embed(wanted)
             try:
                 with transaction(self.engine, self._caller) as raw:
                     self._write(raw, plan)
-                    deleted = 0
-                    if documents and not keep_others:
-                        deleted = self._table.delete(
-                            raw,
-                            "rows_vanished",
-                            documents=list(documents),
-                            ids=self._ids(i for kept in documents.values() for i in kept),
-                        )
-            except (_Moved, pg_errors.UniqueViolation):
+                    deleted = self._delete_vanished(raw, replaced)
+            except (_Changed, pg_errors.UniqueViolation):
                 continue
             except (LockTimeout, StaleSnapshot) as exc:
                 if not may_go_again(exc, self._caller):
                     raise
                 continue
             return AddResult(
-                len(plan.new),
-                len(plan.changed),
-                len(plan.touched),
-                plan.unchanged,
-                deleted,
-                embedded,
-                self._target.model_version,
+                added=len(plan.new),
+                replaced=len(plan.changed),
+                touched=len(plan.touched),
+                unchanged=plan.unchanged,
+                deleted=deleted,
+                embedded=embedded,
+                model_version=self._target.model_version,
             )
         raise Busy(
             f"other sessions keep writing the same chunks of {self._known.collection}.",
             hint="Nothing of this batch was written; try again.",
         )
 
-    def _scope(self) -> AbstractContextManager[PgConnection]:
-        if self._caller is not None:
-            return transaction(self.engine, self._caller)
-        return autocommitted(self.engine)
+    def _delete_vanished(self, raw: PgConnection, replaced: dict[str, list[ChunkId]]) -> int:
+        """Deletes what these documents no longer have. Returns how many chunks."""
+        if not replaced:
+            return 0
+        kept = (chunk_id for ids in replaced.values() for chunk_id in ids)
+        return self._table.delete(
+            raw, "rows_vanished", documents=list(replaced), ids=self._ids(kept)
+        )
 
     def _ids(self, ids: Iterable[ChunkId]) -> str | list[ChunkId]:
-        """Ids as one parameter: as an array's text where no id needs quoting."""
+        """Ids as one parameter: an array literal, which is quicker, if no id needs quoting."""
         if self._known.id_type == "text":
             return list(ids)
         return "{" + ",".join(map(str, ids)) + "}"
 
-    def _compare(self, raw: PgConnection, batch: dict[ChunkId, Item]) -> _Plan:
+    def _compare(self, raw: PgConnection, batch: dict[ChunkId, Incoming]) -> _Plan:
         plan = _Plan()
         rows = raw.execute(
             self._table.statement("stored_chunks", self._target),
             {"collection": self._known.collection, "ids": self._ids(batch)},
         )
-        stored = {row[0]: row[1:] for row in rows}
+        stored = {
+            chunk_id: _Stored(document_id, position, content, metadata, overtaken)
+            for chunk_id, document_id, position, content, metadata, overtaken in rows
+        }
         for chunk_id, item in batch.items():
             before = stored.get(chunk_id)
             if before is None:
                 plan.new[chunk_id] = item
                 continue
-            place = (item.chunk.document_id, item.chunk.position, item.chunk.content)
-            if before[2] != item.chunk.content:
+            chunk = item.chunk
+            if before.content != chunk.content:
                 plan.changed[chunk_id] = item
-            elif before != (*place, json.loads(item.metadata), False):
+            elif before != _Stored(
+                chunk.document_id,
+                chunk.position,
+                chunk.content,
+                json.loads(item.metadata),
+                overtaken=False,
+            ):
                 plan.touched[chunk_id] = item
             else:
                 plan.unchanged += 1
         return plan
 
-    def _known_vectors(self, raw: PgConnection, wanted: list[Item]) -> list[Item]:
-        """Takes over vectors of texts that only moved within a document; returns the others."""
+    def _known_vectors(self, raw: PgConnection, wanted: list[Incoming]) -> list[Incoming]:
+        """Reuses the vectors of texts that only moved within a document; returns the others."""
         documents = {i.chunk.document_id for i in wanted if i.chunk.document_id is not None}
         if not documents:
             return wanted
-        old = {
-            row[0]
-            for row in raw.execute(
-                self._table.statement("known_documents", self._target),
-                {"documents": list(documents)},
-            )
-        }
+        rows = raw.execute(
+            self._table.statement("known_documents", self._target), {"documents": list(documents)}
+        )
+        old = {document_id for (document_id,) in rows}
         texts = {i.chunk.content for i in wanted if i.chunk.document_id in old}
         if not texts:
             return wanted
@@ -215,13 +232,13 @@ class Adding:
                 self._table.statement("known_vectors", self._target),
                 {"documents": list(old), "texts": list(texts)},
             )
-            made = {row[0]: BinaryVector(bytes(row[1])) for row in rows}
+            made = {content: BinaryVector(bytes(vector)) for content, vector in rows}
         for item in wanted:
             item.vector = made.get(item.chunk.content)
         return [item for item in wanted if item.vector is None]
 
-    def _make(self, wanted: list[Item]) -> int:
-        """Vectors for these. Returns how many texts were embedded."""
+    def _embed(self, wanted: list[Incoming]) -> int:
+        """Gives each chunk its vector. Returns how many texts were embedded."""
         storage = self._known.storage
         if self._ready is not None:
             rows = self._ready[[item.place for item in wanted]]
@@ -240,30 +257,29 @@ class Adding:
             if plan.new:
                 cursor.execute(sqlfiles.query("news"), {"value": "on"})
                 with cursor.copy(self._table.statement("copy_chunks")) as copy:
-                    for piece in copying.binary_copy(self._fields(raw, plan.new), 7):
+                    fields = self._fields(raw, plan.new)
+                    for piece in copying.binary_copy(fields, _COPIED_COLUMNS):
                         copy.write(piece)
-                        # The server has the piece to work on.
+                        # Meanwhile the server works on the piece.
                         self._batches.look_ahead()
                 cursor.execute(sqlfiles.query("news"), {"value": ""})
             if plan.changed:
                 cursor.execute(sqlfiles.query("same_vector"), {"value": "allowed"})
-                _all_found(
-                    cursor.executemany,
+                _update_all(
+                    cursor,
                     self._table.statement("replace_chunk", self._target),
                     [_parameters(i, c) | {"embedding": c.vector} for i, c in plan.changed.items()],
-                    lambda: cursor.rowcount,
                 )
                 cursor.execute(sqlfiles.query("same_vector"), {"value": ""})
             if plan.touched:
-                _all_found(
-                    cursor.executemany,
+                _update_all(
+                    cursor,
                     self._table.statement("touch_chunk", self._target),
                     [_parameters(i, c) for i, c in plan.touched.items()],
-                    lambda: cursor.rowcount,
                 )
 
     def _fields(
-        self, raw: PgConnection, new: Mapping[ChunkId, Item]
+        self, raw: PgConnection, new: Mapping[ChunkId, Incoming]
     ) -> Iterator[tuple[bytes, ...]]:
         encoding = client_encoding(raw)
         text = copying.text_dumper(encoding)
@@ -283,7 +299,7 @@ class Adding:
                     vector(made),
                 )
 
-    def _vectors(self, part: list[tuple[ChunkId, Item]]) -> list[BinaryVector]:
+    def _vectors(self, part: list[tuple[ChunkId, Incoming]]) -> list[BinaryVector]:
         if self._ready is not None:
             rows = self._ready[[item.place for _, item in part]]
             return vectors.pack(rows, self._known.storage)
@@ -291,8 +307,8 @@ class Adding:
 
 
 def _slices(
-    items: Iterable[tuple[ChunkId, Item]], size: int
-) -> Iterator[list[tuple[ChunkId, Item]]]:
+    items: Iterable[tuple[ChunkId, Incoming]], size: int
+) -> Iterator[list[tuple[ChunkId, Incoming]]]:
     """The items in lists of that size, the last one shorter."""
     rest = iter(items)
     while part := list(islice(rest, size)):
@@ -300,13 +316,13 @@ def _slices(
 
 
 def ready_vectors(given: npt.ArrayLike, target: Version) -> Vectors:
-    """A matrix that was made elsewhere, as sound rows. Raises: BadEmbedding."""
+    """The caller's own matrix, checked. Raises: BadEmbedding."""
     count = len(given) if isinstance(given, Sized) else 1
     what = f"the matrix for {target.model_version}"
     return checked(given, count=count, dimensions=target.dimensions, what=what)
 
 
-def _parameters(chunk_id: ChunkId, item: Item) -> dict[str, Any]:
+def _parameters(chunk_id: ChunkId, item: Incoming) -> dict[str, Any]:
     return {
         "chunk_id": chunk_id,
         "document_id": item.chunk.document_id,
@@ -316,12 +332,10 @@ def _parameters(chunk_id: ChunkId, item: Item) -> dict[str, Any]:
     }
 
 
-def _all_found(
-    executemany: Callable[[sql.Composed, list[dict[str, Any]]], None],
-    statement: sql.Composed,
-    rows: list[dict[str, Any]],
-    rowcount: Callable[[], int],
+def _update_all(
+    cursor: psycopg.Cursor[Any], statement: sql.Composed, rows: list[dict[str, Any]]
 ) -> None:
-    executemany(statement, rows)
-    if rowcount() != len(rows):
-        raise _Moved
+    """Runs the update for each. Raises: _Changed if another session took one of the rows away."""
+    cursor.executemany(statement, rows)
+    if cursor.rowcount != len(rows):
+        raise _Changed

@@ -1,7 +1,7 @@
-"""AsyncChunkStore: the same store for asyncio. Nothing here but the way in and out.
+"""AsyncChunkStore: the same store for asyncio. It has no logic of its own.
 
-Each call runs ``ChunkStore``'s own code in SQLAlchemy's greenlet, over the async engine: where it
-asks the database, the event loop goes on with other tasks. The model runs in a thread of its own.
+Each call runs the code of ``ChunkStore`` in SQLAlchemy's greenlet, on the async engine: while it
+waits for the database, the event loop runs other tasks. The model runs in a thread of its own.
 """
 
 from __future__ import annotations
@@ -23,22 +23,21 @@ from pgvec_versions.filters import Filter
 from pgvec_versions.postgres.database import Caller, psycopg_url
 from pgvec_versions.values import AddResult, Chunk, ChunkId, Hit, QueryVector
 
-__all__ = ["AsyncCaller", "AsyncChunkStore"]
-
-#: What a caller may hand in to have our statements in its own transaction.
+#: What you pass to have our statements run in your own transaction.
 AsyncCaller: TypeAlias = AsyncConnection | AsyncSession
 T = TypeVar("T")
 
 
 class AsyncChunkStore:
-    """The chunks of one collection, for asyncio. What ``ChunkStore`` says holds here too.
+    """The chunks of one collection, for asyncio. The methods are those of ``ChunkStore``.
 
     ``target`` is a URL or an ``AsyncEngine`` with psycopg. ``connection=`` takes an
-    ``AsyncConnection`` or an ``AsyncSession``, to write and read in the caller's own transaction.
+    ``AsyncConnection`` or an ``AsyncSession``, to write and read in your own transaction.
 
     Effects: reads the catalog on first use. Models run in one thread, one call at a time. With a
-    URL the engine is the store's own; ``close``, or ``async with``, ends both.
-    Raises: on first use, what ``ChunkStore`` raises on opening.
+    URL the store makes its own engine. ``close``, or ``async with``, ends the thread and that
+    engine.
+    Raises: on first use, what ``ChunkStore`` raises when it is made.
     """
 
     def __init__(
@@ -144,11 +143,11 @@ class AsyncChunkStore:
         return await self._run(lambda store: store.status())
 
     async def active_version(self) -> str | None:
-        """The label of the active version, asked now."""
+        """The label of the active version; asks the database now."""
         return await self._run(lambda store: store.active_version)
 
     async def close(self) -> None:
-        """Ends the thread of the models, and the engine if it is the store's own."""
+        """Ends the thread of the models, and the engine if the store made it."""
         self._thread.shutdown(wait=False)
         if self._own_engine:
             await self.engine.dispose()

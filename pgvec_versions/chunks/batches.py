@@ -1,4 +1,4 @@
-"""What is put into a collection, looked at and cut into batches. Pure."""
+"""Checks the chunks that you add, and cuts them into batches. Pure."""
 
 from __future__ import annotations
 
@@ -8,35 +8,33 @@ from itertools import islice
 from typing import cast
 
 from pgvec_versions.errors import InvalidArgument
-from pgvec_versions.values import Chunk, ChunkId, Item, chunk_identity, sound_chunk
+from pgvec_versions.values import Chunk, ChunkId, Incoming, checked_chunk, chunk_identity
 
-__all__ = ["Batches"]
-
-#: Chunks of a batch, at first.
+#: Chunks in the first batches.
 _SMALLEST = 1024
-#: Batches grow up to this while they are quick, so that a commit is for more.
+#: Chunks in a batch, at most. Batches grow while they are quick: fewer commits for the same chunks.
 _LARGEST = 8192
-#: Chunks that are looked at between two writes to the server.
+#: Chunks that are checked between two writes to the server.
 _AHEAD = 128
 
 
 class Batches:
-    """Batches by chunk id, of whole documents as long as a document's chunks come together.
+    """Batches by chunk id, of whole documents if the chunks of a document come together.
 
-    ``vectors`` is how many ready-made vectors there are, one a chunk, if there are any.
+    ``vectors`` is the number of ready-made vectors, one for each chunk, if there are any.
 
-    Of a list or tuple, chunks of the next batch may be looked at while this one is being sent
-    (``look_ahead``): the server takes what lies in the socket meanwhile. Anything else that gives
-    chunks is asked for one only when it is needed, outside any transaction.
-    Raises, on iteration: InvalidArgument. What came before the batch of a bad chunk was given out.
+    While a batch is being sent, ``look_ahead`` checks chunks of the next one, if you gave a list or
+    a tuple: meanwhile the server works. From a generator a chunk is taken only when it is needed,
+    outside any transaction, because your code runs then.
+    Raises, on iteration: InvalidArgument, when it is the turn of the bad chunk's batch.
     """
 
     def __init__(
         self, chunks: Iterable[Chunk | str], id_type: str, vectors: int | None = None
     ) -> None:
         given: object = chunks
-        no_list = isinstance(given, str | bytes | bytearray | Mapping)
-        if no_list or not isinstance(given, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
+        single = isinstance(given, str | bytes | bytearray | Mapping)
+        if single or not isinstance(given, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
             one = "string" if isinstance(given, str) else type(cast("object", given)).__name__
             raise InvalidArgument(
                 f"add takes a list of chunks, and one {one} was given.", hint="Put it into a list."
@@ -44,38 +42,38 @@ class Batches:
         self.size = _SMALLEST
         self._id_type = id_type
         self._vectors = vectors
-        self._at_hand = isinstance(chunks, (list, tuple))
+        self._is_list = isinstance(chunks, (list, tuple))
         self._chunks = enumerate(chunks)
         self._count = 0
-        self._ahead: deque[tuple[ChunkId, Item]] = deque()
+        self._ahead: deque[tuple[ChunkId, Incoming]] = deque()
         self._error: Exception | None = None
 
     def grow(self) -> None:
-        """Makes the batches that follow larger."""
+        """Makes the next batches larger."""
         self.size = min(self.size * 2, _LARGEST)
 
     def look_ahead(self) -> None:
-        """Looks at a few more chunks, if they are at hand. What is wrong with one is said later."""
-        if self._at_hand and len(self._ahead) < self.size:
-            self._look_at(_AHEAD)
+        """Checks a few more chunks of a list. An error is raised later, on iteration."""
+        if self._is_list and len(self._ahead) < self.size:
+            self._check(_AHEAD)
 
-    def _look_at(self, most: int) -> None:
+    def _check(self, most: int) -> None:
         if self._error is not None:
             return
         try:
             for place, given in islice(self._chunks, most):
                 self._count = place + 1
-                item = sound_chunk(given, place)
+                item = checked_chunk(given, place)
                 self._ahead.append((chunk_identity(item.chunk, self._id_type), item))
         except Exception as exc:
             self._error = exc
 
-    def __iter__(self) -> Iterator[dict[ChunkId, Item]]:
-        batch: dict[ChunkId, Item] = {}
+    def __iter__(self) -> Iterator[dict[ChunkId, Incoming]]:
+        batch: dict[ChunkId, Incoming] = {}
         last: str | None = None
         while True:
             if not self._ahead:
-                self._look_at(_AHEAD if self._at_hand else 1)
+                self._check(_AHEAD if self._is_list else 1)
             if not self._ahead:
                 break
             chunk_id, item = self._ahead.popleft()
@@ -91,7 +89,7 @@ class Batches:
             raise self._error
         if self._vectors is not None and self._count != self._vectors:
             raise InvalidArgument(
-                f"{self._vectors} vectors were given, and not as many chunks.",
+                f"{self._vectors} vectors were given, for another number of chunks.",
                 hint="Give one vector a chunk. What came before is stored.",
             )
         if batch:

@@ -1,4 +1,4 @@
-"""Files in, chunks out: reads text and Markdown files and splits them."""
+"""Files in, chunks out: reads text and Markdown files, and splits them."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Protocol
 from pgvec_versions.errors import ConfigError, InvalidArgument, UnreadableFile
 from pgvec_versions.values import Chunk
 
-__all__ = ["Document", "find_documents", "split_text"]
-
-MARKDOWN = (".md", ".markdown")
-SUFFIXES = (*MARKDOWN, ".txt", ".text", ".rst")
+#: Files that are split along their headings.
+_MARKDOWN = (".md", ".markdown")
+#: Files that are read in a folder.
+_SUFFIXES = (*_MARKDOWN, ".txt", ".text", ".rst")
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A file: its name in the collection and where it is."""
+    """A file: its name in the collection, and its path."""
 
     document_id: str
     path: Path
@@ -44,8 +44,8 @@ class Document:
         return text
 
     def chunks(self, chunk_chars: int) -> Iterator[Chunk]:
-        """The document's chunks in their order. Units: characters, at most, a chunk."""
-        parts = split_text(self.text(), chunk_chars, markdown=self.path.suffix.lower() in MARKDOWN)
+        """The document's chunks in order. Units: a chunk has at most ``chunk_chars`` characters."""
+        parts = split_text(self.text(), chunk_chars, markdown=self.path.suffix.lower() in _MARKDOWN)
         for position, part in enumerate(parts):
             yield Chunk(part, self.document_id, position, {"source": self.document_id})
 
@@ -73,21 +73,21 @@ def split_text(text: str, chunk_chars: int = 800, *, markdown: bool = False) -> 
 
 
 def find_documents(paths: Sequence[Path]) -> list[Document]:
-    """The files named, and those with a text suffix in the folders named.
+    """The files you name, and the text files in the folders you name.
 
-    Effects: reads each, to know that it is text.
-    Raises: UnreadableFile for a path that is not there or not text, and for a folder without text
-    files.
+    Effects: reads each file, to make sure that it is text.
+    Raises: UnreadableFile for a path that does not exist or is not text, and for a folder without
+    text files.
     """
     found: dict[str, Document] = {}
     for path in paths:
         if path.is_dir():
             files = sorted(
-                p for p in path.rglob("*") if p.is_file() and p.suffix.lower() in SUFFIXES
+                p for p in path.rglob("*") if p.is_file() and p.suffix.lower() in _SUFFIXES
             )
             if not files:
                 raise UnreadableFile(
-                    f"{path} has no text files ({', '.join(SUFFIXES)}).", hint="Nothing was added."
+                    f"{path} has no text files ({', '.join(_SUFFIXES)}).", hint="Nothing was added."
                 )
         elif path.is_file():
             files = [path]

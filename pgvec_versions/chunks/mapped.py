@@ -1,10 +1,10 @@
-"""A host's own SQLAlchemy models: of the chunk table to write, of the routing view to read.
+"""Your own SQLAlchemy models: of the chunk table to write to, of the routing view to read from.
 
 ::
 
     class DocChunk(ChunkMixin, Base):
         __collection__ = "docs"
-        tenant: Mapped[str] = mapped_column(Text)          # the host's own columns
+        tenant: Mapped[str] = mapped_column(Text)          # your own columns
 
     ActiveDoc = active_view(DocChunk)
 
@@ -14,7 +14,7 @@
         select(ActiveDoc).order_by(ActiveDoc.embedding.cosine_distance(query)).limit(5)
     )
 
-The same with ``Session`` and ``AsyncSession``, ``Connection`` and ``AsyncConnection``.
+It works with ``Session`` and ``AsyncSession``, ``Connection`` and ``AsyncConnection``.
 """
 
 from __future__ import annotations
@@ -58,15 +58,7 @@ from sqlalchemy.sql import visitors
 from pgvec_versions.errors import ConfigError, ReadOnlyView
 from pgvec_versions.values import QueryVector
 
-__all__ = [
-    "BigintChunkMixin",
-    "ChunkMixin",
-    "ChunkVector",
-    "TextChunkMixin",
-    "active_view",
-    "declare_query_version",
-]
-
+#: What ``table.info["pgvec"]`` says of a table: the routing view, or the chunk table.
 _VIEW = "view"
 _CHUNKS = "chunks"
 
@@ -74,7 +66,7 @@ _CHUNKS = "chunks"
 class ChunkVector(VECTOR):
     """pgvector's type for ``embedding``: any number of dimensions, and a QueryVector as operand.
 
-    ``storage`` is that of the collection.
+    ``storage`` is the storage of the collection.
     """
 
     cache_ok = True
@@ -88,7 +80,7 @@ class ChunkVector(VECTOR):
         return self.storage.upper()
 
     def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any]:
-        """What sends a value: as pgvector does, taking the vector out of a QueryVector."""
+        """The function that sends a value: pgvector's, with the vector of a QueryVector."""
         process = cast("Callable[[Any], Any]", super().bind_processor(dialect))
         return lambda value: process(value.vector if isinstance(value, QueryVector) else value)
 
@@ -108,7 +100,7 @@ class _Columns:
     document_id: Mapped[str | None] = mapped_column(Text)
     position: Mapped[int | None] = mapped_column(Integer)
     content: Mapped[str] = mapped_column(Text)
-    #: The column ``metadata``: SQLAlchemy keeps that name for itself.
+    #: The column ``metadata``: SQLAlchemy reserves that name.
     metadata_: Mapped[dict[str, Any]] = mapped_column(
         "metadata", JSONB, server_default=FetchedValue()
     )
@@ -119,11 +111,11 @@ class _Columns:
 
 
 class ChunkMixin(_Columns):
-    """The columns of a chunk table with uuid ids, for a declarative model of the host.
+    """The columns of a chunk table with uuid ids, for your own declarative model.
 
-    The model says ``__collection__``, adds its own columns, and is written to like any other; each
-    row bears the ``model_version`` whose embedder made its vector. The table itself is made by
-    ``op.create_collection``, never by ``create_all``. For a collection with ``storage =>
+    Your model sets ``__collection__``, adds its own columns, and is written to like any other. Each
+    row has the ``model_version`` whose embedder made its vector. Create the table with
+    ``op.create_collection``: ``create_all`` refuses to. For a collection with ``storage =>
     'halfvec'``: ``embedding: Mapped[list[float]] = mapped_column(ChunkVector("halfvec"))``.
     """
 
@@ -141,7 +133,7 @@ class BigintChunkMixin(_Columns):
 
 
 class TextChunkMixin(_Columns):
-    """``ChunkMixin`` for a collection with ``id_type => 'text'``; the host gives the ids."""
+    """``ChunkMixin`` for a collection with ``id_type => 'text'``; you give the ids."""
 
     chunk_id: Mapped[str] = mapped_column(Text, primary_key=True)
 
@@ -175,14 +167,14 @@ M = TypeVar("M", bound=_Columns)
 
 
 def active_view(model: type[M]) -> type[M]:
-    """A read-only model of the routing view ``active_<collection>``: the columns of ``model``.
+    """A read-only model of the routing view ``active_<collection>``, with the columns of ``model``.
 
-    Made once a model, and given again after that. It is a subclass of ``model``, so methods and
-    hybrids are there; relationships are there to read (but for many-to-many). A flush that would
-    write through it raises ReadOnlyView, and so does the database. A session that compares vectors
-    says which version made them: ``declare_query_version``.
+    The same call always returns the same class. It is a subclass of ``model``, with its methods and
+    hybrids, and with its relationships to read (except many-to-many). A flush that would write
+    through it raises ReadOnlyView, and so does the database. A session that compares vectors must
+    first declare which version made them: see ``declare_query_version``.
 
-    Effects: adds a table to the model's ``MetaData`` that ``create_all`` and Alembic pass over.
+    Effects: adds a table to the model's ``MetaData`` that ``create_all`` and Alembic ignore.
     """
     if "__pgvec_view__" in vars(model):
         return cast("type[M]", vars(model)["__pgvec_view__"])
@@ -213,7 +205,7 @@ def active_view(model: type[M]) -> type[M]:
 
 
 def _properties(model: type[Any]) -> dict[str, MapperProperty[Any]]:
-    """What is mapped, by attribute. Asking the mapper would configure every model too early."""
+    """The mapped properties, by attribute. The mapper would configure every model too early."""
     found: dict[str, MapperProperty[Any]] = {}
     for cls in model.__mro__:
         for key, attribute in vars(cls).items():
@@ -223,7 +215,7 @@ def _properties(model: type[Any]) -> dict[str, MapperProperty[Any]]:
 
 
 def _readable(original: Relationship[Any], chunks: Table[Any], view: Table[Any]) -> Any:
-    """The relationship, from the view instead of the chunk table. Resolved when mappers are."""
+    """The relationship, from the view instead of the chunk table; resolved with the mappers."""
 
     def configured() -> Relationship[Any]:
         if not hasattr(original, "primaryjoin"):
@@ -275,15 +267,15 @@ def _refuse_write(mapper: Mapper[Any], *_: Any) -> None:
 def declare_query_version(
     what: type[_Columns] | str, query: QueryVector | str
 ) -> Select[tuple[str]]:
-    """The statement that says, for this transaction, which version made the query vector.
+    """The statement that declares, for this transaction, which version made the query vector.
 
     ``what`` is a model of the collection or its name, ``query`` a QueryVector or a label; ``"any"``
     is for a transaction that compares no vectors. Execute it first, in the transaction that
-    queries: with a session or a connection, sync or async.
+    queries, with a session or a connection, sync or async.
 
-    Effects: ``SET LOCAL``: gone with the commit or roll-back, so nothing leaks through a pool. A
-    savepoint that is rolled back takes it along when it was said within.
-    Raises: nothing itself. A query without it meets QueryVersionNotDeclared (PV012), one with
+    Effects: ``SET LOCAL``: it ends with the commit or rollback, so nothing leaks through a pool. If
+    you execute it inside a savepoint, rolling that back undoes it.
+    Raises: nothing itself. A query without it raises QueryVersionNotDeclared (PV012), one with
     another version QueryVersionMismatch (PV011).
     """
     collection = what if isinstance(what, str) else what.__collection__

@@ -12,11 +12,9 @@ from pgvec_versions.errors import LockTimeout, StaleSnapshot
 from pgvec_versions.postgres import sqlfiles
 from pgvec_versions.postgres.database import Caller, PgConnection
 
-__all__ = ["ChunkTable", "may_go_again"]
-
 
 class ChunkTable:
-    """The chunk table of a collection, for whoever writes to it."""
+    """The statements on the chunk table of one collection."""
 
     def __init__(self, known: Collection) -> None:
         self._known = known
@@ -25,7 +23,7 @@ class ChunkTable:
         """A statement of ``sql/queries/store.sql`` for this table, and for a version's rows."""
         schema = self._known.host_schema
         if name != "copy_chunks":
-            # In a statement with parameters psycopg reads % also within a quoted name.
+            # In a statement with parameters, psycopg reads a % even inside a quoted name.
             schema = schema.replace("%", "%%")
         return sqlfiles.query(name).format(
             chunk_table=sql.Identifier(schema, self._known.collection),
@@ -39,17 +37,17 @@ class ChunkTable:
         rows = raw.execute(self.statement(which), known).fetchall()
         if not rows:
             return 0
-        found = {row[0] for row in rows}
+        found = {chunk_id for chunk_id, _ in rows}
         free: dict[str, bool] = dict(
             raw.execute(
                 sqlfiles.query("free_versions"), {"collection": self._known.collection}
             ).fetchall()
         )
-        # What only a version holds whose index is being built has nothing to be carried by: then
-        # the delete waits for the build.
+        # A delete through a version that carries reaches all others. A chunk that no such version
+        # holds is deleted where it is, even if that waits for the build of an index.
         carried = {chunk_id for chunk_id, label in rows if free.get(label)}
         through = set(free) if carried == found else set(free) | {label for _, label in rows}
-        # Not prepared: a generic plan locks every leaf, also the one whose index is being built.
+        # Not prepared: a generic plan locks every leaf, even one whose index is being built.
         raw.execute(
             self.statement("delete_rows"),
             {"versions": sorted(through), "ids": list(found)},
@@ -59,10 +57,10 @@ class ChunkTable:
 
 
 def may_go_again(exc: LockTimeout | StaleSnapshot, caller: Caller | None) -> bool:
-    """Whether the same writes may simply be made again, now that they were undone.
+    """Whether to make the same writes again, now that they were rolled back.
 
-    After a deadlock: undoing them has let go of their locks, also within a caller's transaction.
-    After a serialization failure: with a new snapshot, so not within a caller's transaction.
+    After a deadlock, yes: the rollback released their locks, even in a caller's transaction. After
+    a serialization failure only with a new snapshot, so not in a caller's transaction.
     """
     if exc.sqlstate == pg_errors.SerializationFailure.sqlstate:
         return caller is None

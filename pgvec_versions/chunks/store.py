@@ -1,9 +1,8 @@
-"""ChunkStore: put texts in, take them out, find the nearest. Every chunk bears its version."""
+"""ChunkStore: add chunks, delete them, find the nearest ones. Every chunk has its version."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -41,34 +40,37 @@ from pgvec_versions.postgres.database import (
     PgConnection,
     autocommitted,
     engine_for,
+    reading,
     transaction,
 )
 from pgvec_versions.postgres.install import require_catalog
 from pgvec_versions.postgres.vectors import BinaryVector, pack, pack_one
-from pgvec_versions.values import AddResult, Chunk, ChunkId, Hit, QueryVector, sound_id
+from pgvec_versions.values import AddResult, Chunk, ChunkId, Hit, QueryVector, checked_id
 
-__all__ = ["AddResult", "ChunkStore"]
-
-#: Who is told of a search: the text, k, the filter, the hits. It must neither wait nor raise.
+#: Called after a search with the text, k, the filter and the hits. It must neither wait nor raise.
 Observer = Callable[[str, int, Filter | None, Sequence[Hit]], None]
+#: How often a delete is tried again when other sessions write the same chunks.
 _TRIES = 5
-#: What pgvector's type holds.
+#: Candidates of a search, at most: pgvector's bound on ``hnsw.ef_search``.
+_MOST_CANDIDATES = 1000
+#: Dimensions of a vector, at most: pgvector's bound.
 _MOST_DIMENSIONS = 16_000
 
 
 class ChunkStore:
     """The chunks of one collection.
 
-    ``embedders`` maps labels to embedders (give those of every version that may become active), or
-    is one embedder, which is bound to the version that was registered with it. Without embedders
-    only ready-made query vectors can be searched with. ``run_model`` calls the model; by default
-    it runs where the store is called.
+    ``embedders`` maps labels to embedders: give one for every version that may become active. Or
+    give a single embedder, for the version that was registered with it. Without embedders you can
+    search only with ready-made query vectors. ``run_model`` calls the model; by default it runs in
+    the thread that calls the store.
 
-    ``observer`` is told of every text that the active version answered (see ``evaluation.shadow``).
+    ``observer`` is called after every search by text that the active version answered (see
+    ``evaluation.shadow``).
 
-    Effects: reads the catalog once on opening. Each call runs in its own transaction, or in that of
-    the ``connection`` (a SQLAlchemy ``Connection`` or ``Session``) it is given, and commits nothing
-    then.
+    Effects: reads the catalog once when it is made. Each call runs in its own transaction, or in
+    that of the ``connection`` you give (a SQLAlchemy ``Connection`` or ``Session``); then you
+    commit.
     Raises: UnknownCollection, CatalogNotInstalled, CatalogMismatch, EmbedderMismatch.
     """
 
@@ -93,30 +95,25 @@ class ChunkStore:
 
     @property
     def active_version(self) -> str | None:
-        """The label of the active version, asked now."""
+        """The label of the active version; asks the database now."""
         with autocommitted(self.engine) as connection:
-            return self._refresh(connection).active_label
+            self._refresh(connection)
+        return self.active_label
 
-    def _refresh(self, connection: PgConnection) -> ChunkStore:
+    def _refresh(self, connection: PgConnection) -> None:
         self._known = read_collection(connection, self.collection)
         self._embedders.verify(self._known, connection)
-        return self
 
     @property
     def active_label(self) -> str | None:
-        """The label of the active version, as last seen."""
+        """The label of the active version when the catalog was last read."""
         active = self._known.active
         return active.model_version if active else None
 
     def status(self) -> list[dict[str, Any]]:
-        """A row a version: its state, its chunks, how far it is. Units: sizes in bytes."""
+        """One row for each version: state, chunks, progress. Units: sizes in bytes."""
         with autocommitted(self.engine) as connection:
             return status_rows(connection, self.collection)
-
-    def _scope(self, caller: Caller | None) -> AbstractContextManager[PgConnection]:
-        return (
-            transaction(self.engine, caller) if caller is not None else autocommitted(self.engine)
-        )
 
     # ---------------------------------------------------------------- add
 
@@ -130,21 +127,21 @@ class ChunkStore:
         progress: Callable[[int], None] | None = None,
         vectors: npt.ArrayLike | None = None,
     ) -> AddResult:
-        """Stores chunks, embedding only what is not there yet.
+        """Stores chunks, and embeds only texts that are new.
 
-        Text that is there, unchanged, is not embedded again; a changed text replaces its chunk. A
-        document whose chunks come is put as a whole: those that it no longer has go, unless
-        ``keep_others``. Chunks of one document should come one after the other.
+        A text that is stored already is not embedded again; a changed text replaces its chunk. A
+        document is replaced as a whole: its stored chunks that are not among the new ones are
+        deleted, unless ``keep_others``. Give the chunks of one document one after the other.
 
-        ``vectors`` are ready-made ones, a row a chunk; then ``version`` says whose they are, and
-        nothing is embedded.
+        ``vectors`` are ready-made vectors, one row for each chunk; then ``version`` says which
+        version made them, and nothing is embedded.
 
         Shape: ``vectors`` is (n, dimensions) for n chunks.
-        Effects: written with the active version's label (or ``version``, or, if its embedder is not
-        at hand, a live one whose embedder is) and carried to every other live version. Without
-        ``connection``, one transaction for about 1,000 chunks, more where that is quick, never for
-        part of a document: after an error, whole documents are stored or not, and the same call
-        again does the rest.
+        Effects: writes the chunks with the label of the active version (or ``version``, or, if you
+        gave no embedder for it, a live version that has one); every other live version follows.
+        Without ``connection`` it commits after about 1,000 chunks, or more where that is quick,
+        never in the middle of a document. After an error each document is stored completely or not
+        at all; call it again to add the rest.
         Raises: InvalidArgument (empty text), EmbedderError, EmbedderMissing, VersionNotWritable,
         BadEmbedding.
         """
@@ -154,7 +151,7 @@ class ChunkStore:
             raise InvalidArgument(
                 "ready-made vectors need the version that made them.", hint="Give version=…, too."
             )
-        with self._scope(connection) as raw:
+        with reading(self.engine, connection) as raw:
             self._refresh(raw)
         target = self._write_version(version)
         ready = None
@@ -169,7 +166,7 @@ class ChunkStore:
         target = self._known.version(version)
         if not target.live:
             raise VersionNotWritable(
-                f"version {version} of {self.collection} is {target.state}: nothing goes into it.",
+                f"version {version} of {self.collection} is {target.state} and takes no chunks.",
                 hint="Name a live version, or none.",
             )
         return target
@@ -183,9 +180,9 @@ class ChunkStore:
         document_ids: Sequence[str] | None = None,
         connection: Caller | None = None,
     ) -> int:
-        """Deletes chunks by their ids or whole documents, from every live version at once.
+        """Deletes chunks by id, or whole documents, from every live version at once.
 
-        Returns the number of chunks. Unknown ids are no error. Raises: InvalidArgument, Busy.
+        Returns the number of chunks; ignores unknown ids. Raises: InvalidArgument, Busy.
         """
         if (chunk_ids is None) == (document_ids is None):
             raise InvalidArgument("delete takes chunk_ids or document_ids, one of the two.")
@@ -195,7 +192,7 @@ class ChunkStore:
             which, wanted = "rows_of_documents", {"documents": given}
         else:
             ids = need_items(chunk_ids, "chunk_ids")
-            given = [sound_id(name, self._known.id_type) for name in ids]
+            given = [checked_id(name, self._known.id_type) for name in ids]
             which, wanted = "rows_of_chunks", {"ids": given}
         if not given:
             return 0
@@ -216,8 +213,8 @@ class ChunkStore:
     def embed_query(self, text: str, version: str | None = None) -> QueryVector:
         """The vector of a query, made by the active version's embedder (or that of ``version``).
 
-        Which version is active is asked now. After a cut-over that comes later the guard refuses
-        the vector: embed the query again.
+        It asks the database which version is active. If a cut-over follows, the guard refuses the
+        vector: embed the query again.
         Raises: EmbedderMissing, EmbedderError, InvalidArgument, VersionNotQueryable,
         UnknownVersion.
         """
@@ -253,19 +250,19 @@ class ChunkStore:
     ) -> list[Hit]:
         """The ``k`` chunks nearest to a text, or to a ready-made vector with its version.
 
-        A text is embedded by the active version's embedder, and the same statement asserts that
-        this version is still the active one. If a cut-over came between, it is embedded again and
-        asked once more. A ready-made vector of another version than the active one is refused.
-        ``version`` asks one live version by name instead, whatever is active.
+        The active version's embedder embeds a text, and the statement that searches asserts that
+        this version is still active. After a cut-over in between it embeds and searches once more.
+        A ready-made vector of a version that is not active is refused. ``version`` searches one
+        live version by name instead, whichever is active.
 
         Units: ``ef_search`` candidates, 1 to 1000. ``exact`` ranks without the index, for checks.
         Raises: QueryVersionMismatch, VersionNotQueryable, EmbedderMissing, InvalidVector,
         InvalidArgument.
         """
-        # Before the model runs, and before anything is sent.
+        # All checks come before the model runs and before anything is sent.
         k = need_int(k, "k")
         if ef_search is not None:
-            ef_search = need_int(ef_search, "ef_search", 1, 1000)
+            ef_search = need_int(ef_search, "ef_search", 1, _MOST_CANDIDATES)
         need_bool(exact, "exact")
         need_optional_text(version, "version")
         narrowed = as_json(filter)
@@ -282,19 +279,19 @@ class ChunkStore:
             )
         try:
             hits = self._nearest(asked, k, narrowed, ef_search, exact, version is None, connection)
-            return self._told(query, version, k, filter, hits)
+            return self._observed(query, version, k, filter, hits)
         except (QueryVersionMismatch, VersionNotQueryable):
             if isinstance(query, QueryVector) or version is not None:
                 raise
-            with self._scope(connection) as raw:
+            with reading(self.engine, connection) as raw:
                 self._refresh(raw)
             if self.active_label in (None, asked.model_version):
                 raise
         again = self.embed_query(query, self.active_label)
         hits = self._nearest(again, k, narrowed, ef_search, exact, True, connection)
-        return self._told(query, version, k, filter, hits)
+        return self._observed(query, version, k, filter, hits)
 
-    def _told(
+    def _observed(
         self,
         query: str | QueryVector,
         version: str | None,
@@ -328,14 +325,14 @@ class ChunkStore:
             "exact": exact,
             "expect_active": expect_active,
         }
-        with self._scope(caller) as raw:
+        with reading(self.engine, caller) as raw:
             rows = raw.execute(sqlfiles.query("nearest"), parameters).fetchall()
         # In the order of Hit's fields; psycopg's class_row takes four times as long.
         return [Hit(*row) for row in rows]
 
 
 def _packed(vector: npt.NDArray[np.float32]) -> BinaryVector:
-    """A query's vector in wire format. Raises: InvalidVector."""
+    """The query vector in wire format. Raises: InvalidVector."""
     quick = pack_one(vector) if isinstance(vector, np.ndarray) else None  # pyright: ignore[reportUnnecessaryIsInstance]
     if quick is not None:
         return quick
@@ -349,5 +346,5 @@ def _packed(vector: npt.NDArray[np.float32]) -> BinaryVector:
     except BadEmbedding as exc:
         raise InvalidVector(exc.message, detail=exc.detail) from None
     except (TypeError, ValueError, OverflowError) as exc:
-        raise InvalidVector(f"the query vector is none: {exc}.") from None
+        raise InvalidVector(f"the query vector is not one: {exc}.") from None
     return pack(row)[0]

@@ -15,13 +15,8 @@ from alembic.operations import MigrateOperation, Operations
 from alembic.util import CommandError
 from psycopg import sql
 
-from pgvec_versions.errors import (
-    PgvecError,
-    RequirementMissing,
-    catalog_not_installed,
-    names_nothing,
-    translated,
-)
+from pgvec_versions.errors import PgvecError, RequirementMissing, translated
+from pgvec_versions.errors.translation import catalog_not_installed, names_nothing
 from pgvec_versions.postgres import sqlfiles
 
 __all__ = ["PgvecOp", "Target", "fields_of", "one_line_errors", "perform"]

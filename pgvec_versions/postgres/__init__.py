@@ -11,5 +11,5 @@
     copying.py       rows for binary COPY; pure
     vectors.py       pgvector's binary format; pure
     pg_cron.py       where pg_cron is
-    embedded.py      the embedded server
+    embedded/        the embedded server
 """

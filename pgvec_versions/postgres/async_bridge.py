@@ -1,7 +1,7 @@
 """psycopg's async objects with the methods of its sync ones, inside SQLAlchemy's greenlet.
 
-So the store has one implementation: it calls ``connection.execute(…)``, and where the connection
-is an async one the call gives way to the event loop until the answer is there.
+So the store has one implementation: it calls ``connection.execute(…)``, and with an async
+connection the event loop runs other tasks until the answer comes.
 """
 
 from __future__ import annotations
@@ -14,11 +14,9 @@ from typing import Any, cast
 import psycopg
 from sqlalchemy.util import await_only
 
-__all__ = ["bridged"]
-
 
 class _Bridged:
-    """A connection, cursor, transaction or COPY whose coroutines are waited for."""
+    """A connection, cursor, transaction or COPY; it awaits the coroutines of the async object."""
 
     __slots__ = ("_it",)
 
@@ -57,5 +55,5 @@ def _settled(value: Any) -> Any:
 
 
 def bridged(connection: psycopg.AsyncConnection[Any]) -> psycopg.Connection[Any]:
-    """The connection for code that calls without ``await``, run by ``greenlet_spawn``."""
+    """The connection for code without ``await`` that ``greenlet_spawn`` runs."""
     return cast("psycopg.Connection[Any]", _Bridged(connection))

@@ -1,7 +1,9 @@
-"""Rows for PostgreSQL's binary COPY, put together whole: no adapter is asked a value. Pure.
+"""Rows for PostgreSQL's binary COPY, packed here: psycopg's adapters, a call a value, are slower.
 
-Source: https://www.postgresql.org/docs/current/sql-copy.html, "Binary Format"; the values are as
-the types' ``…_send`` functions write them.
+Pure.
+
+Source: https://www.postgresql.org/docs/current/sql-copy.html, "Binary Format"; each value is as its
+type's ``…_send`` function writes it.
 """
 
 from __future__ import annotations
@@ -13,19 +15,7 @@ from typing import Any
 
 from pgvec_versions.postgres.vectors import BinaryVector
 
-__all__ = [
-    "Text",
-    "binary_copy",
-    "bytea",
-    "id_dumper",
-    "int4",
-    "int8_array",
-    "jsonb",
-    "text_dumper",
-    "vector",
-]
-
-#: A value in wire format, or NULL.
+#: Packs a text, or NULL.
 Text = Callable[[str | None], bytes]
 
 _HEAD = b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)
@@ -38,12 +28,13 @@ _array = struct.Struct(">iiIii").pack
 _fields = struct.Struct(">h").pack
 #: The oid of bigint.
 _INT8 = 20
-#: One write of a COPY. Units: bytes.
+#: The size of one write of a COPY: large enough to cost little, small enough to overlap with the
+#: server's work. Units: bytes.
 _PIECE = 1 << 18
 
 
 def text_dumper(encoding: str) -> Text:
-    """Fields of type text for a connection with that client encoding (Python's name of it)."""
+    """Packs fields of type text for a connection with that client encoding, as Python names it."""
 
     def dump(value: str | None) -> bytes:
         if value is None:
@@ -55,7 +46,7 @@ def text_dumper(encoding: str) -> Text:
 
 
 def id_dumper(id_type: str, text: Text) -> Callable[[Any], bytes]:
-    """Fields of a collection's type of id."""
+    """Packs fields of the collection's type of id."""
     if id_type == "uuid":
         length = _size(16)
 
@@ -94,7 +85,7 @@ def int8_array(values: Sequence[int]) -> bytes:
 
 
 def binary_copy(rows: Iterable[Iterable[bytes]], columns: int) -> Iterator[bytes]:
-    """A COPY of rows of fields, piece by piece, each as soon as it is full.
+    """The rows as pieces of one COPY, each given as soon as it is full.
 
     Shape: every row has ``columns`` fields.
     """

@@ -1,4 +1,4 @@
-"""Connections: one engine underneath, the caller's own transaction where one is given."""
+"""Connections: a shared engine for each URL, or the caller's own transaction."""
 
 from __future__ import annotations
 
@@ -19,50 +19,35 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, InvalidatePoolError
 from sqlalchemy.pool import PoolProxiedConnection
 
-from pgvec_versions.errors import (
-    ConfigError,
-    catalog_not_installed,
-    names_nothing,
-    translated,
-    translation,
-)
+from pgvec_versions.errors import ConfigError, translated
+from pgvec_versions.errors.translation import catalog_not_installed, names_nothing, translation
 from pgvec_versions.postgres import sqlfiles, vectors
 from pgvec_versions.postgres.async_bridge import bridged
+from pgvec_versions.postgres.rows import read_value
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-__all__ = [
-    "Caller",
-    "PgConnection",
-    "autocommitted",
-    "client_encoding",
-    "close_shared_engines",
-    "engine_for",
-    "psycopg_url",
-    "transaction",
-]
-
-#: What a caller may hand in to have our statements in its own transaction.
+#: What you pass to have our statements run in your own transaction.
 Caller: TypeAlias = "SaConnection | Session"
 PgConnection: TypeAlias = psycopg.Connection[Any]
 
-#: What a URL may also be for, so that an error can say it.
+#: Other databases that a URL may be for: an error names these, and nothing else of the URL.
 _OTHERS = ("mysql", "mariadb", "sqlite", "mssql", "oracle", "cockroachdb", "redshift")
-#: What a URL may set beside the key words of libpq: for psycopg and SQLAlchemy.
+#: Settings of psycopg and SQLAlchemy that a URL may have besides the key words of libpq.
 _SETTINGS = frozenset(("autocommit", "prepare_threshold", "plugin"))
 
-#: What a pooled connection is marked with when it can send vectors.
+#: Marks a pooled connection that can send vectors.
 _REGISTERED = "pgvec_versions.postgres.vectors"
 
 
 def engine_for(target: str | URL | Engine) -> Engine:
-    """An engine with the psycopg driver for a URL; an engine is returned as it is.
+    """An engine with the psycopg driver for a URL; your own engine is returned as it is.
 
-    Server-side prepared statements are off, so that transaction pooling (PgBouncer) just works.
-    Effects: objects made with the same URL share one engine and its pool, closed when the process
+    Server-side prepared statements are off, so that transaction pooling (PgBouncer) works.
+    Effects: all objects with the same URL share one engine and its pool, closed when the process
     ends.
-    Raises: ConfigError for what is not a PostgreSQL URL, or an engine with another driver.
+    Raises: ConfigError for a URL of another database, or an engine with another driver.
     """
     if isinstance(target, Engine):
         if target.driver not in ("psycopg", "psycopg_async"):
@@ -75,7 +60,7 @@ def engine_for(target: str | URL | Engine) -> Engine:
 
 
 def psycopg_url(target: str | URL) -> URL:
-    """The URL with the driver psycopg. Raises: ConfigError for what is not a PostgreSQL URL."""
+    """The URL with the driver psycopg. Raises: ConfigError for any but a PostgreSQL URL."""
     try:
         url = make_url(target)
     except (ArgumentError, ValueError):
@@ -83,14 +68,14 @@ def psycopg_url(target: str | URL) -> URL:
             "the database URL cannot be read.", hint="Write postgresql://user@host:5432/database."
         ) from None
     if url.get_backend_name() not in ("postgresql", "postgres"):
-        # Other words may be anything: a password that was pasted here.
+        # Name only what we know: anything else may be a password that was pasted here.
         other = url.get_backend_name() if url.get_backend_name() in _OTHERS else "something else"
         raise ConfigError(
             f"the database URL is for {other}, not for PostgreSQL.",
             hint="Write postgresql://user@host:5432/database.",
         )
     if url.host and "@" in url.host:
-        # A part of the password was read as the host, and errors show hosts.
+        # A part of the password was taken for the host, and errors show hosts.
         raise ConfigError(
             "the database URL cannot be read: its password holds an @.", hint="Write it as %40."
         )
@@ -98,15 +83,15 @@ def psycopg_url(target: str | URL) -> URL:
 
 
 def _settings_checked(url: URL) -> URL:
-    """The URL, its password where it is never shown, if its settings can be read.
+    """The URL with its password moved out of the query, where SQLAlchemy would show it.
 
-    Raises: ConfigError, which shows no value.
+    Raises: ConfigError for settings that cannot be read; it shows no value.
     """
     known = {option.keyword.decode() for option in Conninfo.get_defaults()} | _SETTINGS
     odd = sorted(set(url.query) - known)
     if odd:
         raise ConfigError(
-            f"the database URL has settings that nobody knows: {', '.join(map(repr, odd))}.",
+            f"the database URL has unknown settings: {', '.join(map(repr, odd))}.",
             hint="See the parameter key words of libpq.",
             detail={"settings": odd},
         )
@@ -114,7 +99,7 @@ def _settings_checked(url: URL) -> URL:
         value = url.query.get(name, "0")
         values = value.split(",") if isinstance(value, str) else value
         if not all(one.isascii() and one.isdigit() for one in values if one):
-            raise ConfigError(f"the database URL cannot be read: {name} is no number.")
+            raise ConfigError(f"the database URL cannot be read: {name} is not a number.")
     password = url.query.get("password")
     if isinstance(password, str):
         url = url.difference_update_query(["password"]).set(password=url.password or password)
@@ -127,15 +112,15 @@ _engines: dict[URL, Engine] = {}
 def _shared(url: URL) -> Engine:
     if url not in _engines:
         _engines[url] = engine = create_engine(url, connect_args={"prepare_threshold": None})
-        event.listen(engine, "checkout", _look)
+        event.listen(engine, "checkout", _leave_ended_session)
     return _engines[url]
 
 
-def _look(dbapi: DBAPIConnection, _record: object, _proxy: object) -> None:
-    """Leaves a connection that the server has ended, without the round trip of a ping.
+def _leave_ended_session(dbapi: DBAPIConnection, _record: object, _proxy: object) -> None:
+    """Drops a pooled connection that the server has ended, without the round trip of a ping.
 
-    The end of a session can be read from its socket, and an idle session has nothing else to say
-    but a rare notice; then a ping tells.
+    When the server ends a session, its socket becomes readable. An idle session sends nothing else,
+    except a rare notice: so only a readable one is pinged.
     """
     raw = cast("PgConnection", dbapi)
     try:
@@ -149,7 +134,7 @@ def _look(dbapi: DBAPIConnection, _record: object, _proxy: object) -> None:
 def _readable(socket: int) -> bool:
     if sys.platform == "win32":
         return bool(select.select([socket], [], [], 0)[0])
-    # select() takes no socket above 1024; a selector object costs ten times this.
+    # select() cannot take a socket above 1024; a selector object costs ten times as much.
     waiting = select.poll()
     waiting.register(socket, select.POLLIN)
     return bool(waiting.poll(0))
@@ -157,7 +142,7 @@ def _readable(socket: int) -> bool:
 
 @atexit.register
 def close_shared_engines() -> None:
-    """Closes every engine that was made from a URL; a URL that comes again gets a new one."""
+    """Closes every engine that was made from a URL; the next use of a URL makes a new one."""
     while _engines:
         _engines.popitem()[1].dispose()
 
@@ -173,8 +158,8 @@ def _raw(connection: SaConnection) -> PgConnection:
 
 
 def client_encoding(raw: PgConnection) -> str:
-    """How Python names the encoding of the texts that a connection sends."""
-    # To a database without an encoding psycopg sends UTF-8, too.
+    """Python's name for the encoding of the texts that a connection sends."""
+    # psycopg sends UTF-8 to a database without an encoding.
     return raw.info.encoding.replace("ascii", "utf-8")
 
 
@@ -183,7 +168,7 @@ def transaction(engine: Engine, caller: Caller | None = None) -> Generator[PgCon
     """A psycopg connection inside a transaction.
 
     Effects: without a caller, a transaction of its own, committed at the end. With one, a
-    savepoint in the caller's transaction; the caller commits. Raises the package's own errors.
+    savepoint in the caller's transaction; the caller commits. Raises this package's errors.
     """
     with translated():
         if caller is None:
@@ -194,14 +179,14 @@ def transaction(engine: Engine, caller: Caller | None = None) -> Generator[PgCon
                         yield raw
                 finally:
                     if raw.closed:
-                        # The server ended it: there is nothing to roll back or to give back.
+                        # The server ended it: there is nothing to roll back, and the pool drops it.
                         own.invalidate()
             return
-        # A Session has one; asked this way round, its module need not be loaded.
+        # Otherwise it is a Session; this test does not load its module.
         connection = caller if isinstance(caller, SaConnection) else caller.connection()
         raw = _raw(connection)
-        # SQLAlchemy must know of the transaction, or its commit() would do nothing; and psycopg's
-        # own transaction() would commit when ours is the first statement on the connection.
+        # SQLAlchemy must know of the transaction, or its commit() does nothing; and psycopg's own
+        # transaction() would commit if ours were the first statement on the connection.
         savepoint = raw.transaction() if raw.autocommit else connection.begin_nested()
         with _asking_for_the_catalog(raw), savepoint:
             yield raw
@@ -209,7 +194,7 @@ def transaction(engine: Engine, caller: Caller | None = None) -> Generator[PgCon
 
 @contextmanager
 def _asking_for_the_catalog(raw: PgConnection) -> Generator[None]:
-    """Raises CatalogNotInstalled where a name was not found because there is no catalog."""
+    """Raises CatalogNotInstalled when a name was not found because there is no catalog."""
     try:
         yield
     except Exception as exc:
@@ -219,16 +204,20 @@ def _asking_for_the_catalog(raw: PgConnection) -> Generator[None]:
 
 
 def _has_no_catalog(raw: PgConnection, exc: BaseException | None) -> bool:
-    """Whether the error is that of a database without the catalog. Asks where it may be so."""
+    """Whether the error came because there is no catalog; asks the server if it may be so."""
     if exc is None or not names_nothing(exc) or raw.closed:
         return False
     if raw.info.transaction_status == TransactionStatus.INERROR:
         return False
     try:
-        row = raw.execute(sqlfiles.query("catalog_exists")).fetchone()
+        return not read_value(raw, sqlfiles.query("catalog_exists"))
     except psycopg.Error:
         return False
-    return row is not None and not row[0]
+
+
+def reading(engine: Engine, caller: Caller | None = None) -> AbstractContextManager[PgConnection]:
+    """A psycopg connection to read with: in the caller's transaction, or autocommitted."""
+    return autocommitted(engine) if caller is None else transaction(engine, caller)
 
 
 def autocommitted(engine: Engine) -> AbstractContextManager[PgConnection]:
@@ -237,10 +226,10 @@ def autocommitted(engine: Engine) -> AbstractContextManager[PgConnection]:
 
 
 class _Autocommitted:
-    """A connection of a pool in AUTOCOMMIT, and given back as it was.
+    """A connection of a pool in autocommit mode, given back to the pool as it was.
 
-    SQLAlchemy's own way there costs more than the statement of a quick search, and so do generators
-    as context managers.
+    Why not ``execution_options(isolation_level=…)`` or a generator: each costs more than the
+    statement of a quick search.
     """
 
     __slots__ = ("_borrowed", "_engine", "_raw")
@@ -282,7 +271,7 @@ class _Autocommitted:
                 no_catalog = _has_no_catalog(raw, exc)
                 raw.autocommit = False
         except psycopg.Error as broken:
-            # The server ended it just now; what happened before that is told first.
+            # The server ended it just now; an error that came before goes first.
             self._borrowed.invalidate()
             if exc is None:
                 raise translation(broken) or broken from None

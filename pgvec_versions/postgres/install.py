@@ -1,4 +1,4 @@
-"""Installs, upgrades and removes the catalog: one script, whether the CLI or Alembic runs it."""
+"""Installs, upgrades and removes the catalog: the CLI and Alembic run the same script."""
 
 from __future__ import annotations
 
@@ -9,52 +9,35 @@ from typing import Any
 from psycopg import Connection
 from psycopg import errors as pg_errors
 
-from pgvec_versions.errors import (
-    Busy,
-    CatalogMismatch,
-    RequirementMissing,
-    catalog_not_installed,
-    translated,
-)
+from pgvec_versions.errors import Busy, CatalogMismatch, RequirementMissing, translated
+from pgvec_versions.errors.translation import catalog_not_installed
 from pgvec_versions.postgres import sqlfiles
-
-__all__ = [
-    "downgrade_script",
-    "install",
-    "installed_version",
-    "mismatch",
-    "needs_pgvector",
-    "require_catalog",
-    "uninstall",
-    "upgrade_script",
-]
+from pgvec_versions.postgres.rows import read_value
 
 
 def upgrade_script(installed: int, version: int) -> str:
-    """The SQL that brings the catalog from ``installed`` (0: none) to ``version``."""
+    """The SQL that upgrades the catalog from ``installed`` (0: none) to ``version``."""
     ups = [sqlfiles.catalog_up(number) for number in range(installed + 1, version + 1)]
     begin, end, restore = (sqlfiles.step(name) for name in ("begin", "end", "restore"))
     return "\n".join([begin, *ups, sqlfiles.objects(), end, restore])
 
 
 def downgrade_script(installed: int, version: int) -> str:
-    """The SQL that takes the catalog from ``installed`` down to ``version`` (0: nothing left)."""
+    """The SQL that downgrades the catalog from ``installed`` to ``version`` (0: remove it)."""
     downs = [sqlfiles.catalog_down(number) for number in range(installed, version, -1)]
     return "\n".join([sqlfiles.step("begin"), *downs, sqlfiles.step("restore")]) if downs else ""
 
 
 def installed_version(connection: Connection[Any]) -> int:
     """The catalog version in this database, 0 when there is none."""
-    with translated(), connection.cursor() as cursor:
-        row = cursor.execute(sqlfiles.query("catalog_exists")).fetchone()
-        if row is None or not row[0]:
+    with translated():
+        if not read_value(connection, sqlfiles.query("catalog_exists")):
             return 0
-        row = cursor.execute(sqlfiles.query("installed_version")).fetchone()
-        return int(row[0]) if row and row[0] is not None else 0
+        return read_value(connection, sqlfiles.query("installed_version")) or 0
 
 
 def require_catalog(connection: Connection[Any]) -> None:
-    """Raises ``CatalogNotInstalled`` or ``CatalogMismatch`` unless package and catalog fit."""
+    """Raises CatalogNotInstalled or CatalogMismatch unless the catalog fits this package."""
     found, wanted = installed_version(connection), sqlfiles.latest_catalog_version()
     if found == 0:
         raise catalog_not_installed()
@@ -63,7 +46,7 @@ def require_catalog(connection: Connection[Any]) -> None:
 
 
 def mismatch(found: int, wanted: int) -> CatalogMismatch:
-    """The error for a catalog of version ``found`` where the package brings ``wanted``."""
+    """The error for a catalog of version ``found`` when the package needs ``wanted``."""
     newer = found > wanted
     return CatalogMismatch(
         f"the catalog in this database has version {found}, this package brings {wanted}.",
@@ -74,7 +57,7 @@ def mismatch(found: int, wanted: int) -> CatalogMismatch:
 
 @contextmanager
 def needs_pgvector() -> Generator[None]:
-    """Around ``CREATE EXTENSION vector``. Raises: RequirementMissing when the server lacks it."""
+    """For ``CREATE EXTENSION vector``. Raises: RequirementMissing when pgvector is missing."""
     try:
         yield
     except (pg_errors.FeatureNotSupported, pg_errors.UndefinedFile) as exc:
@@ -90,18 +73,18 @@ def needs_pgvector() -> Generator[None]:
 def install(connection: Connection[Any], version: int | None = None) -> tuple[int, int]:
     """Installs the catalog or upgrades it to ``version`` (the newest by default).
 
-    Effects: one transaction; creates the extension ``vector`` if it is not there; functions and
-    views are replaced every time, frozen catalog versions run once.
+    Effects: one transaction; creates the extension ``vector`` if it is absent; replaces functions
+    and views every time, and runs each frozen catalog version once.
     Returns the version before and after.
-    Raises: RequirementMissing, CatalogMismatch (a newer catalog), NotPermitted (also for a schema
-    pgvec of another role), LockTimeout (another installation that does not end), Busy (a schema
-    pgvec that holds no catalog of ours).
+    Raises: RequirementMissing, CatalogMismatch (a newer catalog), NotPermitted (also when another
+    role owns a schema pgvec), LockTimeout (another installation does not end), Busy (a schema pgvec
+    without our catalog).
     """
     wanted = sqlfiles.latest_catalog_version() if version is None else version
     try:
         return _install(connection, wanted)
     except Busy:
-        # Another session has just made the schema: what it installed is there now.
+        # Another session has just created the schema: now its catalog is there.
         return _install(connection, wanted)
 
 
@@ -117,7 +100,7 @@ def _install(connection: Connection[Any], wanted: int) -> tuple[int, int]:
 
 
 def uninstall(connection: Connection[Any]) -> None:
-    """Takes the catalog away. Raises: CatalogMismatch (PV008) while a collection is left."""
+    """Removes the catalog. Raises: CatalogMismatch (PV008) while a collection is left."""
     with translated(), connection.transaction():
         found = installed_version(connection)
         if found:

@@ -1,4 +1,4 @@
-"""Locks: each wait for one is bounded, and so is each wait that ours makes for others."""
+"""Locks, with bounds on how long we wait for one and how long others wait for ours."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
+from typing import TypeVar
 
 import psycopg
 from sqlalchemy import Engine
@@ -16,12 +16,18 @@ from pgvec_versions.errors import LockTimeout
 from pgvec_versions.postgres import sqlfiles
 from pgvec_versions.postgres.database import PgConnection, transaction
 
-__all__ = ["LOCK_WAIT", "patiently", "set_lock_timeout", "writers_wait"]
-
-#: How long a verb waits for the writers' lock in one try: new writers wait behind it.
+#: How long a verb waits for a lock in one try: new writers queue behind it meanwhile.
 LOCK_WAIT = timedelta(milliseconds=200)
-#: The part of the longest pause in which the last items are drained; the rest is for the verb.
+#: How often a verb tries: with the pauses between, about 20 seconds.
+LOCK_TRIES = 20
+#: The pause after a try: doubled each time, up to the longest. Units: seconds.
+_PAUSE = 0.05
+_LONGEST_PAUSE = 1.0
+#: The part of the writers' longest pause in which the last items are drained; the rest is for the
+#: verb.
 _DRAINING = 0.8
+
+T = TypeVar("T")
 
 
 def _milliseconds(span: timedelta) -> str:
@@ -29,21 +35,21 @@ def _milliseconds(span: timedelta) -> str:
 
 
 def set_lock_timeout(raw: PgConnection, wait: timedelta) -> None:
-    """How long statements of this transaction wait for a lock."""
+    """Sets how long the statements of this transaction wait for a lock."""
     raw.execute(sqlfiles.query("lock_timeout"), {"value": _milliseconds(wait)})
 
 
-def patiently(call: Callable[[timedelta], Any], attempts: int = 20) -> Any:
+def patiently(call: Callable[[timedelta], T]) -> T:
     """Repeats a call that did not get its lock, with growing pauses.
 
-    The call is told how long it may wait: writers queue behind a lock that is waited for.
-    Raises: LockTimeout at last.
+    The call gets the time that it may wait for the lock.
+    Raises: LockTimeout after the last try.
     """
-    for attempt in range(attempts - 1):
+    for attempt in range(LOCK_TRIES - 1):
         try:
             return call(LOCK_WAIT)
         except LockTimeout:
-            time.sleep(min(0.05 * 2**attempt, 1.0))
+            time.sleep(min(_PAUSE * 2**attempt, _LONGEST_PAUSE))
     return call(LOCK_WAIT)
 
 
@@ -51,11 +57,11 @@ def patiently(call: Callable[[timedelta], Any], attempts: int = 20) -> Any:
 def writers_wait(
     engine: Engine, collection: str, lock_timeout: timedelta, longest_pause: timedelta
 ) -> Generator[tuple[PgConnection, threading.Event]]:
-    """A transaction in which writers are kept out, for ``longest_pause`` at most.
+    """A transaction that keeps writers waiting, for ``longest_pause`` at most.
 
-    Gives its connection, and an event that says when what is done meanwhile must come to an end.
-    Effects: the server itself ends the transaction when this process is away for too long, be it
-    in a model, stopped, or gone: then nothing of it has happened.
+    Gives its connection, and an event that tells the block when to come to an end.
+    Effects: if this process sends no statement for that long (it runs a model, is stopped or
+    gone), the server itself ends the transaction, and nothing of it has happened.
     Raises: LockTimeout, also when the server ended it.
     """
     over = threading.Event()

@@ -1,4 +1,4 @@
-"""Where pg_cron is, as its extension says."""
+"""Where pg_cron is: asked of its extension, not guessed from a name."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from psycopg import sql
 
 from pgvec_versions.postgres import sqlfiles
 from pgvec_versions.postgres.database import PgConnection
-
-__all__ = ["cron_schema"]
+from pgvec_versions.postgres.rows import read_value
 
 
 def cron_schema(raw: PgConnection) -> sql.Identifier | None:
-    """The schema of pg_cron's own tables in this database; a schema of that name alone is none."""
-    row = raw.execute(sqlfiles.query("cron_schema")).fetchone()
-    return sql.Identifier(row[0]) if row else None
+    """The schema of pg_cron's own tables in this database, or None without pg_cron.
+
+    A schema that is only named ``cron`` does not count.
+    """
+    schema = read_value(raw, sqlfiles.query("cron_schema"))
+    return sql.Identifier(schema) if schema is not None else None

@@ -1,4 +1,4 @@
-"""What a statement returns, with names: a value, a row, all rows."""
+"""Reading what a statement returns: one value, one row, or all rows, with named columns."""
 
 from __future__ import annotations
 

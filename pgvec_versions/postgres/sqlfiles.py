@@ -1,4 +1,4 @@
-"""The one loader of ``sql/``: from the wheel, or from the checkout under an editable install."""
+"""The loader of ``sql/``: from the wheel, or from the checkout in an editable install."""
 
 from __future__ import annotations
 
@@ -9,17 +9,6 @@ from pathlib import Path
 from typing import LiteralString, cast
 
 from psycopg import sql
-
-__all__ = [
-    "catalog_down",
-    "catalog_up",
-    "checksums",
-    "latest_catalog_version",
-    "objects",
-    "query",
-    "sql_folder",
-    "step",
-]
 
 
 @cache
@@ -38,22 +27,22 @@ def _catalog_files(direction: str) -> dict[int, Path]:
 
 
 def latest_catalog_version() -> int:
-    """The newest catalog version that this package brings."""
+    """The newest catalog version in this package."""
     return max(_catalog_files("up"))
 
 
 def catalog_up(version: int) -> str:
-    """The SQL that brings the catalog from ``version - 1`` to ``version``."""
+    """The SQL that upgrades the catalog from ``version - 1`` to ``version``."""
     return _catalog_files("up")[version].read_text("utf-8")
 
 
 def catalog_down(version: int) -> str:
-    """The SQL that takes catalog version ``version`` away again."""
+    """The SQL that downgrades the catalog from ``version`` to ``version - 1``."""
     return _catalog_files("down")[version].read_text("utf-8")
 
 
 def objects() -> str:
-    """Functions and views, one object a file, to run between ``begin`` and ``end``."""
+    """All functions and views, to run between ``begin`` and ``end``."""
     folder = sql_folder()
     functions = sorted((folder / "functions").glob("*/*.sql"), key=lambda path: path.name)
     views = sorted((folder / "views").glob("*.sql"))
@@ -61,7 +50,7 @@ def objects() -> str:
 
 
 def step(name: str) -> str:
-    """A piece of ``sql/install``: ``begin``, ``extension``, ``end`` or ``restore``."""
+    """A file of ``sql/install``: ``begin``, ``extension``, ``end`` or ``restore``."""
     return (sql_folder() / "install" / f"{name}.sql").read_text("utf-8")
 
 

@@ -1,4 +1,4 @@
-"""pgvector's binary format, straight from numpy. Pure but for the psycopg adapter at the end.
+"""pgvector's binary format, straight from numpy. Pure, except for the psycopg adapter.
 
 Source: ``vector_send`` and ``halfvec_send`` of pgvector: a 16-bit dimension, 16 unused bits, then
 the elements, all big-endian.
@@ -21,8 +21,7 @@ from pgvec_versions.errors import BadEmbedding
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["BinaryVector", "pack", "pack_one", "register", "unpack"]
-
+#: numpy's type of one number of a vector.
 _ELEMENT = {"vector": ">f4", "halfvec": ">f2"}
 
 
@@ -36,7 +35,8 @@ class BinaryVector:
 
 
 class _VectorDumper(Dumper):
-    # No oid: the server takes the type from the column or the argument, wherever pgvector was put.
+    # No oid: the server takes the type from the column or the argument, so that pgvector may be in
+    # any schema.
     format = Format.BINARY
 
     def dump(self, obj: BinaryVector) -> bytes:
@@ -44,15 +44,15 @@ class _VectorDumper(Dumper):
 
 
 def register(connection: Connection[Any]) -> None:
-    """Teaches a connection to send ``BinaryVector``. Needs no query; may be called again."""
+    """Lets a connection send ``BinaryVector``. Sends no query; you may call it again."""
     connection.adapters.register_dumper(BinaryVector, _VectorDumper)
 
 
 def pack(vectors: npt.NDArray[np.float32], storage: str = "vector") -> list[BinaryVector]:
-    """The rows of a matrix in wire format. They have passed ``checked``.
+    """The rows of a matrix in wire format. ``embedders.checked`` must have passed the matrix.
 
-    Shape: (n, dimensions) gives n vectors. Raises: BadEmbedding for numbers that ``halfvec`` does
-    not hold, as infinities and zeros are what becomes of them.
+    Shape: (n, dimensions) gives n vectors. Raises: BadEmbedding for numbers that ``halfvec`` cannot
+    hold: they would become infinities and zeros.
     """
     count, dimensions = vectors.shape
     header = np.frombuffer(struct.pack(">HH", dimensions, 0), dtype=np.uint8)
@@ -71,7 +71,7 @@ def pack(vectors: npt.NDArray[np.float32], storage: str = "vector") -> list[Bina
 
 
 def pack_one(vector: npt.NDArray[np.float32]) -> BinaryVector | None:
-    """One float32 vector in wire format, in few calls; None where it needs a closer look.
+    """One float32 vector in wire format, quickly; None where it needs the full check.
 
     Shape: (dimensions,), finite and not all zeros.
     """

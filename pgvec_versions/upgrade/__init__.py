@@ -2,12 +2,14 @@
 
 ::
 
-    transition.py  Transition: the verbs, in order, resumable
-    preview.py     what a verb would do, what is in the way, and the wait until nothing is
-    pausing.py     pause, resume, and the wait while a version is paused
-    estimates.py   what a version takes of disk and memory
-    worker.py      claim, embed, write, overlapped
-    work_queue.py  the statements of a worker
-    claims.py      what a worker holds; pure
-    throttle.py    how fast a worker may go
+    transition.py   Transition: the verbs, in order, resumable
+    catching_up.py  work off what is open for a version, the last of it while writers wait
+    preview.py      what a verb would do, what stops it, and the wait until nothing stops it
+    pausing.py      pause, resume, and the wait while a version is paused
+    estimates.py    how much disk and memory a version takes
+    worker.py       claim, embed, write, overlapped
+    work_queue.py   the statements of a worker
+    claims.py       what a worker has claimed; pure
+    sizes.py        how much a worker takes at once; pure
+    throttle.py     how fast a worker may go
 """

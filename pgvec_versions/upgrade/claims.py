@@ -1,19 +1,30 @@
-"""What a worker holds: claimed work items, their chunks and the vectors made for them. Pure."""
+"""What a worker has claimed: work items, their chunks and the vectors made for them. Pure."""
 
 from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from pgvec_versions.errors import EmbedderError
 from pgvec_versions.postgres.vectors import BinaryVector
 
-__all__ = ["Claim", "Mark"]
+
+class ClaimedChunk(NamedTuple):
+    """A chunk to embed, and the claimed items it belongs to; the columns of ``read_work``."""
+
+    item_ids: list[int]
+    chunk_id: str
+    content: str
+    content_hash: bytes
 
 
 @dataclass(slots=True)
 class Claim:
-    """Work items of one source and one target under one lease. Units: seconds, monotonic."""
+    """Work items of one source and one target under one lease.
+
+    Units: ``began`` and ``renew_at`` in ``time.monotonic()`` seconds.
+    """
 
     source: str
     target: str
@@ -22,20 +33,20 @@ class Claim:
     revisions: list[int]
     attempts: int
     began: float
-    rows: list[tuple[list[int], str, str, bytes]]
+    #: Counted from the claim itself: it may wait for the claim before it.
+    renew_at: float
+    chunks: list[ClaimedChunk] = field(default_factory=list[ClaimedChunk])
     vectors: dict[str, BinaryVector] = field(default_factory=dict[str, BinaryVector])
     error: EmbedderError | None = None
-    #: In ``time.monotonic()`` seconds. From when it was claimed: it may wait for the one before it.
-    prolong_at: float = 0.0
 
     def keep(self, items: list[int]) -> None:
-        """Forgets the other items, and their rows. The lease still holds them."""
+        """Drops the other items and their chunks. The lease still holds them."""
         if len(items) == len(self.items):
             return
         kept = set(items)
         revisions = dict(zip(self.items, self.revisions, strict=True))
         self.items, self.revisions = items, [revisions[item] for item in items]
-        self.rows = [row for row in self.rows if not kept.isdisjoint(row[0])]
+        self.chunks = [chunk for chunk in self.chunks if not kept.isdisjoint(chunk.item_ids)]
 
 
 @dataclass(slots=True)

@@ -1,46 +1,47 @@
-"""What a version takes: disk for its leaf and index, memory for the build of the index."""
+"""How much a version takes: disk for its leaf and index, memory for the build of the index."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from psycopg import sql
-from psycopg.rows import dict_row
 
 from pgvec_versions.catalog import read_collection
 from pgvec_versions.postgres import sqlfiles
 from pgvec_versions.postgres.database import PgConnection
+from pgvec_versions.postgres.rows import read_row, read_value
 
-__all__ = ["LARGEST_GRAPH", "build_memory", "estimate"]
-
-#: Memory for an index build is sized to the graph, between these bounds. Units: MB.
+_MEGABYTE = 1024**2
+#: The memory of an index build follows the size of the graph, between these bounds: less is
+#: PostgreSQL's default, and more would be too much to take unasked. Units: MB.
 _LEAST_MEMORY, _MOST_MEMORY = 64, 2048
-#: The most that a build takes by itself. Units: bytes.
-LARGEST_GRAPH = _MOST_MEMORY * 1024**2
+#: The largest graph that a build holds in memory unless you give it more. Units: bytes.
+LARGEST_GRAPH = _MOST_MEMORY * _MEGABYTE
+#: An element of the graph: its numbers, 2·m neighbours on the ground layer, and the rest; then
+#: some slack for the layers above. The same numbers are in ``estimate_size.sql``.
+_NUMBER = {"vector": 4, "halfvec": 2}
+_NEIGHBOUR = 12
+_ELEMENT = 200
+_SLACK = 1.2
 
 
 def build_memory(raw: PgConnection, collection: str, model_version: str) -> int:
-    """What holds the version's graph, within the bounds. Units: MB."""
+    """The memory in which the version's graph fits, within the bounds. Units: MB."""
     known = read_collection(raw, collection)
     version = known.version(model_version)
-    count = sqlfiles.query("count_chunks").format(leaf=sql.Identifier("pgvec_leaves", version.leaf))
-    row = raw.execute(count).fetchone() if version.live else None
-    # An element holds its vector and 2·m neighbours on the ground layer, in memory about 12
-    # bytes each.
-    size = version.dimensions * (4 if known.storage == "vector" else 2) + 2 * version.m * 12 + 200
-    needed = int((row[0] if row else 0) * size * 1.2 / 1024**2) + 1
+    leaf = sql.Identifier("pgvec_leaves", version.leaf)
+    count = sqlfiles.query("count_chunks").format(leaf=leaf)
+    chunks: int = read_value(raw, count) if version.live else 0
+    numbers = version.dimensions * _NUMBER[known.storage]
+    element = numbers + 2 * version.m * _NEIGHBOUR + _ELEMENT
+    needed = int(chunks * element * _SLACK / _MEGABYTE) + 1
     return min(max(needed, _LEAST_MEMORY), _MOST_MEMORY)
 
 
 def estimate(raw: PgConnection, collection: str, dimensions: int, m: int) -> dict[str, Any]:
-    """Chunks, bytes of leaf, index and graph of a version that is not there yet.
+    """The size of a version that does not exist yet: chunks, bytes of leaf, index and graph.
 
     Source: ``sql/functions/indexes/estimate_size.sql``.
     """
-    with raw.cursor(row_factory=dict_row) as cursor:
-        row = cursor.execute(
-            sqlfiles.query("estimate_size"),
-            {"collection": collection, "dimensions": dimensions, "m": m},
-        ).fetchone()
-    assert row is not None
-    return row
+    parameters = {"collection": collection, "dimensions": dimensions, "m": m}
+    return read_row(raw, sqlfiles.query("estimate_size"), parameters)._asdict()

@@ -1,4 +1,4 @@
-"""Pausing the transition of a version: no worker claims for it until it goes on."""
+"""Pausing the transition of a version: no worker claims items for it until you resume it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from sqlalchemy.engine import URL
 
 from pgvec_versions.postgres import sqlfiles
 from pgvec_versions.postgres.database import autocommitted, engine_for, transaction
+from pgvec_versions.postgres.rows import read_rows, read_value
 
 log = logging.getLogger("pgvec_versions.control")
 
@@ -19,35 +20,31 @@ log = logging.getLogger("pgvec_versions.control")
 def pause(
     target: str | URL | Engine, collection: str, model_version: str, reason: str | None = None
 ) -> bool:
-    """Holds the transition of a version: no worker claims for it. False when it was paused.
+    """Pauses the transition of a version. Returns False when it was paused already.
 
-    Effects: every worker, in every process, from its next claim on; what is claimed is finished.
+    Effects: no worker of any process claims items for it; workers finish what they have claimed.
     Raises: UnknownVersion, WrongState (retired or abandoned).
     """
     parameters = {"collection": collection, "model_version": model_version, "reason": reason}
     with transaction(engine_for(target)) as raw:
-        row = raw.execute(sqlfiles.query("pause"), parameters).fetchone()
-    return bool(row and row[0])
+        return bool(read_value(raw, sqlfiles.query("pause"), parameters))
 
 
 def resume(target: str | URL | Engine, collection: str, model_version: str) -> bool:
-    """Lets a paused transition go on. False when it was not paused."""
+    """Resumes a paused transition. Returns False when it was not paused."""
+    parameters = {"collection": collection, "model_version": model_version}
     with transaction(engine_for(target)) as raw:
-        row = raw.execute(
-            sqlfiles.query("resume"), {"collection": collection, "model_version": model_version}
-        ).fetchone()
-    return bool(row and row[0])
+        return bool(read_value(raw, sqlfiles.query("resume"), parameters))
 
 
 def paused(
     target: str | URL | Engine, collection: str, versions: Collection[str]
 ) -> dict[str, datetime]:
-    """Those of the versions that are paused, and since when."""
+    """Which of the versions are paused, and since when."""
+    parameters = {"collection": collection, "versions": list(versions)}
     with autocommitted(engine_for(target)) as raw:
-        rows = raw.execute(
-            sqlfiles.query("paused"), {"collection": collection, "versions": list(versions)}
-        ).fetchall()
-    return {row[0]: row[1] for row in rows}
+        rows = read_rows(raw, sqlfiles.query("paused"), parameters)
+    return {row.model_version: row.paused_at for row in rows}
 
 
 def wait_while_paused(
@@ -57,10 +54,10 @@ def wait_while_paused(
     stop: threading.Event,
     poll: timedelta = timedelta(seconds=0.5),
 ) -> None:
-    """Returns when the version is not paused, or when it is stopped."""
-    told = False
+    """Returns when the version is not paused, or when ``stop`` is set."""
+    logged = False
     while not stop.is_set() and paused(target, collection, [model_version]):
-        if not told:
+        if not logged:
             log.warning("%s of %s is paused: waiting.", model_version, collection)
-            told = True
+            logged = True
         stop.wait(poll.total_seconds())

@@ -1,4 +1,4 @@
-"""What a verb would do, and what is in the way: the dry run, and the wait until nothing is."""
+"""What a verb would do, and what stops it: the dry run, and the wait until nothing stops it."""
 
 from __future__ import annotations
 
@@ -16,11 +16,19 @@ from sqlalchemy.engine import URL
 from pgvec_versions.errors import NotReady, WrongState
 from pgvec_versions.postgres import sqlfiles
 from pgvec_versions.postgres.database import autocommitted, engine_for
+from pgvec_versions.postgres.rows import read_rows
+from pgvec_versions.states import State
+
+#: A session that holds a lock, and since when: the cut-over itself tries again until it is gone.
+_LOCK_KEYS = {"pid", "since"}
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a verb would do, and what is in the way of it: sentences, with their data beside."""
+    """What a verb would do, and what stops it: sentences, and their data.
+
+    Shape: ``details`` has the data of each sentence of ``does``, then of ``in_the_way``.
+    """
 
     does: tuple[str, ...]
     in_the_way: tuple[str, ...]
@@ -28,12 +36,12 @@ class Preview:
 
     @property
     def clear(self) -> bool:
-        """Whether nothing is in the way."""
+        """Whether nothing stops the verb."""
         return not self.in_the_way
 
     @property
     def keys(self) -> frozenset[str]:
-        """The keys of the data of everything that is in the way."""
+        """The keys in the data of everything that stops the verb."""
         return frozenset(key for d in self.details[len(self.does) :] for key in d)
 
 
@@ -44,14 +52,15 @@ def preview(
     model_version: str | None = None,
     arguments: Mapping[str, Any] | None = None,
 ) -> Preview:
-    """The dry run of a verb of the SQL surface. Changes nothing and keeps nobody waiting.
+    """The dry run of a verb of the SQL surface. It changes nothing and makes nobody wait.
 
-    ``arguments``: other arguments of the verb that are to be judged too, by name, such as
-    ``{"force": True}``; see ``sql/functions/catalog/refusals.sql``.
+    ``arguments``: further arguments of the verb to check, by name, such as ``{"force": True}``;
+    see ``sql/functions/catalog/refusals.sql``.
     Raises: UnknownCollection, UnknownVersion, InvalidArgument (no such verb).
     """
     with autocommitted(engine_for(target)) as raw:
-        rows = raw.execute(
+        rows = read_rows(
+            raw,
             sqlfiles.query("preview"),
             {
                 "verb": verb,
@@ -59,13 +68,13 @@ def preview(
                 "model_version": model_version,
                 "arguments": Jsonb(dict(arguments or {})),
             },
-        ).fetchall()
-    does = [row for row in rows if row[0] == "does"]
-    blocks = [row for row in rows if row[0] != "does"]
+        )
+    does = [row for row in rows if row.kind == "does"]
+    blocks = [row for row in rows if row.kind != "does"]
     return Preview(
-        tuple(row[1] for row in does),
-        tuple(row[1] for row in blocks),
-        tuple(row[2] for row in (*does, *blocks)),
+        tuple(row.what for row in does),
+        tuple(row.what for row in blocks),
+        tuple(row.detail for row in (*does, *blocks)),
     )
 
 
@@ -81,28 +90,26 @@ def wait_until_ready(
     on_wait: Callable[[Preview], None] | None = None,
     force: bool = False,
 ) -> bool:
-    """Waits until nothing is in the way of a cut-over. False when it was stopped before.
+    """Waits until nothing stops a cut-over. Returns False when ``stop`` was set before.
 
-    With ``open_items_too`` open work items are no reason to wait: the caller drains them himself.
-    With ``force`` the gate is none either; without, an evaluation that passes it is waited for.
-    Raises: WrongState for a version that will not come to it (active, draining, gone); NotReady,
-    with what is in the way, after ``timeout``.
+    With ``open_items_too`` it does not wait for open work items: you drain them yourself. With
+    ``force`` it does not wait for the gate; without, it waits for an evaluation that passes.
+    Raises: WrongState for a version that can never be cut over to (active, draining, gone);
+    NotReady, with what stops it, after ``timeout``.
     """
     stop = stop or threading.Event()
     deadline = None if timeout is None else time.monotonic() + timeout.total_seconds()
     while not stop.is_set():
         found = preview(target, "cut_over", collection, model_version, {"force": force})
-        state = next((d["state"] for d in found.details if "needed" in d), "ready")
-        if state not in ("building", "ready"):
+        # A refusal that names the needed states also names the state of the version.
+        state = next((d["state"] for d in found.details if "needed" in d), State.READY)
+        if state not in (State.BUILDING, State.READY):
             raise WrongState(
                 f"cut_over: version {model_version} of {collection} is {state}.",
-                hint="Only a version that is building or ready can be waited for.",
+                hint="You can wait only for a version that is building or ready.",
                 detail={"collection": collection, "model_version": model_version, "state": state},
             )
-        # A session that holds a lock is met by the cut-over's own tries.
-        ignored = {"pid", "since"} | ({"open_items"} if open_items_too else set[str]())
-        waits = found.keys - ignored - {"state"} if state == "ready" else found.keys
-        if not waits:
+        if not _reasons_to_wait(found, state, open_items_too):
             return True
         if on_wait is not None:
             on_wait(found)
@@ -114,3 +121,10 @@ def wait_until_ready(
             )
         stop.wait(poll.total_seconds())
     return False
+
+
+def _reasons_to_wait(found: Preview, state: str, open_items_too: bool) -> frozenset[str]:
+    if state != State.READY:
+        return found.keys
+    drained = {"open_items"} if open_items_too else set[str]()
+    return found.keys - _LOCK_KEYS - drained - {"state"}

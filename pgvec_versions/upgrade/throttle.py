@@ -1,7 +1,7 @@
-"""Throttle: how fast a worker may go, and when it must wait for the server. Asked at every call.
+"""Throttle: how fast a worker may go, and when it must wait. A worker asks before every call.
 
-The pace is arithmetic and knows no database; the look at the server is one cheap query, once a
-second at most.
+The pace is arithmetic without a database; the load of the server is one cheap query, once a second
+at most.
 """
 
 from __future__ import annotations
@@ -9,25 +9,23 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import Engine
 
 from pgvec_versions.errors import InvalidArgument
 from pgvec_versions.postgres import sqlfiles
 from pgvec_versions.postgres.database import autocommitted
+from pgvec_versions.postgres.rows import read_row
 
-__all__ = ["Brake", "Load", "Pace", "Throttle"]
-
-#: How often the server is looked at, at most. Units: seconds.
-_LOOK_EVERY = 1.0
-#: How long one wait lasts before the bounds are looked at again, at most. Units: seconds.
+#: The time between two queries for the load, at least. Units: seconds.
+_LOAD_EVERY = 1.0
+#: The longest wait before the bounds are checked again. Units: seconds.
 _LONGEST_WAIT = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What the server bears. Units: bytes of WAL that the slowest standby lacks; sessions."""
+    """The load of the server. Units: bytes of WAL that the slowest standby lacks; sessions."""
 
     replication_lag: int
     active_sessions: int
@@ -37,12 +35,12 @@ class Load:
 class Throttle:
     """The bounds of a worker; None is no bound.
 
-    ``rows_per_second``: chunks that it embeds and writes. ``max_replication_lag``: it waits while a
-    standby has not replayed more WAL than that. ``max_active_sessions``: it waits while more client
-    sessions than that are at work, its own not counted where it is only asking.
+    ``rows_per_second``: how many chunks it embeds and writes. ``max_replication_lag``: it waits
+    while a standby lacks more WAL than that. ``max_active_sessions``: it waits while more client
+    sessions than that are active, not counting the one that asks.
 
     Units: chunks a second; bytes; sessions. The last two need a role that may see other sessions
-    (``pg_monitor``); without, nothing is seen and nothing waited for.
+    (``pg_monitor``); without it the worker sees no load and never waits.
     Raises: InvalidArgument for a bound that lets nothing through.
     """
 
@@ -68,9 +66,9 @@ class Throttle:
 
 
 class Pace:
-    """So many rows a second, evenly: what was taken is paid for in time before the next. Pure.
+    """An even rate: the next rows wait as long as the last ones take at that rate. Pure.
 
-    Units: rows, and seconds of whatever clock the caller goes by.
+    Units: rows, and seconds of the caller's clock.
     """
 
     def __init__(self, rows_per_second: float | None) -> None:
@@ -78,25 +76,25 @@ class Pace:
         self._next_at = 0.0
 
     def wait(self, now: float) -> float:
-        """How long to wait before the next rows; 0 when they may be taken now."""
+        """How long to wait before you take the next rows; 0 for not at all."""
         return max(self._next_at - now, 0.0)
 
     def spend(self, rows: int, now: float) -> None:
-        """Rows are taken now. Time in which nothing was taken is not saved up."""
+        """Records that you take rows now. Idle time is not saved up."""
         if self.rows_per_second is not None:
             self._next_at = max(self._next_at, now) + rows / self.rows_per_second
 
     def most(self, texts: int) -> int:
-        """How many of the texts to take at once: about a second's worth."""
+        """How many of the texts to take at once: those of about a second."""
         if self.rows_per_second is None:
             return texts
         return max(min(texts, int(self.rows_per_second)), 1)
 
 
 class Brake:
-    """A throttle at work on one server; shared by the claims of a worker.
+    """A throttle applied to one server; the claims of a worker share it.
 
-    ``held`` is why it waits just now, or None.
+    ``held`` says why it waits now; None when it does not.
     """
 
     def __init__(self, engine: Engine, throttle: Throttle | None) -> None:
@@ -104,28 +102,28 @@ class Brake:
         self.pace = Pace(self.throttle.rows_per_second)
         self.held: str | None = None
         self._engine = engine
-        self._looked_at = float("-inf")
+        self._loaded_at = float("-inf")
 
     def hold(self, stop: threading.Event, most: float) -> bool:
-        """Waits if it must, for ``most`` seconds or less; true when it must be asked again."""
+        """Waits if it must, for at most ``most`` seconds. Returns True when you must ask again."""
         now = time.monotonic()
         waits = self.pace.wait(now)
         if waits == 0 and not self._too_much(now):
             return False
-        stop.wait(min(waits or _LOOK_EVERY, most, _LONGEST_WAIT))
+        stop.wait(min(waits or _LOAD_EVERY, most, _LONGEST_WAIT))
         return True
 
     def _too_much(self, now: float) -> bool:
         bounds = self.throttle
         if bounds.max_replication_lag is None and bounds.max_active_sessions is None:
             return False
-        if now - self._looked_at >= _LOOK_EVERY or self.held is not None:
+        if now - self._loaded_at >= _LOAD_EVERY or self.held is not None:
             self.held = bounds.reason(self.load())
-            self._looked_at = time.monotonic()
+            self._loaded_at = time.monotonic()
         return self.held is not None
 
     def load(self) -> Load:
-        """What the server bears now."""
+        """The load of the server now."""
         with autocommitted(self._engine) as raw:
-            row: Any = raw.execute(sqlfiles.query("server_load")).fetchone()
-        return Load(int(row[0]), int(row[1]))
+            row = read_row(raw, sqlfiles.query("server_load"))
+        return Load(row.replication_lag, row.active_sessions)

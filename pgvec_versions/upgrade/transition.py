@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -32,38 +31,33 @@ from pgvec_versions.errors import (
 from pgvec_versions.postgres import sqlfiles
 from pgvec_versions.postgres.database import PgConnection, autocommitted, engine_for, transaction
 from pgvec_versions.postgres.install import require_catalog
-from pgvec_versions.postgres.locks import LOCK_WAIT, patiently, set_lock_timeout, writers_wait
+from pgvec_versions.postgres.locks import LOCK_TRIES, LOCK_WAIT, patiently, set_lock_timeout
+from pgvec_versions.postgres.rows import read_value
 from pgvec_versions.states import State
+from pgvec_versions.upgrade.catching_up import CatchingUp, OnProgress, Progress
 from pgvec_versions.upgrade.estimates import build_memory, estimate
 from pgvec_versions.upgrade.pausing import paused, wait_while_paused
 from pgvec_versions.upgrade.throttle import Throttle
 from pgvec_versions.upgrade.worker import Worker, WorkerReport
 
-__all__ = ["Progress", "Transition", "abandon", "roll_back"]
-
 #: How long writers wait at most while the last work items are drained.
 _LONGEST_PAUSE = timedelta(seconds=5)
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a step is. Units: chunks; ``seconds`` since the step began."""
-
-    step: str
-    done: int
-    total: int
-    seconds: float
-    report: WorkerReport | None = None
-
-
-OnProgress = Callable[[Progress], None]
+#: How often ``prepare`` tries to make the version ready: each time it works off what came since.
+_READY_TRIES = 20
+#: How many of these leave writers alone: if they never pause, only making them wait helps.
+_READY_TRIES_BESIDE_WRITERS = 3
+#: How often a cut-over catches up and makes writers wait before it gives up.
+_CUT_OVER_TRIES = 3
+#: How often a roll-back tries before it gives up; only the first try leaves writers alone.
+_ROLL_BACK_TRIES = 4
 
 
 class Transition:
-    """The way of ``model_version`` to being active in ``collection``.
+    """Makes ``model_version`` the active version of ``collection``, one verb after another.
 
-    ``embedder`` makes that version's vectors; its identity is stored with the version, and compared
-    from then on. Every verb may be called again, by any process: it goes on where the work stands.
+    ``embedder`` makes that version's vectors. Its identity is stored with the version, and checked
+    from then on. You may call every verb again, from any process: it goes on where the work
+    stands.
     Raises: UnknownCollection, CatalogNotInstalled, EmbedderMismatch.
     """
 
@@ -95,6 +89,7 @@ class Transition:
             "lease": lease,
             "throttle": throttle,
         }
+        self._catching_up = CatchingUp(self.engine, collection, model_version, self.worker)
         with autocommitted(self.engine) as raw:
             require_catalog(raw)
             self._check(self._find(raw))
@@ -113,25 +108,46 @@ class Transition:
                 equivalents=version.equivalents,
             )
 
+    def _call(self, query: str, wait: timedelta | None = None, **parameters: Any) -> Any:
+        named = {"collection": self.collection, "model_version": self.model_version, **parameters}
+        with transaction(self.engine) as raw:
+            if wait is not None:
+                set_lock_timeout(raw, wait)
+            return read_value(raw, sqlfiles.query(query), named)
+
     @property
     def state(self) -> State | None:
-        """Where the version stands, or None before ``begin``."""
+        """The state of the version, or None before ``begin``."""
         with autocommitted(self.engine) as raw:
             version = self._find(raw)
         return version.state if version else None
 
-    def _one(self, name: str, wait: timedelta | None = None, **parameters: Any) -> Any:
-        with transaction(self.engine) as raw:
-            if wait is not None:
-                set_lock_timeout(raw, wait)
-            row = raw.execute(
-                sqlfiles.query(name),
-                {"collection": self.collection, "model_version": self.model_version, **parameters},
-            ).fetchone()
-        return row[0] if row else None
+    def worker(self) -> Worker:
+        """A worker for this version alone."""
+        return Worker(
+            self.engine,
+            self.collection,
+            {self.model_version: self.embedder},
+            **self._worker_options,
+        )
+
+    def missing(self) -> int:
+        """How many chunks the version lacks or holds with an older text, counted from the rows."""
+        return self._call("count_missing")
+
+    def estimate(self) -> dict[str, int]:
+        """How much the version will take, before you begin it; zeros without an active version.
+
+        ``chunks``, ``leaf_bytes`` and ``index_bytes`` on disk, and ``graph_bytes`` of memory for
+        the build, which takes 2 GB at most unless you give it more. Units: bytes.
+        """
+        with autocommitted(self.engine) as raw:
+            return estimate(raw, self.collection, self.embedder.dimensions, self.m)
+
+    # -------------------------------------------------------- the verbs, in order
 
     def begin(self) -> int:
-        """Registers the version, unless it is there, and plans what must be embedded for it.
+        """Registers the version, unless it exists, and plans what to embed for it.
 
         Effects: from now on every write is carried to it. Returns the number of open work items.
         Raises: AlreadyExists (a label used before), InvalidName, InvalidArgument, WrongState,
@@ -154,7 +170,7 @@ class Transition:
             try:
                 self._register(self.embedder.dimensions)
             except AlreadyExists:
-                # Another process was faster: then it is the same version, or none of ours.
+                # Another process was faster: go on if it registered the same version.
                 with autocommitted(self.engine) as raw:
                     found = self._find(raw)
                 self._check(found)
@@ -162,10 +178,9 @@ class Transition:
                     raise
         else:
             add_fingerprint(self.engine, self.collection, found, self.embedder)
-        planned = patiently(
-            lambda wait: self._one("plan_backfill", wait, chunks_per_item=self.chunks_per_item)
+        return patiently(
+            lambda wait: self._call("plan_backfill", wait, chunks_per_item=self.chunks_per_item)
         )
-        return int(planned)
 
     def _register(self, dimensions: int) -> None:
         canaries = make_canaries(self.embedder, dimensions)
@@ -186,19 +201,6 @@ class Transition:
 
         patiently(once)
 
-    def worker(self) -> Worker:
-        """A worker for this version alone."""
-        return Worker(
-            self.engine,
-            self.collection,
-            {self.model_version: self.embedder},
-            **self._worker_options,
-        )
-
-    def missing(self) -> int:
-        """How many chunks the version lacks or holds in an older text, counted from the rows."""
-        return int(self._one("count_missing"))
-
     def backfill(
         self, on_progress: OnProgress | None = None, stop: threading.Event | None = None
     ) -> WorkerReport:
@@ -206,62 +208,14 @@ class Transition:
 
         What is written meanwhile is left for ``catch_up``.
 
-        Raises: EmbedderError when the embedder is down; NotReady when chunks had to be set aside.
+        Raises: EmbedderError when the embedder is down; NotReady when chunks were set aside.
         """
-        return self._drain("backfill", self.missing(), on_progress, stop)
-
-    def _drain(
-        self, step: str, total: int, on_progress: OnProgress | None, stop: threading.Event | None
-    ) -> WorkerReport:
-        began = time.monotonic()
-
-        def show(report: WorkerReport) -> None:
-            if on_progress is not None:
-                on_progress(
-                    Progress(
-                        step,
-                        report.written,
-                        max(total, report.written),
-                        time.monotonic() - began,
-                        report,
-                    )
-                )
-
-        stop = stop or threading.Event()
-        worker = self.worker()
-        report = WorkerReport()
-        while True:
-            wait_while_paused(self.engine, self.collection, self.model_version, stop)
-            worker.drain(stop=stop, progress=show, later_too=False, report=report)
-            if stop.is_set() or not paused(self.engine, self.collection, [self.model_version]):
-                break
-        if not stop.is_set():
-            self._refuse_set_aside(report)
-        return report
-
-    def _refuse_set_aside(self, report: WorkerReport) -> None:
-        with autocommitted(self.engine) as raw:
-            row = raw.execute(
-                sqlfiles.query("open_work"),
-                {"collection": self.collection, "versions": [self.model_version]},
-            ).fetchone()
-        if row and row[1]:
-            reason = f" The last error: {report.last_error.message}" if report.last_error else ""
-            raise NotReady(
-                f"{row[1]} work items of {self.model_version} in {self.collection} "
-                f"were set aside.{reason}",
-                hint="See pgvec status; mend the cause, then: pgvec worker --drain --retry-failed.",
-                detail={
-                    "collection": self.collection,
-                    "model_version": self.model_version,
-                    "set_aside": row[1],
-                },
-            )
+        return self._catching_up.drain("backfill", self.missing(), on_progress, stop)
 
     def build_index(
         self, memory_mb: int | None = None, parallel_workers: int | None = None
     ) -> bool:
-        """Builds the HNSW index, after the load. False when a valid one was there.
+        """Builds the HNSW index, after the load. Returns False when a valid one was there.
 
         Effects: ``memory_mb`` (by default sized to the graph, 64 to 2,048) and ``parallel_workers``
         hold for the build only. Writers do not wait for it. Raises: Busy when another process
@@ -270,48 +224,26 @@ class Transition:
         if memory_mb is None:
             with autocommitted(self.engine) as raw:
                 memory_mb = build_memory(raw, self.collection, self.model_version)
-        return bool(self._one("build_index", memory=f"{memory_mb}MB", workers=parallel_workers))
-
-    def estimate(self) -> dict[str, int]:
-        """What the version will take, before it is begun; zeros without an active version.
-
-        ``chunks``, ``leaf_bytes`` and ``index_bytes`` on disk, and ``graph_bytes`` of memory for
-        the build, of which it takes 2 GB at most by itself. Units: bytes.
-        """
-        with autocommitted(self.engine) as raw:
-            return estimate(raw, self.collection, self.embedder.dimensions, self.m)
+        return bool(self._call("build_index", memory=f"{memory_mb}MB", workers=parallel_workers))
 
     def catch_up(
         self, on_progress: OnProgress | None = None, stop: threading.Event | None = None
     ) -> WorkerReport:
         """Works off what was written meanwhile, such as during the index build.
 
-        In rounds, each of which has less to do than the one before; if writers never pause, a
+        It does so in rounds, each with less to do than the one before; if writers never pause, a
         little stays open.
         """
-        left = self._open()
-        while True:
-            report = self._drain("catch up", left, on_progress, stop)
-            before, left = left, self._open()
-            if left == 0 or left >= before or (stop is not None and stop.is_set()):
-                return report
-
-    def _open(self) -> int:
-        with autocommitted(self.engine) as raw:
-            row = raw.execute(
-                sqlfiles.query("open_work"),
-                {"collection": self.collection, "versions": [self.model_version]},
-            ).fetchone()
-        return int(row[0]) if row else 0
+        return self._catching_up.in_rounds(on_progress, stop)
 
     def make_ready(self) -> None:
-        """Checks the version by its rows and makes it ready: it has a pinned view from then on.
+        """Checks the version by its rows and makes it ready; from then on it has a pinned view.
 
         Raises: NotReady with the numbers in ``detail``, EmbedderMismatch, WrongState.
         """
         with autocommitted(self.engine) as raw:
             self._check(self._find(raw))
-        if self._one("make_ready") != State.READY:
+        if self._call("make_ready") != State.READY:
             raise NotReady(
                 f"version {self.model_version} of {self.collection} fails its checks "
                 "and is building again.",
@@ -319,29 +251,73 @@ class Transition:
                 detail={"collection": self.collection, "model_version": self.model_version},
             )
 
+    def cut_over(
+        self,
+        *,
+        lock_timeout: timedelta = LOCK_WAIT,
+        attempts: int = LOCK_TRIES,
+        longest_pause: timedelta = _LONGEST_PAUSE,
+        force: bool = False,
+        reason: str | None = None,
+    ) -> str | None:
+        """Makes the version active, in one transaction. Returns the label that was active before.
+
+        It first drains work that is still open. If writers never pause, it drains the last of it
+        while they wait, for ``longest_pause`` at most: then the server ends the transaction. No
+        reader waits longer than ``lock_timeout`` in one try. ``force`` overrides the collection's
+        gate, for a ``reason`` that is recorded.
+        Raises: GateRefused, NotReady, WrongState, Paused, LockTimeout; nothing was changed then.
+        """
+        gate: dict[str, Any] = {"force": force, "reason": reason}
+        tries = 0
+        while True:
+            tries += 1
+            try:
+                return self._call("cut_over", lock_timeout=lock_timeout, attempts=attempts, **gate)
+            except NotReady as exc:
+                if set(exc.detail.get("problems", {})) != {"open_items"}:
+                    raise
+            self.catch_up()
+            try:
+                return self.while_writers_wait("cut_over", lock_timeout, longest_pause, **gate)
+            except (LockTimeout, NotReady):
+                if tries == _CUT_OVER_TRIES:
+                    raise
+
+    def while_writers_wait(
+        self, verb: str, lock_timeout: timedelta, longest_pause: timedelta, **more: Any
+    ) -> Any:
+        """Drains the last work items and calls the verb while writers wait, in one transaction."""
+        return self._catching_up.while_writers_wait(verb, lock_timeout, longest_pause, **more)
+
+    def abandon(self) -> None:
+        """Gives up the version, which was never active; the next retirement drops its leaf."""
+        abandon(self.engine, self.collection, self.model_version)
+
+    # -------------------------------------------------------- several verbs in one call
+
     def prepare(
         self, on_progress: OnProgress | None = None, stop: threading.Event | None = None
     ) -> State:
-        """``begin`` to ``make_ready`` in one call, going on where the work stands."""
+        """``begin`` to ``make_ready`` in one call; it goes on where the work stands."""
         stop = stop or threading.Event()
         self.begin()
-        for step in (self.backfill, self._indexed, self.catch_up):
+        for step in (self.backfill, self._index_step, self.catch_up):
             wait_while_paused(self.engine, self.collection, self.model_version, stop)
             if stop.is_set():
                 break
             step(on_progress, stop)
-        for attempt in range(20):
+        for attempt in range(_READY_TRIES):
             if stop.is_set() or self.state not in (State.BUILDING, State.READY):
                 break
             try:
-                if attempt < 3:
+                if attempt < _READY_TRIES_BESIDE_WRITERS:
                     self.make_ready()
                 else:
-                    # Writers never pause: for the last of it they wait a moment.
                     self.while_writers_wait("make_ready", LOCK_WAIT, _LONGEST_PAUSE)
                 break
             except NotReady as exc:
-                # What came between the last item and the check is worked off again.
+                # Work off what came between the last item and the check.
                 problems = set(exc.detail.get("problems", {"open_items": 1}))
                 if not problems <= {"open_items", "missing"}:
                     raise
@@ -356,63 +332,13 @@ class Transition:
         assert state is not None
         return state
 
-    def _indexed(self, on_progress: OnProgress | None, stop: threading.Event | None) -> None:
+    def _index_step(self, on_progress: OnProgress | None, stop: threading.Event) -> None:
         began = time.monotonic()
         if on_progress is not None:
             on_progress(Progress("build index", 0, 1, 0.0))
         self.build_index()
         if on_progress is not None:
             on_progress(Progress("build index", 1, 1, time.monotonic() - began))
-
-    def cut_over(
-        self,
-        *,
-        lock_timeout: timedelta = timedelta(milliseconds=200),
-        attempts: int = 20,
-        longest_pause: timedelta = _LONGEST_PAUSE,
-        force: bool = False,
-        reason: str | None = None,
-    ) -> str | None:
-        """Makes the version active, in one transaction. Returns the label that was active before.
-
-        Work that is still open is drained first. If writers never pause, the last of it is drained
-        while they wait, for ``longest_pause`` at most: the server sees to that. No reader waits
-        longer than ``lock_timeout`` a try. ``force`` passes the collection's gate in spite of what
-        it says, for a ``reason`` that is recorded.
-        Raises: GateRefused, NotReady, WrongState, Paused, LockTimeout; nothing was changed then.
-        """
-        gate: dict[str, Any] = {"force": force, "reason": reason}
-        options: dict[str, Any] = {"lock_timeout": lock_timeout, "attempts": attempts, **gate}
-        for last_one in (False, False, True):
-            try:
-                return self._one("cut_over", **options)
-            except NotReady as exc:
-                if set(exc.detail.get("problems", {})) != {"open_items"}:
-                    raise
-            self.catch_up()
-            try:
-                return self.while_writers_wait("cut_over", lock_timeout, longest_pause, **gate)
-            except (LockTimeout, NotReady):
-                if last_one:
-                    raise
-        return None
-
-    def while_writers_wait(
-        self, verb: str, lock_timeout: timedelta, longest_pause: timedelta, **more: Any
-    ) -> Any:
-        """Drains the last work items and calls the verb while writers wait, in one transaction."""
-        worker = self.worker()
-        parameters = {
-            "collection": self.collection,
-            "model_version": self.model_version,
-            "lock_timeout": lock_timeout,
-            "attempts": 1,
-            **more,
-        }
-        with writers_wait(self.engine, self.collection, lock_timeout, longest_pause) as (raw, over):
-            worker.drain(stop=over)
-            row = raw.execute(sqlfiles.query(verb), parameters).fetchone()
-        return row[0] if row else None
 
     def run(
         self,
@@ -428,9 +354,18 @@ class Transition:
             state = State.ACTIVE
         return state
 
-    def abandon(self) -> None:
-        """Gives the version up, never active; its leaf goes with the next retirement."""
-        abandon(self.engine, self.collection, self.model_version)
+
+def abandon(target: str | URL | Engine, collection: str, model_version: str) -> None:
+    """Gives up a version that was never active. Raises: WrongState, UnknownVersion, LockTimeout."""
+    engine = engine_for(target)
+    parameters = {"collection": collection, "model_version": model_version}
+
+    def once(wait: timedelta) -> None:
+        with transaction(engine) as raw:
+            set_lock_timeout(raw, wait)
+            raw.execute(sqlfiles.query("abandon"), parameters)
+
+    patiently(once)
 
 
 def roll_back(
@@ -438,17 +373,17 @@ def roll_back(
     collection: str,
     embedders: Mapping[str, Embedder] | None = None,
     *,
-    lock_timeout: timedelta = timedelta(milliseconds=200),
-    attempts: int = 20,
+    lock_timeout: timedelta = LOCK_WAIT,
+    attempts: int = LOCK_TRIES,
     allow_missing: bool = False,
     longest_pause: timedelta = _LONGEST_PAUSE,
 ) -> str:
-    """Makes the version active that was so before; the present one drains. Returns its label.
+    """Makes the previous version active again; the current one drains. Returns its label.
 
-    No row is rewritten: it followed every write. What is still open for it is drained first, the
-    last of it while writers wait, for ``longest_pause`` at most, and a version that had stopped
-    following catches up first; both need its embedder in ``embedders``.
-    Raises: WrongState (nothing to go back to), NotReady, EmbedderMissing, LockTimeout.
+    No row is rewritten: the version followed every write. What is still open for it is drained
+    first, the last of it while writers wait, for ``longest_pause`` at most; a version that had
+    stopped following catches up first. Both need its embedder in ``embedders``.
+    Raises: WrongState (nothing to go back to), NotReady, EmbedderMissing, Paused, LockTimeout.
     """
     engine = engine_for(target)
     parameters: dict[str, Any] = {
@@ -457,63 +392,48 @@ def roll_back(
         "attempts": attempts,
         "allow_missing": allow_missing,
     }
-
-    def once() -> str:
-        with transaction(engine) as raw:
-            row = raw.execute(sqlfiles.query("roll_back"), parameters).fetchone()
-        assert row is not None
-        return str(row[0])
-
-    for turn in range(4):
+    tries = 0
+    while True:
+        tries += 1
         try:
-            return once()
+            with transaction(engine) as raw:
+                return read_value(raw, sqlfiles.query("roll_back"), parameters)
         except NotReady as exc:
-            label = str(exc.detail.get("model_version", ""))
             if not set(exc.detail.get("problems", {})) <= {"open_items", "stopped_following"}:
                 raise
-            embedder = (embedders or {}).get(label)
-            if embedder is None:
-                raise EmbedderMissing(
-                    f"{label} must catch up before {collection} can go back to it, "
-                    "and its embedder is not at hand.",
-                    hint=f"Give the embedder of {label}, or let a worker that has it drain; "
-                    "or roll back with allow_missing and catch up after.",
-                    detail=exc.detail,
-                ) from exc
-            if paused(engine, collection, [label]):
-                raise Paused(
-                    f"{label} must catch up before {collection} can go back to it, "
-                    "and it is paused.",
-                    hint=f"pgvec resume {label}; or roll back with allow_missing.",
-                    detail=exc.detail,
-                ) from exc
-        back = Transition(engine, collection, label, embedder)
-        back.begin()
-        back.catch_up()
-        if turn == 0:
+            previous = _previous_version(engine, collection, embedders or {}, exc)
+        previous.begin()
+        previous.catch_up()
+        if tries == 1:
+            # Writers need not wait if nothing came meanwhile.
             continue
         try:
-            return str(
-                back.while_writers_wait(
-                    "roll_back", lock_timeout, longest_pause, allow_missing=allow_missing
-                )
+            return previous.while_writers_wait(
+                "roll_back", lock_timeout, longest_pause, allow_missing=allow_missing
             )
         except (LockTimeout, NotReady):
-            if turn == 3:
+            if tries == _ROLL_BACK_TRIES:
                 raise
-    return once()
 
 
-def abandon(target: str | URL | Engine, collection: str, model_version: str) -> None:
-    """Gives up a version that was never active. Raises: WrongState, UnknownVersion, LockTimeout."""
-    engine = engine_for(target)
-
-    def once(wait: timedelta) -> None:
-        with transaction(engine) as raw:
-            set_lock_timeout(raw, wait)
-            raw.execute(
-                sqlfiles.query("abandon"),
-                {"collection": collection, "model_version": model_version},
-            )
-
-    patiently(once)
+def _previous_version(
+    engine: Engine, collection: str, embedders: Mapping[str, Embedder], refused: NotReady
+) -> Transition:
+    """The transition that lets the previous version catch up. Raises: EmbedderMissing, Paused."""
+    label = str(refused.detail.get("model_version", ""))
+    embedder = embedders.get(label)
+    if embedder is None:
+        raise EmbedderMissing(
+            f"{label} must catch up before {collection} can go back to it, "
+            "and you gave no embedder for it.",
+            hint=f"Give the embedder of {label}, or let a worker that has it drain; "
+            "or roll back with allow_missing and catch up after.",
+            detail=refused.detail,
+        ) from refused
+    if paused(engine, collection, [label]):
+        raise Paused(
+            f"{label} must catch up before {collection} can go back to it, and it is paused.",
+            hint=f"pgvec resume {label}; or roll back with allow_missing.",
+            detail=refused.detail,
+        ) from refused
+    return Transition(engine, collection, label, embedder)

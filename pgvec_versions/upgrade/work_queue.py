@@ -1,7 +1,6 @@
 """Work queue: the work items of a collection as a worker sees them, and all its statements.
 
-Promise: nothing is written without a lease that holds; see
-``sql/functions/work_items/complete_work.sql``.
+Nothing is written without a valid lease; see ``sql/functions/work_items/complete_work.sql``.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from psycopg import errors as pg_errors
 from psycopg import sql
@@ -26,19 +25,62 @@ from pgvec_versions.postgres.database import (
     client_encoding,
     transaction,
 )
-from pgvec_versions.upgrade.claims import Claim, Mark
+from pgvec_versions.postgres.locks import set_lock_timeout
+from pgvec_versions.postgres.rows import read_row, read_rows, read_value
+from pgvec_versions.upgrade.claims import Claim, ClaimedChunk, Mark
 
-__all__ = ["WorkQueue"]
+#: How long a write waits for a lock: less than ``deadlock_timeout`` (1 s), so that in a deadlock
+#: the worker gives way and no session of the host is ended.
+_WRITE_LOCK_TIMEOUT = timedelta(milliseconds=800)
+#: When a lease is renewed, as a part of it: a call of the embedder that begins just before, a sixth
+#: of the lease long, still ends well inside it.
+_RENEW_AFTER = 1 / 3
+#: Columns of ``copy_made``.
+_MADE_COLUMNS = 4
 
-#: How long a write waits for a lock, below deadlock_timeout, so that the worker gives way. Units:
-#: ms.
-_WRITE_LOCK_TIMEOUT = "800"
+
+class Completed(NamedTuple):
+    """What a write did. Units: work items for completed and fenced, rows for written and deleted.
+
+    Fenced items had changed, or belonged to another worker by then: nothing was written for them.
+    """
+
+    completed: int
+    fenced: int
+    written: int
+    deleted: int
+
+
+class Failed(NamedTuple):
+    """What became of items that failed. Units: work items; ``set_aside`` are among ``failed``."""
+
+    failed: int
+    set_aside: int
+
+
+class OpenWork(NamedTuple):
+    """The work that is open for some versions.
+
+    Units: work items; ``next_in`` is the seconds until the next open one can be claimed.
+    """
+
+    open: int
+    set_aside: int
+    next_in: float | None
+
+
+def open_work(engine: Engine, collection: str, versions: list[str]) -> OpenWork:
+    """The work that is open for the versions; claimed items count too."""
+    parameters = {"collection": collection, "versions": versions}
+    with autocommitted(engine) as raw:
+        row = read_row(raw, sqlfiles.query("open_work"), parameters)
+    return OpenWork(row.open, row.set_aside, row.next_in)
 
 
 class WorkQueue:
     """Claims, reads, completes and gives back the work items of one collection.
 
-    ``lease`` is how long a claim lasts without a sign of life.
+    ``lease`` is how long a claim lasts without a renewal.
     """
 
     def __init__(self, engine: Engine, known: Collection, lease: timedelta) -> None:
@@ -49,10 +91,18 @@ class WorkQueue:
         self._id_type = known.id_type
         self._id_type_name = known.id_type_name
 
+    def renewal(self, now: float) -> float:
+        """When a lease that begins now must be renewed. Units: seconds of the caller's clock."""
+        return now + self.lease.total_seconds() * _RENEW_AFTER
+
     def claim(self, versions: list[str], max_items: int) -> Claim | None:
-        """Up to so many items of one source and one target, with their chunks; None: nothing."""
+        """Claims items of one source and one target, and reads their chunks.
+
+        Returns None when there is nothing to claim.
+        """
         with autocommitted(self.engine) as raw:
-            items = raw.execute(
+            items = read_rows(
+                raw,
                 sqlfiles.query("claim_work"),
                 {
                     "collection": self.collection,
@@ -60,71 +110,73 @@ class WorkQueue:
                     "max_items": max_items,
                     "lease": self.lease,
                 },
-            ).fetchall()
+            )
             if not items:
                 return None
+            now = time.monotonic()
             claim = Claim(
-                source=items[0][1],
-                target=items[0][2],
-                lease=items[0][7],
-                items=[i[0] for i in items],
-                revisions=[i[5] for i in items],
-                attempts=max(i[6] for i in items),
-                began=time.monotonic(),
-                rows=[],
-                prolong_at=time.monotonic() + self.lease.total_seconds() / 3,
+                source=items[0].source_version,
+                target=items[0].model_version,
+                lease=items[0].lease_id,
+                items=[item.item_id for item in items],
+                revisions=[item.revision for item in items],
+                attempts=max(item.attempts for item in items),
+                began=now,
+                renew_at=self.renewal(now),
             )
-            with suppress(pg_errors.UndefinedTable), raw.cursor(binary=True) as cursor:
-                # A leaf that was dropped just now took its items with it.
-                claim.rows = cursor.execute(
-                    sqlfiles.query("read_work"),
-                    {
-                        "collection": self.collection,
-                        "source": claim.source,
-                        "target": claim.target,
-                        "items": claim.items,
-                        "lease": claim.lease,
-                    },
-                ).fetchall()
+            # A leaf that was dropped meanwhile took its items with it.
+            with suppress(pg_errors.UndefinedTable):
+                claim.chunks = self._read(raw, claim)
         return claim
 
-    def complete(self, claim: Claim) -> tuple[int, int, int, int]:
-        """Writes what was made and deletes the items. Returns completed, fenced, written, deleted.
+    def _read(self, raw: PgConnection, claim: Claim) -> list[ClaimedChunk]:
+        with raw.cursor(binary=True) as cursor:
+            rows = cursor.execute(
+                sqlfiles.query("read_work"),
+                {
+                    "collection": self.collection,
+                    "source": claim.source,
+                    "target": claim.target,
+                    "items": claim.items,
+                    "lease": claim.lease,
+                },
+            ).fetchall()
+        return [ClaimedChunk(*row) for row in rows]
 
-        Units: work items, work items, rows, rows.
+    def complete(self, claim: Claim) -> Completed:
+        """Writes the claim's vectors and deletes its items, in one transaction.
+
         Raises: LockTimeout, StaleSnapshot, Busy (the index is being built), VersionNotWritable.
         """
         with transaction(self.engine) as raw:
-            raw.execute(sqlfiles.query("lock_timeout"), {"value": _WRITE_LOCK_TIMEOUT})
+            set_lock_timeout(raw, _WRITE_LOCK_TIMEOUT)
+            made_table = sqlfiles.query("made_table").format(
+                id_type=self._id_type_name, vector_type=self._vector_type(raw)
+            )
             with raw.cursor() as cursor:
-                cursor.execute(
-                    sqlfiles.query("made_table").format(
-                        id_type=self._id_type_name,
-                        vector_type=self._vector_type(raw),
-                    )
-                )
-                if claim.rows:
+                cursor.execute(made_table)
+                if claim.chunks:
                     with cursor.copy(sqlfiles.query("copy_made")) as copy:
-                        for piece in copying.binary_copy(self._made(raw, claim), 4):
+                        for piece in copying.binary_copy(self._made(raw, claim), _MADE_COLUMNS):
                             copy.write(piece)
-                row = cursor.execute(
-                    sqlfiles.query("complete_work"),
-                    {
-                        "collection": self.collection,
-                        "source": claim.source,
-                        "target": claim.target,
-                        "items": claim.items,
-                        "revisions": claim.revisions,
-                        "lease": claim.lease,
-                    },
-                ).fetchone()
-            assert row is not None
-            return row[0], row[1], row[2], row[3]
+            row = read_row(
+                raw,
+                sqlfiles.query("complete_work"),
+                {
+                    "collection": self.collection,
+                    "source": claim.source,
+                    "target": claim.target,
+                    "items": claim.items,
+                    "revisions": claim.revisions,
+                    "lease": claim.lease,
+                },
+            )
+        return Completed(row.completed, row.fenced, row.written, row.deleted)
 
     def _made(self, raw: PgConnection, claim: Claim) -> Iterator[tuple[bytes, ...]]:
         as_id = copying.id_dumper(self._id_type, copying.text_dumper(client_encoding(raw)))
         read = {"uuid": uuid.UUID, "bigint": int}.get(self._id_type, str)
-        for item_ids, chunk_id, content, content_hash in claim.rows:
+        for item_ids, chunk_id, content, content_hash in claim.chunks:
             yield (
                 copying.int8_array(item_ids),
                 as_id(read(chunk_id)),
@@ -133,17 +185,15 @@ class WorkQueue:
             )
 
     def _vector_type(self, raw: PgConnection) -> sql.Composable:
-        row = raw.execute(sqlfiles.query("vector_schema")).fetchone()
-        assert row is not None
-        return sql.Identifier(row[0], self._storage)
+        schema = read_value(raw, sqlfiles.query("vector_schema"))
+        return sql.Identifier(schema, self._storage)
 
     def renew(self, claim: Claim) -> None:
-        """Prolongs the lease. Raises: LeaseLost."""
+        """Extends the lease. Raises: LeaseLost."""
+        parameters = {"lease": claim.lease, "prolong": self.lease}
         with autocommitted(self.engine) as raw:
-            row = raw.execute(
-                sqlfiles.query("renew_work"), {"lease": claim.lease, "prolong": self.lease}
-            ).fetchone()
-        if not row or not row[0]:
+            renewed = read_value(raw, sqlfiles.query("renew_work"), parameters)
+        if not renewed:
             raise LeaseLost(
                 f"the lease on {len(claim.items)} work items of {self.collection} has run out."
             )
@@ -153,11 +203,8 @@ class WorkQueue:
         with transaction(self.engine) as raw:
             raw.execute(sqlfiles.query("release_work"), {"lease": claim.lease})
 
-    def fail(self, claim: Claim, max_attempts: int, retry_in: timedelta) -> tuple[int, int]:
-        """Records ``claim.error`` for every item that the lease still holds.
-
-        Returns how many failed and how many of them are now set aside.
-        """
+    def fail(self, claim: Claim, max_attempts: int, retry_in: timedelta) -> Failed:
+        """Records ``claim.error`` for every item that the lease still holds."""
         parameters: dict[str, Any] = {
             "lease": claim.lease,
             "error": f"{type(claim.error).__name__}: {claim.error}",
@@ -167,42 +214,36 @@ class WorkQueue:
         }
         with transaction(self.engine) as raw:
             if isinstance(claim.error, EmbedderUnavailable):
-                # No text is to blame: nothing is counted against the items, or set aside.
-                row = raw.execute(sqlfiles.query("postpone_work"), parameters).fetchone()
-                return (int(row[0]), 0) if row else (0, 0)
-            row = raw.execute(sqlfiles.query("fail_work"), parameters).fetchone()
-        return (sum(row), int(row[2])) if row else (0, 0)
+                # No text is the cause: no attempt is counted, and no item is set aside.
+                return Failed(read_value(raw, sqlfiles.query("postpone_work"), parameters), 0)
+            row = read_row(raw, sqlfiles.query("fail_work"), parameters)
+        return Failed(row.retried + row.halves + row.set_aside, row.set_aside)
 
-    def retry_set_aside(self, version: str | None) -> int:
-        """Opens the items again that were set aside. Returns how many."""
+    def retry_set_aside(self, model_version: str | None) -> int:
+        """Opens the items again that were set aside, of one version or all. Returns how many."""
+        parameters = {"collection": self.collection, "model_version": model_version}
         with transaction(self.engine) as raw:
-            row = raw.execute(
-                sqlfiles.query("retry_set_aside"),
-                {"collection": self.collection, "model_version": version},
-            ).fetchone()
-        return int(row[0]) if row else 0
+            return read_value(raw, sqlfiles.query("retry_set_aside"), parameters)
 
     def newest(self, versions: list[str]) -> int:
         """The number of the newest item, 0 without any."""
+        parameters = {"collection": self.collection, "versions": versions}
         with autocommitted(self.engine) as raw:
-            row = raw.execute(
-                sqlfiles.query("newest_item"),
-                {"collection": self.collection, "versions": versions},
-            ).fetchone()
-        assert row is not None
-        return int(row[0])
+            return read_value(raw, sqlfiles.query("newest_item"), parameters)
 
     def waiting(self, versions: list[str], mark: Mark | None) -> tuple[int, float]:
-        """How many items are still to be waited for, and for how many seconds at least.
+        """How many items to wait for, and the seconds until one of them can be claimed.
 
-        All that are open; with a ``mark``, those among what was open then that others hold.
+        All that are open; with a ``mark``, those up to it that other workers hold.
         """
-        parameters: dict[str, Any] = {"collection": self.collection, "versions": versions}
-        name = "open_work"
-        if mark is not None:
-            name = "held_work"
-            parameters["newest"] = mark.newest
+        if mark is None:
+            work = open_work(self.engine, self.collection, versions)
+            return work.open, work.next_in or 0.0
+        parameters = {
+            "collection": self.collection,
+            "versions": versions,
+            "newest": mark.newest,
+        }
         with autocommitted(self.engine) as raw:
-            row = raw.execute(sqlfiles.query(name), parameters).fetchone()
-        assert row is not None
-        return int(row[0]), float(row[2] or 0.0)
+            row = read_row(raw, sqlfiles.query("held_work"), parameters)
+        return row.held, row.held_for or 0.0

@@ -1,8 +1,8 @@
-"""Worker: claim → embed → write, overlapped. What a crash leaves behind, the next worker takes up.
+"""Worker: claim → embed → write, overlapped. After a crash the next worker goes on.
 
-While one claim is embedded, the next is read and the last one written, each on a connection of its
-own. No transaction is open while the model runs. A claim is a lease: it is prolonged while the work
-goes on, and a worker that comes back after its lease has run out changes nothing.
+While a worker embeds one claim, it reads the next and writes the previous one, each on its own
+connection. No transaction is open while the model runs. A claim is a lease: the worker renews it
+while it works, and a worker that comes back after its lease has run out changes nothing.
 """
 
 from __future__ import annotations
@@ -38,27 +38,34 @@ from pgvec_versions.postgres import vectors
 from pgvec_versions.postgres.database import autocommitted, engine_for
 from pgvec_versions.postgres.install import require_catalog
 from pgvec_versions.upgrade.claims import Claim, Mark
+from pgvec_versions.upgrade.sizes import Sizes
 from pgvec_versions.upgrade.throttle import Brake, Throttle
 from pgvec_versions.upgrade.work_queue import WorkQueue
 
-__all__ = ["Worker", "WorkerReport"]
-
 log = logging.getLogger("pgvec_versions.worker")
 
-#: Texts in one call of the embedder, to begin with; grows while calls are quick.
-_FIRST_CALL = 32
-#: Chunks that one claim aims at, at most.
-_CLAIM_CHUNKS = 4096
-#: A claim grows while it takes less than this. Units: seconds.
-_QUICK_CLAIM = 1.0
+#: How often a write that meets a lock or a conflict is repeated.
 _WRITE_TRIES = 10
-#: How long a drain waits for items that it cannot claim, at first. Units: seconds.
-_SHORTEST_PAUSE = 0.02
+#: The pause before such a write is repeated: doubled each time, up to the longest. Units: seconds.
+_WRITE_PAUSE = 0.05
+_LONGEST_WRITE_PAUSE = 1.0
+#: How long a drain waits for items that it cannot claim: doubled each time, up to the longest.
+#: Units: seconds.
+_DRAIN_PAUSE = 0.02
+_LONGEST_DRAIN_PAUSE = 1.0
+#: The longest pause of ``run`` after an error, and before it checks refused embedders again.
+#: Units: seconds.
+_LONGEST_PAUSE = 60.0
+#: How often ``run`` doubles its pause after errors: 2**6 polls of a second reach the longest pause.
+_MOST_DOUBLINGS = 6
 
 
 @dataclass(slots=True)
 class WorkerReport:
-    """What was done. Units: chunks for embedded, written and deleted, work items for the rest."""
+    """What a worker did. Units: chunks for embedded, written and deleted, work items for the rest.
+
+    Fenced items were no longer the worker's: nothing was written for them.
+    """
 
     embedded: int = 0
     written: int = 0
@@ -73,9 +80,10 @@ class WorkerReport:
 class Worker:
     """Drains the work items of a collection, for the versions it has embedders of.
 
-    ``lease`` is how long a claim lasts without a sign of life; ``max_attempts`` how often an item
-    may fail before it is split or set aside; ``retry_in`` how long it rests after a failure;
-    ``throttle`` how fast it may go. A version that is paused is left alone.
+    ``lease`` is how long a claim lasts without a renewal; ``max_attempts`` how often an item may
+    fail before it is split or set aside; ``retry_in`` how long it waits after a failure;
+    ``patience`` how many claims in a row may fail before a drain gives up; ``throttle`` how fast
+    the worker may go. A worker claims nothing for a paused version.
     Raises: EmbedderMismatch, UnknownCollection, CatalogNotInstalled.
     """
 
@@ -104,8 +112,7 @@ class Worker:
         self._storage = known.storage
         self._queue = WorkQueue(self.engine, known, lease)
         self.brake = Brake(self.engine, throttle)
-        self._claim_items = 1
-        self._call_size = _FIRST_CALL
+        self._sizes = Sizes(lease)
         self._left_out: set[str] = set()
 
     @property
@@ -114,14 +121,14 @@ class Worker:
         return self._embedders.labels
 
     def refresh(self) -> None:
-        """Looks for versions that were registered since. Raises: EmbedderMismatch."""
+        """Finds versions that were registered since. Raises: EmbedderMismatch."""
         with autocommitted(self.engine) as connection:
             self._embedders.verify(read_collection(connection, self.collection), connection)
 
     # --------------------------------------------------------------- loops
 
     def run_once(self) -> WorkerReport:
-        """Claims once, embeds, writes. A report of zeros means that nothing could be claimed."""
+        """Claims once, embeds, writes. A report of zeros: there was nothing to claim."""
         report = WorkerReport()
         claim = self._claim()
         if claim is not None and self._embed(claim, report, threading.Event()):
@@ -137,21 +144,21 @@ class Worker:
         later_too: bool = True,
         report: WorkerReport | None = None,
     ) -> WorkerReport:
-        """Works until nothing is open for its versions, waiting for items that other workers hold.
+        """Works until nothing is open for its versions; waits for items that other workers hold.
 
-        Without ``later_too`` only what is open now is worked off: writers who never pause would
-        keep it going for ever.
-        ``stop`` ends it early; what was claimed is given back. ``deadline`` is in
-        ``time.monotonic()`` seconds. With ``report`` what is done is added to that one. The items
-        of a version that is paused are waited for.
-        Raises: the embedder's error once ``patience`` claims in a row have failed: it is down, not
-        one text bad.
+        Without ``later_too`` it does only what is open now: writers who never pause would keep it
+        busy for ever.
+        ``stop`` ends it early, and it gives back what it has claimed. ``deadline`` is in
+        ``time.monotonic()`` seconds. With ``report`` it adds its numbers to that one. It waits for
+        the items of a paused version.
+        Raises: the embedder's error once ``patience`` claims in a row have failed: then the
+        embedder is down, and not one text bad.
         """
         stop = stop or threading.Event()
         report = WorkerReport() if report is None else report
         mark = None if later_too else Mark(self._queue.newest(self.versions))
         failures = 0
-        pause = _SHORTEST_PAUSE
+        pause = _DRAIN_PAUSE
         while not stop.is_set() and (deadline is None or time.monotonic() < deadline):
             before = report.completed
             failures = self._pipeline(stop, report, progress, deadline, mark, failures)
@@ -160,7 +167,8 @@ class Worker:
             waiting, next_in = self._queue.waiting(self.versions, mark)
             if waiting == 0 or stop.is_set():
                 break
-            pause = _SHORTEST_PAUSE if report.completed > before else min(pause * 2, 1.0)
+            advanced = report.completed > before
+            pause = _DRAIN_PAUSE if advanced else min(pause * 2, _LONGEST_DRAIN_PAUSE)
             stop.wait(min(next_in, pause) or pause)
         return report
 
@@ -171,21 +179,23 @@ class Worker:
         poll: timedelta = timedelta(seconds=1),
         progress: Callable[[WorkerReport], None] | None = None,
     ) -> WorkerReport:
-        """Works until ``stop``, looking every ``poll`` for new items and newly registered versions.
+        """Works until ``stop``; every ``poll`` it finds new items and newly registered versions.
 
-        A database or an embedder that is away is waited for, with growing pauses. Every embedder's
-        canaries are looked at before the first claim, and again when that is due; a version whose
-        embedder makes other vectors is left alone, and looked at again with growing pauses.
+        While the database or an embedder cannot be reached, it waits and tries again, with growing
+        pauses. It checks every embedder's canaries before the first claim, and again when that is
+        due. It claims nothing for a version whose embedder makes other vectors, and checks that
+        embedder again with growing pauses.
         """
         report = WorkerReport()
         failures = refusals = 0
-        look_at = time.monotonic()
+        check_at = time.monotonic()
         while not stop.is_set():
             try:
                 self.refresh()
-                if time.monotonic() >= look_at:
-                    refusals = refusals + 1 if self._look(report, progress) else 0
-                    look_at = time.monotonic() + (min(2.0**refusals, 60.0) if refusals else 0.0)
+                if time.monotonic() >= check_at:
+                    refusals = refusals + 1 if self._check_embedders(report, progress) else 0
+                    pause = min(2.0**refusals, _LONGEST_PAUSE) if refusals else 0.0
+                    check_at = time.monotonic() + pause
                 self._pipeline(stop, report, progress, None, None, 0)
                 failures = 0
             except PgvecError as exc:
@@ -194,11 +204,14 @@ class Worker:
                 log.warning("%s", exc)
                 if progress is not None:
                     progress(report)
-            stop.wait(min(poll.total_seconds() * 2 ** min(failures, 6), 60.0))
+            pause = poll.total_seconds() * 2 ** min(failures, _MOST_DOUBLINGS)
+            stop.wait(min(pause, _LONGEST_PAUSE))
         return report
 
-    def _look(self, report: WorkerReport, progress: Callable[[WorkerReport], None] | None) -> bool:
-        """Leaves the versions alone whose embedder is refused now. Whether there is one."""
+    def _check_embedders(
+        self, report: WorkerReport, progress: Callable[[WorkerReport], None] | None
+    ) -> bool:
+        """Stops claiming for versions whose embedder is refused. Returns whether there are any."""
         refused = self._embedders.check()
         self._left_out = set(refused)
         for exc in refused.values():
@@ -217,7 +230,7 @@ class Worker:
         mark: Mark | None,
         failures: int,
     ) -> int:
-        """Reads ahead, embeds, writes behind, until nothing can be claimed.
+        """Reads ahead, embeds, writes behind, until there is nothing to claim.
 
         Takes and returns how many claims in a row have failed.
         """
@@ -268,7 +281,7 @@ class Worker:
 
     def _claim(self) -> Claim | None:
         labels = [label for label in self.versions if label not in self._left_out]
-        return self._queue.claim(labels, self._claim_items)
+        return self._queue.claim(labels, self._sizes.claim)
 
     def _embed(
         self,
@@ -277,46 +290,46 @@ class Worker:
         stop: threading.Event,
         ahead: Future[Claim | None] | None = None,
     ) -> bool:
-        """Makes the claim's vectors. False when it failed or was given back.
+        """Makes the claim's vectors. Returns False when it failed or was given back.
 
-        Effects: prolongs the lease, also that of the claim that was read ``ahead`` and waits.
+        Effects: renews the lease, and that of the claim that was read ``ahead`` and waits.
         """
         if claim.attempts > self.max_attempts and len(claim.items) > 1:
-            # One of them is suspect, and must be met alone.
-            self._claim_items = 1
+            # One of them is suspect: claim them one by one.
+            self._sizes.claim_one()
             self._queue.release(claim)
             return False
         if claim.attempts > self.max_attempts:
-            # Claimed again and again and never heard of: it takes its workers down with it.
+            # Claimed again and again, and no worker came back: it takes its workers down with it.
             tried = claim.attempts - 1
             claim.error = EmbedderFailed(f"claimed {tried} times and never completed.")
             self._fail(claim, report)
             return False
         try:
-            sound = self._sound_items(claim, claim.items, report, stop, ahead)
+            embedded = self._embedded_items(claim, claim.items, report, stop, ahead)
         except EmbedderUnavailable as exc:
             claim.error = exc
-            sound = []
+            embedded = []
         except LeaseLost as exc:
             report.fenced += len(claim.items)
             log.warning("%s", exc)
             return False
         except BaseException:
-            # Ctrl-C in the model, or the database is away: others need not wait for the lease.
+            # Ctrl-C in the model, or no database: others need not wait until the lease runs out.
             with suppress(Exception):
                 self._queue.release(claim)
             raise
-        if stop.is_set() and len(sound) < len(claim.items):
+        if stop.is_set() and len(embedded) < len(claim.items):
             claim.error = None
             self._queue.release(claim)
             return False
-        if not sound:
+        if not embedded:
             self._fail(claim, report)
             return False
-        claim.keep(sound)
+        claim.keep(embedded)
         return True
 
-    def _sound_items(
+    def _embedded_items(
         self,
         claim: Claim,
         items: list[int],
@@ -324,14 +337,15 @@ class Worker:
         stop: threading.Event,
         ahead: Future[Claim | None] | None,
     ) -> list[int]:
-        """Those of the items whose texts could all be embedded; ``claim.error`` says why not all.
+        """The items whose texts could all be embedded; ``claim.error`` says why not the others.
 
-        Until their last try, items fail together and are tried again. Then each stands for itself,
-        or a bad text would have those set aside that happened to be claimed with it.
+        Until their last try, items fail together and are tried again. On the last try they are
+        halved until a bad text is alone: otherwise the items claimed with it would be set aside.
         """
-        wanted = {row[2] for row in claim.rows if not set(items).isdisjoint(row[0])}
+        here = set(items)
+        wanted = {c.content for c in claim.chunks if not here.isdisjoint(c.item_ids)}
         try:
-            self._make(claim, wanted - claim.vectors.keys(), report, stop, ahead)
+            self._embed_texts(claim, wanted - claim.vectors.keys(), report, stop, ahead)
             return [] if stop.is_set() and not wanted <= claim.vectors.keys() else items
         except EmbedderUnavailable:
             raise
@@ -343,10 +357,10 @@ class Worker:
         return [
             item
             for part in (items[:half], items[half:])
-            for item in self._sound_items(claim, part, report, stop, ahead)
+            for item in self._embedded_items(claim, part, report, stop, ahead)
         ]
 
-    def _make(
+    def _embed_texts(
         self,
         claim: Claim,
         wanted: set[str],
@@ -354,61 +368,48 @@ class Worker:
         stop: threading.Event,
         ahead: Future[Claim | None] | None,
     ) -> None:
+        # The longest first: texts of about one length make a call quick.
         texts = sorted(wanted, key=len, reverse=True)
-        rows = Counter(row[2] for row in claim.rows)
+        copies = Counter(chunk.content for chunk in claim.chunks)
         done = 0
         while done < len(texts) and not stop.is_set():
             began = time.monotonic()
-            if began > claim.prolong_at:
+            if began > claim.renew_at:
                 self._queue.renew(claim)
                 self._renew_ahead(ahead)
-                claim.prolong_at = began + self.lease.total_seconds() / 3
-            if self.brake.hold(stop, self.lease.total_seconds() / 6):
+                claim.renew_at = self._queue.renewal(began)
+            if self.brake.hold(stop, self._sizes.longest_call):
                 continue
             began = time.monotonic()
-            part = texts[done : done + self.brake.pace.most(self._call_size)]
-            self.brake.pace.spend(sum(rows[text] for text in part), began)
+            part = texts[done : done + self.brake.pace.most(self._sizes.call)]
+            self.brake.pace.spend(sum(copies[text] for text in part), began)
             made = self._embedders.documents(claim.target, part)
-            self._call_size = self._next_size(time.monotonic() - began, len(part))
+            self._sizes.call_took(time.monotonic() - began, len(part))
             claim.vectors.update(zip(part, vectors.pack(made, self._storage), strict=True))
             report.embedded += len(part)
             done += len(part)
 
-    def _next_size(self, seconds: float, texts: int) -> int:
-        # A call should stay well inside the lease, and be as large as that allows: sorting by
-        # length pays within one call only.
-        most = self.lease.total_seconds() / 6
-        if seconds > most:
-            return max(int(texts * most / seconds), 1)
-        if seconds < self.lease.total_seconds() / 30 and texts == self._call_size:
-            return min(self._call_size * 2, _CLAIM_CHUNKS)
-        return self._call_size
-
     def _write(self, claim: Claim, report: WorkerReport) -> None:
         for attempt in range(_WRITE_TRIES):
             try:
-                completed, fenced, written, deleted = self._queue.complete(claim)
+                done = self._queue.complete(claim)
             except (LockTimeout, StaleSnapshot) as exc:
                 log.info("%s of %s waits: %s", claim.target, self.collection, exc)
-                time.sleep(min(0.05 * 2**attempt, 1.0))
+                time.sleep(min(_WRITE_PAUSE * 2**attempt, _LONGEST_WRITE_PAUSE))
                 continue
             except Busy:
                 break
             except VersionNotWritable as gone:
-                # Abandoned or retired while we worked: its items are gone with it.
+                # Abandoned or retired meanwhile: its items are gone with it.
                 log.info("%s", gone)
                 return
-            report.completed += completed
-            report.fenced += fenced
-            report.written += written
-            report.deleted += deleted
+            report.completed += done.completed
+            report.fenced += done.fenced
+            report.written += done.written
+            report.deleted += done.deleted
             if claim.error is not None:
                 self._fail(claim, report)
-            took = time.monotonic() - claim.began
-            if took < _QUICK_CLAIM and len(claim.rows) * 2 <= _CLAIM_CHUNKS:
-                self._claim_items = min(self._claim_items * 2, 1024)
-            elif took > 4 * _QUICK_CLAIM or len(claim.rows) > _CLAIM_CHUNKS:
-                self._claim_items = max(self._claim_items // 2, 1)
+            self._sizes.claim_took(time.monotonic() - claim.began, len(claim.chunks))
             return
         self._queue.release(claim)
 
@@ -417,13 +418,13 @@ class Worker:
             return
         claim = ahead.result()
         if claim is not None:
-            # If it is lost, that shows when its turn comes.
+            # A lost lease shows when it is this claim's turn.
             with suppress(LeaseLost):
                 self._queue.renew(claim)
 
     def _fail(self, claim: Claim, report: WorkerReport) -> None:
-        failed, set_aside = self._queue.fail(claim, self.max_attempts, self.retry_in)
-        report.failed += failed
-        report.set_aside += set_aside
+        failed = self._queue.fail(claim, self.max_attempts, self.retry_in)
+        report.failed += failed.failed
+        report.set_aside += failed.set_aside
         report.last_error = claim.error
-        self._claim_items = 1
+        self._sizes.claim_one()

@@ -158,7 +158,7 @@ def test_a_file_that_is_not_text_stops_the_whole_call_before_anything_is_added(
         (
             "[collections.docs]\nmodel_version = 'static-1'\n"
             "retire_after = 'soon'\nembedder = {}\n",
-            "is no interval",
+            "is not an interval",
         ),
         (
             "[collections.docs]\nmodel_version = 'static-1'\nembedder = { provider = 'magic' }\n",

@@ -23,6 +23,7 @@ from pgvec_versions.errors import (
 )
 from pgvec_versions.postgres.database import autocommitted
 from pgvec_versions.states import State
+from pgvec_versions.upgrade import sizes
 from pgvec_versions.upgrade import work_queue as work_queue_module
 from pgvec_versions.upgrade import worker as worker_module
 from pgvec_versions.upgrade.transition import Transition
@@ -190,7 +191,7 @@ def test_a_claim_that_waits_for_its_turn_keeps_its_lease(
     fake = SimpleNamespace(monotonic=lambda: clock[0], sleep=time.sleep)
     monkeypatch.setattr(worker_module, "time", fake)
     monkeypatch.setattr(work_queue_module, "time", fake)
-    monkeypatch.setattr(worker_module, "_FIRST_CALL", 1)
+    monkeypatch.setattr(sizes, "_FIRST_CALL", 1)
     begin_v2(engine, texts(12), per_item=6)
     until: list[dict[int, Any]] = []
 

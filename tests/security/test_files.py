@@ -387,7 +387,7 @@ def test_a_folder_that_all_may_write_holds_no_socket(
     open_to_all = place / "tmp"
     open_to_all.mkdir()
     open_to_all.chmod(0o777)
-    fit: Any = embedded._is_fit_for_sockets  # pyright: ignore[reportPrivateUsage]
+    fit = embedded.sockets.is_fit_for_sockets
     assert not fit(open_to_all)
     open_to_all.chmod(0o1777)
     assert fit(open_to_all)

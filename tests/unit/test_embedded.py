@@ -18,8 +18,12 @@ import pytest
 import sqlalchemy
 
 from pgvec_versions.errors import ConfigError, DatabaseUnavailable
-from pgvec_versions.postgres import embedded
-from pgvec_versions.postgres.embedded import EmbeddedServer, default_path, embedded_server
+from pgvec_versions.postgres.embedded import (
+    EmbeddedServer,
+    default_path,
+    embedded_server,
+    folders,
+)
 
 psutil = pytest.importorskip("psutil", reason="the extra 'embedded' is not installed")
 
@@ -237,11 +241,11 @@ def test_a_user_keeps_data_in_the_home_and_root_where_the_server_can_go(
 ) -> None:
     monkeypatch.delenv("PGVEC_EMBEDDED_DIR", raising=False)
     monkeypatch.delenv("XDG_DATA_HOME", raising=False)
-    monkeypatch.setattr(embedded, "_is_root", lambda: False)
+    monkeypatch.setattr(folders, "is_root", lambda: False)
     assert default_path(16) == Path.home() / ".local/share/pgvec/pg16"
     monkeypatch.setenv("XDG_DATA_HOME", "/data")
     assert default_path() == Path("/data/pgvec/pg18")
-    monkeypatch.setattr(embedded, "_is_root", lambda: True)
+    monkeypatch.setattr(folders, "is_root", lambda: True)
     assert default_path() == Path("/var/lib/pgvec/pg18")
 
 
