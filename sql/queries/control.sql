@@ -1,23 +1,30 @@
 -- name: pause
-SELECT pgvec.pause(%(collection)s, %(model_version)s, %(reason)s)
+SELECT pgvec.pause(%(collection)s, %(model_version)s, %(reason)s) AS paused
 
 -- name: resume
-SELECT pgvec.resume(%(collection)s, %(model_version)s)
+SELECT pgvec.resume(%(collection)s, %(model_version)s) AS resumed
 
 -- name: paused
 -- Which of the named versions are paused.
-SELECT v.model_version, v.paused_at FROM pgvec.model_version v
- WHERE v.collection = %(collection)s AND v.model_version = ANY (%(versions)s) AND v.paused_at IS NOT NULL ORDER BY v.model_version
+SELECT v.model_version, v.paused_at
+  FROM pgvec.model_version v
+ WHERE v.collection = %(collection)s AND v.model_version = ANY (%(versions)s) AND v.paused_at IS NOT NULL
+ ORDER BY v.model_version
 
 -- name: preview
-SELECT p.kind, p.what, p.detail FROM pgvec.preview(%(verb)s, %(collection)s, %(model_version)s, arguments => %(arguments)s) p
+SELECT p.kind, p.what, p.detail
+  FROM pgvec.preview(%(verb)s, %(collection)s, %(model_version)s, arguments => %(arguments)s) p
 
 -- name: server_load
--- WAL that the slowest standby has not replayed, and client sessions at work in this server but the asking one. What the role
--- may not see counts as nothing.
-SELECT coalesce((SELECT max(pg_wal_lsn_diff(pg_current_wal_lsn(), r.replay_lsn)) FROM pg_catalog.pg_stat_replication r), 0)::bigint AS replication_lag,
-       (SELECT count(*) FROM pg_catalog.pg_stat_activity a WHERE a.state = 'active' AND a.backend_type = 'client backend' AND a.pid <> pg_backend_pid()) AS active_sessions
+-- How much WAL the slowest standby has not replayed yet, in bytes, and how many other client sessions are active.
+-- What the role cannot see counts as nothing.
+SELECT coalesce((SELECT max(pg_wal_lsn_diff(pg_current_wal_lsn(), r.replay_lsn))
+                   FROM pg_catalog.pg_stat_replication r), 0)::bigint AS replication_lag,
+       (SELECT count(*)
+          FROM pg_catalog.pg_stat_activity a
+         WHERE a.state = 'active' AND a.backend_type = 'client backend'
+           AND a.pid <> pg_backend_pid()) AS active_sessions
 
 -- name: idle_timeout
--- The server itself ends the transaction when its session stays away longer: so long can a lock be held at most.
-SELECT set_config('idle_in_transaction_session_timeout', %(value)s, true)
+-- The server ends a transaction whose session is idle for longer, so its locks last no longer than that either.
+SELECT set_config('idle_in_transaction_session_timeout', %(value)s, true) AS idle_timeout

@@ -1,50 +1,58 @@
 -- name: create_collection
-SELECT pgvec.create_collection(%(collection)s, %(distance)s, %(storage)s, %(id_type)s, %(retire_after)s, %(require_query_version)s, %(follow_while_draining)s)
+SELECT pgvec.create_collection(%(collection)s, %(distance)s, %(storage)s, %(id_type)s, %(retire_after)s,
+                               %(require_query_version)s, %(follow_while_draining)s)
 
 -- name: drop_collection
 SELECT pgvec.drop_collection(%(collection)s)
 
 -- name: set_retire_after
-UPDATE pgvec.collection c SET retire_after = %(retire_after)s WHERE c.collection = %(collection)s AND c.retire_after <> %(retire_after)s
+UPDATE pgvec.collection c
+   SET retire_after = %(retire_after)s
+ WHERE c.collection = %(collection)s AND c.retire_after <> %(retire_after)s
 
 -- name: register_version
-SELECT pgvec.register_version(%(collection)s, %(model_version)s, %(dimensions)s, %(embedder)s, %(m)s, %(ef_construction)s)
+SELECT pgvec.register_version(%(collection)s, %(model_version)s, %(dimensions)s, %(embedder)s,
+                              %(m)s, %(ef_construction)s)
 
 -- name: plan_backfill
-SELECT pgvec.plan_backfill(%(collection)s, %(model_version)s, %(chunks_per_item)s)
+SELECT pgvec.plan_backfill(%(collection)s, %(model_version)s, %(chunks_per_item)s) AS open_items
 
 -- name: count_missing
-SELECT count(*) FROM pgvec.missing_chunks(%(collection)s, %(model_version)s)
+SELECT count(*) AS missing
+  FROM pgvec.missing_chunks(%(collection)s, %(model_version)s)
 
 -- name: estimate_size
-SELECT chunks, leaf_bytes, index_bytes, graph_bytes FROM pgvec.estimate_size(%(collection)s, %(dimensions)s, %(m)s)
+SELECT e.chunks, e.leaf_bytes, e.index_bytes, e.graph_bytes
+  FROM pgvec.estimate_size(%(collection)s, %(dimensions)s, %(m)s) e
 
 -- name: count_chunks
-SELECT count(*) FROM {leaf}
+SELECT count(*) AS chunks FROM {leaf}
 
 -- name: build_index
-SELECT pgvec.build_index(%(collection)s, %(model_version)s, %(memory)s, %(workers)s)
+SELECT pgvec.build_index(%(collection)s, %(model_version)s, %(memory)s, %(workers)s) AS built
 
 -- name: make_ready
-SELECT pgvec.make_ready(%(collection)s, %(model_version)s)
+SELECT pgvec.make_ready(%(collection)s, %(model_version)s) AS state
 
 -- name: lock_chunk_table
 SELECT pgvec.lock_chunk_table(%(collection)s)
 
 -- name: lock_timeout
-SELECT set_config('lock_timeout', %(value)s, true)
+SELECT set_config('lock_timeout', %(value)s, true) AS lock_timeout
 
 -- name: cut_over
-SELECT pgvec.cut_over(%(collection)s, %(model_version)s, %(lock_timeout)s, %(attempts)s, %(force)s, %(reason)s)
+SELECT pgvec.cut_over(%(collection)s, %(model_version)s, %(lock_timeout)s, %(attempts)s,
+                      %(force)s, %(reason)s) AS was_active
 
 -- name: roll_back
-SELECT pgvec.roll_back(%(collection)s, %(lock_timeout)s, %(attempts)s, %(allow_missing)s)
+SELECT pgvec.roll_back(%(collection)s, %(lock_timeout)s, %(attempts)s, %(allow_missing)s) AS now_active
 
 -- name: abandon
 SELECT pgvec.abandon(%(collection)s, %(model_version)s)
 
 -- name: server
-SELECT current_setting('server_version') AS server_version, current_setting('server_version_num')::integer AS server_version_num,
+SELECT current_setting('server_version') AS server_version,
+       current_setting('server_version_num')::integer AS server_version_num,
        (SELECT e.extversion FROM pg_catalog.pg_extension e WHERE e.extname = 'vector') AS vector_version,
        pg_is_in_recovery() AS in_recovery, current_database() AS database,
        pg_size_bytes(current_setting('maintenance_work_mem')) AS maintenance_work_mem

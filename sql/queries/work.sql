@@ -1,45 +1,52 @@
 -- name: claim_work
-SELECT * FROM pgvec.claim_work(%(collection)s, %(versions)s, %(max_items)s, %(lease)s)
+SELECT i.item_id, i.source_version, i.model_version, i.lo, i.hi, i.revision, i.attempts, i.lease_id
+  FROM pgvec.claim_work(%(collection)s, %(versions)s, %(max_items)s, %(lease)s) i
 
 -- name: read_work
-SELECT item_ids, chunk_id, content, content_hash
-  FROM pgvec.read_work(%(collection)s, %(source)s, %(target)s, %(items)s, %(lease)s)
+SELECT r.item_ids, r.chunk_id, r.content, r.content_hash
+  FROM pgvec.read_work(%(collection)s, %(source)s, %(target)s, %(items)s, %(lease)s) r
 
 -- name: made_table
-CREATE TEMPORARY TABLE pgvec_made (item_ids bigint[], chunk_id {id_type}, content_hash bytea, embedding {vector_type}) ON COMMIT DROP
+CREATE TEMPORARY TABLE pgvec_made (item_ids bigint[], chunk_id {id_type}, content_hash bytea,
+                                   embedding {vector_type}) ON COMMIT DROP
 
 -- name: copy_made
 COPY pg_temp.pgvec_made (item_ids, chunk_id, content_hash, embedding) FROM STDIN (FORMAT binary)
 
 -- name: complete_work
-SELECT completed, fenced, written, deleted
-  FROM pgvec.complete_work(%(collection)s, %(source)s, %(target)s, %(items)s, %(revisions)s, %(lease)s)
+SELECT c.completed, c.fenced, c.written, c.deleted
+  FROM pgvec.complete_work(%(collection)s, %(source)s, %(target)s, %(items)s, %(revisions)s, %(lease)s) c
 
 -- name: renew_work
-SELECT pgvec.renew_work(%(lease)s, %(prolong)s)
+SELECT pgvec.renew_work(%(lease)s, %(prolong)s) AS items
 
 -- name: release_work
-SELECT pgvec.release_work(%(lease)s)
+SELECT pgvec.release_work(%(lease)s) AS items
 
 -- name: postpone_work
-SELECT pgvec.postpone_work(%(lease)s, %(error)s, %(retry_in)s)
+SELECT pgvec.postpone_work(%(lease)s, %(error)s, %(retry_in)s) AS items
 
 -- name: fail_work
-SELECT retried, halves, set_aside FROM pgvec.fail_work(%(lease)s, %(error)s, %(max_attempts)s, %(retry_in)s, %(split)s)
+SELECT f.retried, f.halves, f.set_aside
+  FROM pgvec.fail_work(%(lease)s, %(error)s, %(max_attempts)s, %(retry_in)s, %(split)s) f
 
 -- name: retry_set_aside
-SELECT pgvec.retry_set_aside(%(collection)s, %(model_version)s)
+SELECT pgvec.retry_set_aside(%(collection)s, %(model_version)s) AS items
 
 -- name: newest_item
-SELECT n.newest_item FROM pgvec.queue_counts(%(collection)s, %(versions)s) n
+SELECT n.newest_item
+  FROM pgvec.queue_counts(%(collection)s, %(versions)s) n
 
 -- name: held_work
--- Items up to the given one that another worker holds or that rest after a failure, and how long until the next can be claimed.
-SELECT n.held, 0 AS set_aside, n.held_for FROM pgvec.queue_counts(%(collection)s, %(versions)s, %(newest)s) n
+-- Items up to the given one that another worker holds or that wait for a retry: how many, and how long until the next
+-- can be claimed.
+SELECT n.held, 0 AS set_aside, n.held_for
+  FROM pgvec.queue_counts(%(collection)s, %(versions)s, %(newest)s) n
 
 -- name: open_work
--- What is open for the named versions, and how long until the next can be claimed.
-SELECT n.open, n.set_aside, n.next_in FROM pgvec.queue_counts(%(collection)s, %(versions)s) n
+-- How many items are open for the named versions, and how long until the next can be claimed.
+SELECT n.open, n.set_aside, n.next_in
+  FROM pgvec.queue_counts(%(collection)s, %(versions)s) n
 
 -- name: vector_schema
-SELECT pgvec.vector_schema()
+SELECT pgvec.vector_schema() AS vector_schema
