@@ -25,7 +25,7 @@ from pgvec_versions.cli.options import (
 from pgvec_versions.cli.printing import emit
 from pgvec_versions.cli.progress import progress_bar
 from pgvec_versions.cli.workplace import Workplace, workplace
-from pgvec_versions.embedders.of_versions import BoundEmbedders, write_version
+from pgvec_versions.embedders.by_version import BoundEmbedders, write_version
 from pgvec_versions.postgres.database import autocommitted
 from pgvec_versions.postgres.install import require_catalog
 from pgvec_versions.upgrade.transition import Progress as Step

@@ -33,7 +33,7 @@ from pgvec_versions.states import State
 from pgvec_versions.upgrade import transition
 from pgvec_versions.upgrade.preview import Preview, wait_until_ready
 
-#: Between two attempts of --when-ready: seldom enough to cost the server nothing.
+#: Between two attempts of --when-ready. Units: seconds.
 _POLL_SECONDS = 1.0
 
 

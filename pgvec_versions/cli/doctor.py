@@ -21,7 +21,7 @@ from pgvec_versions.embedders import Embedder, build_embedder
 from pgvec_versions.errors import InvalidArgument
 from pgvec_versions.new_files import write_text
 
-#: The exit code of a refusal: a script that goes on only if all is well stops here too.
+#: The exit code if there is a problem, the same as of a refusal.
 _FOUND_SOMETHING = 3
 _COLOURS = {"ok": "green", "warning": "yellow", "problem": "red"}
 

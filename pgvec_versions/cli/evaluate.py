@@ -81,9 +81,9 @@ def evaluate(
             seed=seed,
             on_progress=show,
         )
-        said = check_gate(here.engine, here.collection, label)
+        verdict = check_gate(here.engine, here.collection, label)
     if as_json:
-        emit({**_as_data(made), "gate": said}, True)
+        emit({**_as_data(made), "gate": verdict}, True)
         return
     console.print(_table(made))
     for mapped in made.detail.get("asked_thresholds", []):
@@ -97,7 +97,7 @@ def evaluate(
             "known-item queries: sentences of the chunks themselves. They show damage, not fine "
             "differences; labelled queries (--queries) do."
         )
-    print_lines(_gate_lines(said))
+    print_lines(_gate_lines(verdict))
 
 
 def gate(
@@ -134,11 +134,11 @@ def gate(
     with workplace(database_url, config, collection) as here:
         name, engine = here.collection, here.engine
         if check is not None:
-            said = records.check_gate(engine, name, check)
-            if not said["passed"]:
-                failures = "; ".join(bounds.failure_text(f) for f in said["failures"])
-                raise GateRefused(f"the gate of {name} stops {check}: {failures}.", detail=said)
-            emit(said, as_json, _gate_lines(said))
+            verdict = records.check_gate(engine, name, check)
+            if not verdict["passed"]:
+                failures = "; ".join(bounds.failure_text(f) for f in verdict["failures"])
+                raise GateRefused(f"the gate of {name} stops {check}: {failures}.", detail=verdict)
+            emit(verdict, as_json, _gate_lines(verdict))
             return
         if remove:
             removed = records.drop_gate(engine, name)
@@ -243,7 +243,7 @@ def _as_data(made: Evaluation) -> dict[str, Any]:
 
 
 def _table(made: Evaluation) -> Table:
-    from pgvec_versions.evaluation.report import metric_rows
+    from pgvec_versions.evaluation.metric_table import metric_rows
 
     table = Table(
         title=f"{made.collection}: {made.queries} {made.kind.replace('_', '-')} queries",
@@ -257,16 +257,16 @@ def _table(made: Evaluation) -> Table:
     return table
 
 
-def _gate_lines(said: dict[str, Any]) -> list[str]:
+def _gate_lines(verdict: dict[str, Any]) -> list[str]:
     from pgvec_versions.evaluation.bounds import failure_text
 
-    if not said["gated"]:
-        return [f"{said['collection']} has no gate (pgvec gate --require …)."]
-    if said["passed"]:
-        return [f"the gate lets {said['model_version']} through."]
+    if not verdict["gated"]:
+        return [f"{verdict['collection']} has no gate (pgvec gate --require …)."]
+    if verdict["passed"]:
+        return [f"the gate lets {verdict['model_version']} through."]
     return [
-        f"the gate stops {said['model_version']}:",
-        *(f"  - {failure_text(failure)}" for failure in said["failures"]),
+        f"the gate stops {verdict['model_version']}:",
+        *(f"  - {failure_text(failure)}" for failure in verdict["failures"]),
     ]
 
 

@@ -22,7 +22,7 @@ from pgvec_versions.postgres.install import install, installed_version
 from pgvec_versions.postgres.sqlfiles import latest_catalog_version
 from pgvec_versions.upgrade.preview import preview
 
-#: As long as people need to notice that answers got worse.
+#: The default of pgvec.create_collection.
 _RETIRE_AFTER = "7 days"
 
 
@@ -82,8 +82,8 @@ def init(
                     raw.execute(sqlfiles.query("create_collection"), parameters)
     lines = [_catalog_line(before, after)]
     if collection is not None:
-        said = "created; next: pgvec upgrade --cut-over." if created else "existed; unchanged."
-        lines.append(f"collection {collection}: {said}")
+        outcome = "created; next: pgvec upgrade --cut-over." if created else "existed; unchanged."
+        lines.append(f"collection {collection}: {outcome}")
     emit(
         {"catalog_version": after, "before": before, "collection": collection, "created": created},
         as_json,

@@ -38,7 +38,7 @@ _REASONS = {
     "not exported": "the collection wants a file first: pgvec export",
     "not permitted": "this role may not drop it; run the job as its owner",
     "rolled back": "it was rolled back to meanwhile and is active",
-    "still read": "an app instance still reads it; --ignore-readers retires it all the same",
+    "still read": "an app instance still reads it; --ignore-readers retires it anyway",
 }
 _KEPT = {"archive": "kept in schema pgvec_archive", "export": "exported before"}
 

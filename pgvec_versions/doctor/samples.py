@@ -14,8 +14,9 @@ from pgvec_versions.embedders.canaries import LEAST_COSINE
 
 #: Rows that are read of a leaf or a table.
 SAMPLED_ROWS = 1000
-#: Pages to read for each sampled row: rows that lie side by side often come from one document.
-_PAGES_PER_ROW = 20
+#: Rows on the pages that are read, for each row that is kept: rows side by side often belong to one
+#: document.
+_ROWS_READ = 20
 #: Below the first share, and above the second, the rows count as made by one model. A few texts
 #: that were stored in another form than they were embedded should not raise an alarm.
 _NEARLY_NONE, _NEARLY_ALL = 0.02, 0.98
@@ -25,7 +26,7 @@ _UNIT, _NEAR_UNIT = 0.01, 0.03
 
 def sampled_percent(rows: float) -> float:
     """The share of a table's pages to sample, so that the rows are spread. Units: percent."""
-    return min(100.0, 100.0 * _PAGES_PER_ROW * SAMPLED_ROWS / max(rows, 1.0))
+    return min(100.0, 100.0 * _ROWS_READ * SAMPLED_ROWS / max(rows, 1.0))
 
 
 @dataclass(frozen=True, slots=True)

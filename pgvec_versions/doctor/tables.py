@@ -180,7 +180,7 @@ def _vectors_findings(
     found += check_lengths(
         shown, np.array([float(np.linalg.norm(row)) for row in stored], dtype=np.float64)
     )
-    most = sizes.most_common(1)[0][0]
+    [(most, _)] = sizes.most_common(1)
     kept = [i for i, row in enumerate(stored) if len(row) == most and row.any() and texts[i]]
     if not has_texts or len(kept) < _ENOUGH_FOR_CLUSTERS:
         seen = f"too few sampled rows with text and vector to look for clusters: {len(kept)}"

@@ -44,7 +44,7 @@ class HashedFile:
         self._file.flush()
 
     def close(self) -> None:
-        """Ends writing. Whoever opened the file below closes it."""
+        """Ends writing. The file below stays open."""
         self.closed = True
 
     def writable(self) -> bool:

@@ -98,7 +98,7 @@ def _reported(entry: dict[str, Any], due: dict[tuple[str, str], Retirement]) -> 
 def retiring_every(target: str | URL | Engine, seconds: float | None) -> Generator[None]:
     """Runs the job in a thread while the block runs: at once, then every ``seconds``.
 
-    None runs nothing. A run that fails is logged; the next one runs all the same.
+    None runs nothing. A run that fails is logged, and the next one runs anyway.
     """
     if seconds is None:
         yield
