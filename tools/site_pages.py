@@ -1,8 +1,8 @@
-"""The pages of the site that are made from the code: nothing in them is kept by hand.
+"""Makes the pages of the site that come from the code; nobody edits them by hand.
 
-``errors.md`` from ``pgvec_versions.errors`` and the codes raised in ``sql/``, ``cli.md`` from the
-command line itself, ``sql-reference.md`` from the headers in ``sql/``. MkDocs calls ``on_files``;
-the tests call the functions.
+``errors.md`` comes from ``pgvec_versions.errors`` and the codes raised in ``sql/``, ``cli.md`` from
+the command line itself, ``sql-reference.md`` from the headers in ``sql/``. MkDocs calls
+``on_files``; the tests call the functions.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import typer
 
 from pgvec_versions import errors
 from pgvec_versions.cli import app
+from pgvec_versions.cli.verbs import VERBS
 
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
@@ -41,7 +42,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 @dataclass(frozen=True)
 class SqlObject:
-    """A function, procedure or view of ``sql/``, with what its header promises."""
+    """A function, procedure or view in ``sql/``, with the text of its header."""
 
     name: str
     signatures: tuple[str, ...]
@@ -50,7 +51,7 @@ class SqlObject:
 
 
 def sql_objects() -> list[SqlObject]:
-    """Everything that stands in ``sql/functions`` and ``sql/views``, by name."""
+    """Everything in ``sql/functions`` and ``sql/views``, by name."""
     found: list[SqlObject] = []
     for path in sorted(
         [*ROOT.glob("sql/functions/*/*.sql"), *ROOT.glob("sql/views/*.sql")], key=lambda p: p.name
@@ -209,12 +210,17 @@ def commands() -> dict[str, Any]:
 
 def cli_page() -> str:
     """Every verb with its arguments and options, from the command line itself."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    for name, verb in VERBS.items():
+        groups[verb.group].append(f"[`{name}`](#pgvec-{name})")
     epilog = str(app.info.epilog)
     lines = [
         "# Command line",
         "",
-        "`--database-url` or `PGVEC_DATABASE_URL` says which database; without one an embedded",
-        "server is started. `--json` prints data instead of words.",
+        "`--database-url` or `PGVEC_DATABASE_URL` names the database; without either, pgvec starts",
+        "an embedded server. `--json` prints data instead of text.",
+        "",
+        *(f"- {group}: {', '.join(verbs)}" for group, verbs in groups.items()),
         "",
         epilog.replace("Exit codes: ", "**Exit codes.** "),
         "",
