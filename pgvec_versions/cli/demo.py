@@ -25,8 +25,7 @@ def demo(
 ) -> None:
     """Walk through a model upgrade on real text, in two minutes.
 
-    You need to prepare nothing: it starts a server of its own, and leaves it running for you to
-    look at.
+    There is nothing to prepare: it starts its own server, and leaves it running for you to look at.
     """
     from pgvec_versions.postgres.embedded import default_path, embedded_server
 

@@ -126,7 +126,7 @@ def gate(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show or set what a version must reach to be cut over to."""
+    """Show or set the bounds that a version must meet before a cut-over."""
     from pgvec_versions.evaluation import bounds, records
 
     if sum((bool(require), remove, check is not None)) > 1:

@@ -49,7 +49,9 @@ VERBS: dict[str, Verb] = {
     "evaluate": Verb(
         "evaluate", _EVALUATE, "Measure a version against the active one; queries are not affected."
     ),
-    "gate": Verb("evaluate", _EVALUATE, "Show or set what a version must reach to be cut over to."),
+    "gate": Verb(
+        "evaluate", _EVALUATE, "Show or set the bounds that a version must meet before a cut-over."
+    ),
     "report": Verb("evaluate", _EVALUATE, "Write a report on a version's newest evaluation."),
     "declare-equivalent": Verb(
         "declare_equivalent", _EVALUATE, "Declare that another embedder serves a version's model."
