@@ -1,8 +1,8 @@
-"""Makes the pages of the site that come from the code; nobody edits them by hand.
+"""The pages of the site that are made from the code: nothing in them is kept by hand.
 
-``errors.md`` comes from ``pgvec_versions.errors`` and the codes raised in ``sql/``, ``cli.md`` from
-the command line itself, ``sql-reference.md`` from the headers in ``sql/``. MkDocs calls
-``on_files``; the tests call the functions.
+``errors.md`` from ``pgvec_versions.errors`` and the codes raised in ``sql/``, ``cli.md`` from the
+command line itself, ``sql-reference.md`` from the headers in ``sql/``. MkDocs calls ``on_files``;
+the tests call the functions.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 @dataclass(frozen=True)
 class SqlObject:
-    """A function, procedure or view in ``sql/``, with the text of its header."""
+    """A function, procedure or view of ``sql/``, with what its header promises."""
 
     name: str
     signatures: tuple[str, ...]
@@ -51,7 +51,7 @@ class SqlObject:
 
 
 def sql_objects() -> list[SqlObject]:
-    """Everything in ``sql/functions`` and ``sql/views``, by name."""
+    """Everything that stands in ``sql/functions`` and ``sql/views``, by name."""
     found: list[SqlObject] = []
     for path in sorted(
         [*ROOT.glob("sql/functions/*/*.sql"), *ROOT.glob("sql/views/*.sql")], key=lambda p: p.name
