@@ -217,14 +217,13 @@ def cli_page() -> str:
     lines = [
         "# Command line",
         "",
-        "`--database-url` or `PGVEC_DATABASE_URL` names the database; without either, pgvec starts",
-        "an embedded server. `--json` prints data instead of text.",
-        "",
-        *(f"- {group}: {', '.join(verbs)}" for group, verbs in groups.items()),
+        "`--database-url` or `PGVEC_DATABASE_URL` says which database; without one an embedded",
+        "server is started. `--json` prints data instead of words.",
         "",
         epilog.replace("Exit codes: ", "**Exit codes.** "),
         "",
     ]
+    lines += [*(f"- {group}: {', '.join(verbs)}" for group, verbs in groups.items()), ""]
     for name, command in commands().items():
         lines += [f"## pgvec {name}", "", *_paragraphs(command.help or ""), ""]
         table = [_row(parameter) for parameter in command.params if parameter.name != "help"]
