@@ -2,8 +2,8 @@
 
     .venv/bin/python -m bench.async_searches
 
-Real text, static token embeddings, an embedded PostgreSQL 18. Prints one table; the wall times are
-of this machine, and mean something on an idle one only.
+Real text, static token embeddings, an embedded PostgreSQL 18. Prints one table. The wall times hold
+for this machine, and only if it is idle.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What a change costs: writes, the guard and searches against another revision, in one run.
 
 Run: ``python -m bench.before REVISION [--chunks N]``, in a git checkout. Two databases of one
-server, one with the catalog of this checkout and one with that of the revision, take the same
-statements by turns, while two versions are live. Ratios below 1: this checkout is faster.
+server, one with the catalog of this checkout and one with that of the revision, run the same
+statements in turn, while two versions are live. A ratio below 1: this checkout is faster.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""How far canaries move when the same model is run otherwise, and when it is another model.
+"""How far canaries move when the same model runs in another way, and when it is another model.
 
 Run: ``python -m bench.canaries [FILE]``. Real all-MiniLM-L6-v2 on the CPU; writes a Markdown table.
-The tolerances of ``pgvec_versions.embedders.canaries`` are chosen from it. With onnx and
-onnxruntime importable (they are no dependency), ONNX is measured too.
+The tolerances in ``pgvec_versions.embedders.canaries`` come from it. If onnx and onnxruntime are
+installed (they are not dependencies), it measures ONNX too.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Load from several clients at once: pgbench, which comes with the server.
+"""Load from several clients at once, by pgbench, which comes with the server.
 
-It is written in C, so no interpreter lock stands between the clients. Client and server share the
-machine's cores, for both sides of a comparison alike.
+It is written in C, so no interpreter lock slows the clients. Clients and server share the machine's
+cores, on both sides of a comparison.
 """
 
 from __future__ import annotations

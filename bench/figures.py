@@ -9,8 +9,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-__all__ = ["Figure", "Spread", "judged"]
-
 _RULES = {"≥": operator.ge, "≤": operator.le, ">": operator.gt, "<": operator.lt}
 
 

@@ -1,4 +1,4 @@
-"""What every row measures with: one server, vectors and texts from a seed, repetition."""
+"""What all rows use to measure: one server, vectors and texts from a seed, repetition."""
 
 from __future__ import annotations
 
@@ -27,8 +27,6 @@ from pgvec_versions.embedders import EmbedderIdentity
 from pgvec_versions.postgres.database import close_shared_engines
 from pgvec_versions.postgres.embedded import EmbeddedServer, embedded_server
 from pgvec_versions.postgres.install import install
-
-__all__ = ["DIMENSIONS", "Lab", "Ready", "timed"]
 
 DIMENSIONS = 384
 #: Named in the output. Durable: no fsync or synchronous_commit is turned off.

@@ -1,4 +1,4 @@
-"""One backfill in a process of its own; says how much memory it took at most.
+"""Runs one backfill in its own process, and prints the most memory that it took.
 
 Run by bench.rows.memory: ``python -m bench.memory_worker URL ROWS DIMENSIONS``.
 """

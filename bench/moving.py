@@ -1,7 +1,7 @@
-"""Whole upgrades of a collection of some size: what cut-over, its readers and retirement take.
+"""Whole upgrades of a large collection: the cost of cut-over, of reading meanwhile, of retirement.
 
-Small vectors, short texts and a coarse graph, so that a million rows are made in minutes: none of
-the three looks at a vector.
+Small vectors, short texts and a coarse graph make a million rows in minutes. None of the three
+depends on what is in a vector.
 """
 
 from __future__ import annotations

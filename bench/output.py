@@ -1,4 +1,4 @@
-"""What a run leaves behind: the terminal's table, JSON, a plot, the generated part of the page."""
+"""What a run writes: a table on the terminal, JSON, a plot, the generated part of the page."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from rich import box
 from rich.table import Table
 
 from bench.figures import Figure
-
-__all__ = ["BEGIN", "END", "figures_table", "number", "page", "plot", "write_docs"]
 
 BEGIN = "<!-- begin: written by python -m bench.run -->"
 END = "<!-- end: written by python -m bench.run -->"

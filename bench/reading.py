@@ -1,8 +1,7 @@
 """What the reading rows share: a filled collection beside a plain table, the truth, recall, timing.
 
 Both hold the same rows in the same order, under an HNSW index with the same parameters, in one
-database. They are made on the first call for a lab and then kept, so that rows that come later in
-the same run need not build them again.
+database. The first call for a lab makes them; later rows of the same run use them again.
 """
 
 from __future__ import annotations

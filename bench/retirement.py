@@ -3,9 +3,9 @@
 Run: ``python -m bench.retirement [ROWS …] [--dimensions N] [--readers N] [--patience SECONDS]
 [--database-url URL]``.
 An embedded PostgreSQL 18 unless a URL is given. For each number of rows, two versions of that many
-chunks, HNSW-indexed: once as two leaves, once in one table under one index. Readers search the
-newer version all the while. Then, on the leaves: a long transaction reads the pinned view of the
-version that is due, and the job tries again and again, with readers and a writer going on.
+chunks, HNSW-indexed: once as two leaves, once in one table under one index. Meanwhile readers
+search the newer version. Then, on the leaves: a long transaction reads the pinned view of the
+version that is due, and the job tries again and again, while readers and a writer go on.
 """
 
 from __future__ import annotations

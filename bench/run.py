@@ -1,8 +1,8 @@
 """Every figure of docs/benchmarks.md: ratios, each measured in one run on the same data.
 
 Run: ``python -m bench.run [--quick] [--only add,search-view] [--rows N] [--json FILE]``.
-A full run writes its table, its JSON and its plots into ``docs/``; a quick one, or one of some rows
-only, into the folder that is named, or nowhere.
+A full run writes its table, its JSON and its plots into ``docs/``. A quick run, or one with only
+some rows, writes into the folder that you name, or nowhere.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Everything at once: writers, killed workers, lost backends, flips, readers; as long as wanted.
+"""Everything at once: writers, killed workers, lost backends, flips, readers; as long as you want.
 
 Run: ``make soak MINUTES=10``, or ``python -m bench.soak [MINUTES]``. An embedded PostgreSQL 18.
-Ends with a look at every row of every version: nothing lost, doubled, resurrected or stale, and
-no reader ever met a foreign version. Exit status 1 where that does not hold.
+At the end it checks every row of every version: nothing is lost, doubled, resurrected or stale, and
+no reader met a foreign version. Exit status 1 if that does not hold.
 """
 
 from __future__ import annotations

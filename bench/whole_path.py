@@ -1,7 +1,7 @@
 """Writing, backfilling, cutting over and retiring, as ratios to a raw COPY, measured in one run.
 
 Run: ``python -m bench.whole_path [ROWS]``. An embedded PostgreSQL 18, 384 dimensions, an embedder
-that takes no time: what is measured is everything but the model. No peers, no plots.
+that takes no time, so it measures everything except the model. No peers, no plots.
 """
 
 from __future__ import annotations

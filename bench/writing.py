@@ -1,4 +1,4 @@
-"""What the rows that write share: chunks, collections that stand at some point, the raw COPY."""
+"""What the rows that write share: chunks, collections in a given state, the raw COPY."""
 
 from __future__ import annotations
 
@@ -16,19 +16,6 @@ from bench.lab import Lab, Ready, timed
 from pgvec_versions import Chunk, ChunkStore, Transition
 from pgvec_versions.postgres.vectors import BinaryVector, pack, register
 from pgvec_versions.values import chunk_identity
-
-__all__ = [
-    "PARENT",
-    "PLAIN",
-    "Load",
-    "add",
-    "collection",
-    "filled",
-    "load",
-    "raw_copy",
-    "send",
-    "stream",
-]
 
 #: The columns of a chunk table as a table of its own: no partitions, no triggers, no checks.
 PLAIN_TABLE = """

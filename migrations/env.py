@@ -1,7 +1,7 @@
 """Runs the catalog's migrations, online or as a script (--sql).
 
-The database: ``-x url=…``, else PGVEC_DATABASE_URL, else sqlalchemy.url in alembic.ini. A script
-needs none.
+Takes the database from ``-x url=…``, else from PGVEC_DATABASE_URL, else from sqlalchemy.url in
+alembic.ini. A script needs no database.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from sqlalchemy.schema import DropTable
 from pgvec_versions.migrate_ops import VERSION_TABLE, include_name, include_object, one_line_errors
 from pgvec_versions.postgres.database import engine_for
 
-# The command prints FAILED: … itself; without a handler, Python would print the line once more.
+# The command prints FAILED: … itself; without a handler, Python would print the line again.
 logging.getLogger("alembic").addHandler(logging.NullHandler())
 
 version_table = Table(VERSION_TABLE, MetaData())
@@ -30,7 +30,7 @@ options: dict[str, Any] = {
 
 
 def database_url() -> str:
-    """The URL of the database. Raises: CommandError when nothing names one."""
+    """The URL of the database. Raises: CommandError if nothing names one."""
     given = context.get_x_argument(as_dictionary=True).get("url")
     url = (
         given
@@ -46,7 +46,7 @@ def database_url() -> str:
 
 
 def run_offline() -> None:
-    """Writes the script. At base it drops the version table, so that nothing of ours is left."""
+    """Writes the script. At base it drops the version table too, so that nothing is left."""
     reached: list[set[str]] = []
 
     def note(heads: set[str], **_: Any) -> None:
@@ -62,7 +62,7 @@ def run_offline() -> None:
 
 
 def run_online() -> None:
-    """Runs in one transaction, the version table's own end included."""
+    """Runs everything in one transaction, including the drop of the version table at base."""
     with one_line_errors():
         engine = engine_for(database_url())
         try:

@@ -1,8 +1,8 @@
-"""Looks at text files for what no linter here sees: line ends, conflict marks, private paths.
+"""Checks text files for what no linter here finds: line ends, conflict marks, private paths.
 
     python tools/check_files.py FILE…
 
-Prints one line a finding and exits 1 if there is one.
+Prints a line for each finding, and exits with 1 if there is one.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ CONFLICT = re.compile(r"^(?:<{7} |>{7} |={7}$)", re.MULTILINE)
 
 
 def findings(path: Path) -> Iterator[str]:
-    """What is wrong with a file, a line each."""
+    """What is wrong with a file, a line for each finding."""
     data = path.read_bytes()
     try:
         text = data.decode("utf-8")
@@ -52,7 +52,7 @@ def findings(path: Path) -> Iterator[str]:
 
 
 def main(names: list[str]) -> int:
-    """Check the files; 1 if anything was found."""
+    """Checks the files. Returns 1 if it found anything."""
     paths = [path for name in names if (path := Path(name)).is_file() and not path.is_symlink()]
     found = [line for path in paths if path.suffix not in BINARY for line in findings(path)]
     print("\n".join(found), end="\n" if found else "")

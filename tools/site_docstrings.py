@@ -1,7 +1,7 @@
-"""Docstrings as they are written here, for the API page: the words of the house in bold.
+"""Prepares docstrings for the API page: their headwords begin a paragraph, in bold.
 
 A docstring says the effect in one line, then ``Shape:``, ``Units:``, ``Effects:``, ``Raises:`` or
-``Source:``. On the page each of them begins a paragraph.
+``Source:``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _WORDS = re.compile(r"^(Shape|Units|Effects|Raises|Returns|Source): ", flags=re.
 
 
 class HouseDocstrings(griffe.Extension):
-    """Gives each of the words a paragraph of its own, and takes the reST colons off examples."""
+    """Gives each headword a paragraph of its own, and removes the reST colons before examples."""
 
     def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
         """Changes the text of the docstring, if there is one."""

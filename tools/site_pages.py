@@ -18,6 +18,7 @@ import typer
 
 from pgvec_versions import errors
 from pgvec_versions.cli import app
+from pgvec_versions.cli.verbs import VERBS
 
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
@@ -209,6 +210,9 @@ def commands() -> dict[str, Any]:
 
 def cli_page() -> str:
     """Every verb with its arguments and options, from the command line itself."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    for name, verb in VERBS.items():
+        groups[verb.group].append(f"[`{name}`](#pgvec-{name})")
     epilog = str(app.info.epilog)
     lines = [
         "# Command line",
@@ -219,6 +223,7 @@ def cli_page() -> str:
         epilog.replace("Exit codes: ", "**Exit codes.** "),
         "",
     ]
+    lines += [*(f"- {group}: {', '.join(verbs)}" for group, verbs in groups.items()), ""]
     for name, command in commands().items():
         lines += [f"## pgvec {name}", "", *_paragraphs(command.help or ""), ""]
         table = [_row(parameter) for parameter in command.params if parameter.name != "help"]

@@ -20,7 +20,7 @@ from pgvec_versions.catalog import Collection, Version
 from pgvec_versions.chunks.batches import Batches
 from pgvec_versions.chunks.statements import ChunkTable, may_go_again
 from pgvec_versions.embedders import Vectors, checked
-from pgvec_versions.embedders.of_versions import BoundEmbedders
+from pgvec_versions.embedders.by_version import BoundEmbedders
 from pgvec_versions.errors import Busy, LockTimeout, StaleSnapshot
 from pgvec_versions.postgres import copying, sqlfiles, vectors
 from pgvec_versions.postgres.database import (

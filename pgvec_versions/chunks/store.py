@@ -21,7 +21,7 @@ from pgvec_versions.catalog import Version, read_collection, status_rows
 from pgvec_versions.chunks.adding import Adding, ready_vectors
 from pgvec_versions.chunks.statements import ChunkTable, may_go_again
 from pgvec_versions.embedders import Embedder, Vectors, checked
-from pgvec_versions.embedders.of_versions import BoundEmbedders, write_version
+from pgvec_versions.embedders.by_version import BoundEmbedders, write_version
 from pgvec_versions.errors import (
     BadEmbedding,
     Busy,

@@ -1,11 +1,39 @@
-"""The command ``pgvec``. Exit codes are those of ``pgvec_versions.errors``."""
+"""The command ``pgvec``. Exit codes are those of ``pgvec_versions.errors``.
+
+::
+
+    verbs.py               every verb: its group in pgvec --help, its file, a line about it
+    options.py             the options that several verbs share
+    workplace.py           the database, the configuration and the collection to work on
+    progress.py            progress bar and Ctrl-C
+    dry_run.py             what --dry-run prints
+    printing.py            tables and lines for people, JSON for programs
+    plain.py               the same without rich, and the one line of an error
+    file_url.py            a database URL that comes from pgvec.toml
+
+    init.py                init
+    demo.py                demo; demo_steps.py, demo_questions.py
+    add.py, search.py      add; search
+    worker.py              worker
+    status.py, doctor.py   status; doctor
+    upgrade.py             upgrade
+    cut_over.py            cut-over, roll-back, abandon
+    pause.py               pause, resume
+    evaluate.py            evaluate, gate, report
+    declare_equivalent.py  declare-equivalent
+    retire.py              retire, schedule
+    hold.py                hold, release, on-retire
+    archive.py             export, restore
+
+A verb is imported only when it runs, so ``pgvec --help`` is fast.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -16,7 +44,7 @@ from pgvec_versions.cli.verbs import VERBS
 from pgvec_versions.errors import PgvecError, error_for
 
 if TYPE_CHECKING:
-    #: Every verb, ready to run; made when it is asked for.
+    #: The program with every verb; made when you ask for it.
     app: typer.Typer
 
 __all__ = ["app", "main"]
@@ -25,43 +53,47 @@ __all__ = ["app", "main"]
 def _empty() -> typer.Typer:
     made = typer.Typer(
         name="pgvec",
-        help="Embedding-model upgrades in Postgres as a routine: "
-        "tag every chunk, build beside, cut over, retire.",
+        help="Change the embedding model behind your Postgres vectors safely: build the new "
+        "version beside the old one, compare them, cut over, roll back if you must, retire the "
+        "old one.\n\nNew here? Run: pgvec demo",
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
-        epilog="Exit codes: 0 done; 1 a defect of pgvec; 2 wrong input; "
-        "3 refused by the present state; 4 unknown name; 5 the database; 6 the guard; "
-        "7 the embedder; 130 stopped.",
+        epilog="Exit codes: 0 done; 1 a bug in pgvec; 2 wrong input; 3 refused in the current "
+        "state; 4 unknown name; 5 database; 6 guard; 7 embedder; 130 stopped.",
     )
     # With a callback, a single verb is still a verb and not the whole program.
     made.callback()(lambda: None)
     return made
 
 
-def _with_verbs_of(modules: Sequence[str]) -> typer.Typer:
+def _with_verbs(names: Iterable[str]) -> typer.Typer:
+    """The program with these verbs; the docstring of a verb's function is its help."""
     made = _empty()
-    for module in modules:
-        register: Callable[[typer.Typer], None]
-        register = import_module(f"pgvec_versions.cli.{module}").register
-        register(made)
+    for name in names:
+        verb = VERBS[name]
+        module = import_module(f"pgvec_versions.cli.{verb.module}")
+        function: Callable[..., None] = getattr(module, name.replace("-", "_"))
+        made.command(name, rich_help_panel=verb.group)(function)
+    return made
+
+
+def _with_overview() -> typer.Typer:
+    """The program with a line about every verb, and none imported."""
+    made = _empty()
+    for name, verb in VERBS.items():
+        made.command(name, help=verb.line, rich_help_panel=verb.group)(lambda: None)
     return made
 
 
 def _for(arguments: Sequence[str]) -> typer.Typer:
-    """The verb that is called, with no other's imports; the overview, if there is none."""
     verb = next((a for a in arguments if not a.startswith("-")), None)
-    if verb in VERBS:
-        return _with_verbs_of([VERBS[verb][0]])
-    made = _empty()
-    for name, (_, line) in VERBS.items():
-        made.command(name, help=line)(lambda: None)
-    return made
+    return _with_verbs([verb]) if verb in VERBS else _with_overview()
 
 
 def __getattr__(name: str) -> typer.Typer:
     if name == "app":
-        return _with_verbs_of(list(dict.fromkeys(module for module, _ in VERBS.values())))
+        return _with_verbs(VERBS)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
@@ -80,15 +112,12 @@ def _complain(error: PgvecError) -> int:
 
 
 def main() -> None:
-    """Runs the command line.
-
-    Whatever goes wrong ends in one line on stderr and a documented exit code.
-    """
+    """Runs the command line. Every error ends in one line on stderr and a documented exit code."""
     safe_logging()
     try:
         _for(sys.argv[1:])()
     except KeyboardInterrupt:
-        complain("stopped; nothing is lost, run the same command again to go on.")
+        complain("stopped; nothing is lost. Run the same command again to continue.")
         sys.exit(130)
     except Exception as exc:
         if os.environ.get("PGVEC_DEBUG"):

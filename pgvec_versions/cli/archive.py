@@ -1,4 +1,4 @@
-"""``pgvec export`` and ``pgvec restore``: a version in a file, a retired one back."""
+"""``pgvec export`` and ``pgvec restore``."""
 
 from __future__ import annotations
 
@@ -9,20 +9,18 @@ from typing import Annotated
 
 import typer
 
-from pgvec_versions.cli.common import (
+from pgvec_versions.cli.options import (
     CollectionOption,
     ConfigOption,
+    DatabaseUrlOption,
     JsonOption,
-    UrlOption,
-    emit,
-    progress_bar,
-    workplace,
+    VersionArgument,
 )
-from pgvec_versions.cli.hold import VersionArgument
+from pgvec_versions.cli.printing import emit
+from pgvec_versions.cli.progress import progress_bar
+from pgvec_versions.cli.workplace import workplace
 from pgvec_versions.retirement.archive import export_version, restore_version
 from pgvec_versions.upgrade.transition import Progress as Step
-
-__all__ = ["register"]
 
 
 def _counting(show: Callable[[Step], None]) -> Callable[[int], None]:
@@ -31,20 +29,28 @@ def _counting(show: Callable[[Step], None]) -> Callable[[int], None]:
 
 
 def export(
-    model_version: VersionArgument,
-    file: Annotated[Path, typer.Argument(help="A new file; ….parquet is Parquet, else COPY.")],
+    version: VersionArgument,
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE", help="New file: Parquet if its name ends in .parquet, else binary COPY."
+        ),
+    ],
     file_format: Annotated[
-        str | None, typer.Option("--format", help="parquet or copy, whatever the name says.")
+        str | None, typer.Option("--format", help="Format, whatever the name: parquet or copy.")
     ] = None,
     collection: CollectionOption = None,
-    database_url: UrlOption = None,
+    database_url: DatabaseUrlOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a version's chunks and vectors to a file, and record its checksum."""
+    """Write a version's chunks and vectors to a file.
+
+    The database records the file's checksum: pgvec restore accepts no other file.
+    """
     with workplace(database_url, config, collection) as here, progress_bar(as_json) as show:
         made = export_version(
-            here.engine, here.collection, model_version, file, file_format, _counting(show)
+            here.engine, here.collection, version, file, file_format, _counting(show)
         )
     emit(
         {
@@ -60,30 +66,27 @@ def export(
 
 
 def restore(
-    model_version: VersionArgument,
+    version: VersionArgument,
     file: Annotated[
         Path | None,
-        typer.Option("--from", help="The exported file; without it, the archived leaf."),
+        typer.Option("--from", help="Exported file; without it, the archived leaf is used."),
     ] = None,
     collection: CollectionOption = None,
-    database_url: UrlOption = None,
+    database_url: DatabaseUrlOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Bring a retired version back as draining, from what was kept of it."""
+    """Bring back a retired version that was archived or exported.
+
+    It is draining afterwards, and retires again.
+    """
     with workplace(database_url, config, collection) as here, progress_bar(as_json) as show:
         name = here.collection
-        until = restore_version(here.engine, name, model_version, file, _counting(show))
+        until = restore_version(here.engine, name, version, file, _counting(show))
     emit(
-        {"collection": name, "model_version": model_version, "retire_at": until},
+        {"collection": name, "model_version": version, "retire_at": until},
         as_json,
-        f"{model_version} of {name} is draining again, until {until.astimezone():%Y-%m-%d %H:%M}; "
+        f"{version} of {name} is draining again, until {until.astimezone():%Y-%m-%d %H:%M}; "
         "it answers queries as it was. To go back to it, let it catch up first: "
-        f"SELECT pgvec.plan_backfill('{name}', '{model_version}'); then pgvec worker --drain.",
+        f"SELECT pgvec.plan_backfill('{name}', '{version}'); then pgvec worker --drain.",
     )
-
-
-def register(app: typer.Typer) -> None:
-    """Adds the verbs of this file."""
-    app.command()(export)
-    app.command()(restore)

@@ -1,10 +1,13 @@
-"""Questions about the Python language reference, each with the topics that answer it.
+"""Questions about the Python language reference, each with the topics that answer it, and a score.
 
-The wording is ours and avoids the words of the text; the topics are those of ``pydoc_data.topics``.
-``compound`` and ``specialnames`` hold the text of several smaller topics whole, so they count too.
+The questions avoid the words of the text. The topics are those of ``pydoc_data.topics``;
+``compound`` and ``specialnames`` repeat the text of several smaller topics, so they count too.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
 
 QUESTIONS: tuple[tuple[str, frozenset[str]], ...] = (
     (
@@ -44,3 +47,25 @@ QUESTIONS: tuple[tuple[str, frozenset[str]], ...] = (
         frozenset({"break", "while", "for", "compound"}),
     ),
 )
+
+
+class Score(NamedTuple):
+    """How good the answers to all questions are. Units: 0 to 1."""
+
+    hit_rate: float
+    mrr: float
+
+    def __str__(self) -> str:
+        return f"hit rate {self.hit_rate:.0%}, MRR {self.mrr:.2f}"
+
+
+def score(answers: Sequence[Sequence[str | None]]) -> Score:
+    """Hit rate and mean reciprocal rank. Shape: for each question, the topics found, best first."""
+    ranks = [
+        next((rank for rank, topic in enumerate(found, 1) if topic in right), None)
+        for found, (_, right) in zip(answers, QUESTIONS, strict=True)
+    ]
+    return Score(
+        sum(rank is not None for rank in ranks) / len(ranks),
+        sum(1 / rank for rank in ranks if rank is not None) / len(ranks),
+    )

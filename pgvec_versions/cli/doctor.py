@@ -1,4 +1,4 @@
-"""``pgvec doctor``: prints what the checks of ``pgvec_versions.doctor`` found."""
+"""``pgvec doctor``."""
 
 from __future__ import annotations
 
@@ -8,25 +8,21 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from pgvec_versions.cli.common import (
+from pgvec_versions.cli.options import (
     CollectionOption,
     ConfigOption,
+    DatabaseUrlOption,
     JsonOption,
-    UrlOption,
-    Workplace,
-    console,
-    emit,
-    named_embedder,
-    workplace,
 )
-from pgvec_versions.cli.printing import styled
+from pgvec_versions.cli.printing import console, emit, styled
+from pgvec_versions.cli.workplace import Workplace, named_embedder, workplace
 from pgvec_versions.doctor import Finding, as_html, examine, examine_table
 from pgvec_versions.embedders import Embedder, build_embedder
 from pgvec_versions.errors import InvalidArgument
 from pgvec_versions.new_files import write_text
 
-__all__ = ["register"]
-
+#: The exit code if there is a problem, the same as of a refusal.
+_FOUND_SOMETHING = 3
 _COLOURS = {"ok": "green", "warning": "yellow", "problem": "red"}
 
 
@@ -48,36 +44,40 @@ def _print(findings: list[Finding]) -> None:
 def doctor(
     table: Annotated[
         str | None,
-        typer.Option("--table", help="Look at this pgvector table, which is none of ours."),
+        typer.Option("--table", help="Other pgvector table to check, instead of collections."),
     ] = None,
     embedder: Annotated[
         list[str] | None,
         typer.Option(
             "--embedder",
-            help="With --table: a candidate, as a label of pgvec.toml or as JSON. Repeatable.",
+            help="With --table: a model that may have made the vectors, as a label in pgvec.toml "
+            "or as JSON; repeatable.",
         ),
     ] = None,
     text_column: Annotated[
-        str | None, typer.Option(help="With --table: where the texts are.")
+        str | None, typer.Option(help="With --table: column of the texts.")
     ] = None,
     vector_column: Annotated[
-        str | None, typer.Option(help="With --table: where the vectors are.")
+        str | None, typer.Option(help="With --table: column of the vectors.")
     ] = None,
     sample: Annotated[
-        int, typer.Option(help="Chunks a version to embed again; 0 loads no model.", min=0)
+        int, typer.Option(help="Chunks of each version to embed again; 0 loads no model.", min=0)
     ] = 20,
     html: Annotated[
-        Path | None, typer.Option("--html", help="Write a self-contained page to this file.")
+        Path | None, typer.Option("--html", help="File for the findings as one HTML page.")
     ] = None,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Exit code 3 for a warning, too.")
+        bool, typer.Option("--strict", help="Exit with 3 for a warning too.")
     ] = False,
     collection: CollectionOption = None,
-    database_url: UrlOption = None,
+    database_url: DatabaseUrlOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Look for what is wrong or will be. Changes nothing. Exit code 3 when there is a problem."""
+    """Check for problems, present and coming; change nothing.
+
+    Exits with 3 if there is a problem.
+    """
     if table is None and (embedder or text_column or vector_column):
         raise InvalidArgument("--embedder, --text-column and --vector-column go with --table.")
     with workplace(database_url, config, collection) as here:
@@ -105,9 +105,4 @@ def doctor(
         _print(findings)
     bad = ("problem", "warning") if strict else ("problem",)
     if any(f.level in bad for f in findings):
-        raise typer.Exit(3)
-
-
-def register(app: typer.Typer) -> None:
-    """Adds the verbs of this file."""
-    app.command()(doctor)
+        raise typer.Exit(_FOUND_SOMETHING)

@@ -1,4 +1,4 @@
-"""``pgvec evaluate``, ``gate`` and ``report``: whether a version is good enough."""
+"""``pgvec evaluate``, ``pgvec gate`` and ``pgvec report``."""
 
 from __future__ import annotations
 
@@ -10,19 +10,17 @@ from rich import box
 from rich.table import Table
 
 from pgvec_versions.catalog import read_collection
-from pgvec_versions.cli.common import (
+from pgvec_versions.cli.options import (
+    CandidateArgument,
     CollectionOption,
     ConfigOption,
+    DatabaseUrlOption,
     JsonOption,
-    UrlOption,
-    Workplace,
-    console,
-    emit,
-    progress_bar,
-    workplace,
 )
 from pgvec_versions.cli.plain import print_text
-from pgvec_versions.cli.printing import print_lines
+from pgvec_versions.cli.printing import console, emit, print_lines
+from pgvec_versions.cli.progress import progress_bar
+from pgvec_versions.cli.workplace import Workplace, version_states, workplace
 from pgvec_versions.errors import GateRefused, InvalidArgument, WrongState
 from pgvec_versions.new_files import write_text
 from pgvec_versions.postgres.database import autocommitted
@@ -32,36 +30,38 @@ from pgvec_versions.states import State
 if TYPE_CHECKING:
     from pgvec_versions.evaluation.records import Evaluation, Gate
 
-__all__ = ["register"]
-
-VersionArgument = Annotated[
-    str | None,
-    typer.Argument(help="The version; may be left out if only one is ready."),
-]
-
 
 def evaluate(
-    version: VersionArgument = None,
+    version: CandidateArgument = None,
     queries: Annotated[
         Path | None,
         typer.Option(
-            help='JSONL: {"query": …, "documents": […]} or "chunks"; without labels, recorded '
-            "queries. Without a file, known-item queries are made from the chunks."
+            help='JSONL file of queries: {"query": "…", "documents": ["…"]}. Without it, sentences '
+            "of the chunks are the queries."
         ),
     ] = None,
-    count: Annotated[int, typer.Option(help="Known-item queries to make.")] = 200,
-    k: Annotated[int, typer.Option("-k", help="How many hits count.")] = 10,
+    count: Annotated[
+        int, typer.Option(help="Number of sentences to take, without --queries.")
+    ] = 200,
+    k: Annotated[int, typer.Option("-k", help="Number of hits that count.")] = 10,
     threshold: Annotated[
         list[float] | None,
-        typer.Option(help="A distance of the active version, to be mapped; repeatable."),
+        typer.Option(
+            help="Distance in the active version to translate to the new one; repeatable."
+        ),
     ] = None,
-    seed: Annotated[str, typer.Option(help="The same seed takes the same chunks.")] = "1",
+    seed: Annotated[
+        str, typer.Option(help="Seed of the sample: the same one takes the same chunks.")
+    ] = "1",
     collection: CollectionOption = None,
-    database_url: UrlOption = None,
+    database_url: DatabaseUrlOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure a version against the active one, without touching traffic."""
+    """Measure a version against the active one; queries are not affected.
+
+    Nothing is routed, and no lock is held while a model runs.
+    """
     from pgvec_versions.evaluation.measure import evaluate as measure
     from pgvec_versions.evaluation.queries import load_queries
     from pgvec_versions.evaluation.records import check_gate
@@ -81,9 +81,9 @@ def evaluate(
             seed=seed,
             on_progress=show,
         )
-        said = check_gate(here.engine, here.collection, label)
+        verdict = check_gate(here.engine, here.collection, label)
     if as_json:
-        emit({**_as_data(made), "gate": said}, True)
+        emit({**_as_data(made), "gate": verdict}, True)
         return
     console.print(_table(made))
     for mapped in made.detail.get("asked_thresholds", []):
@@ -97,32 +97,36 @@ def evaluate(
             "known-item queries: sentences of the chunks themselves. They show damage, not fine "
             "differences; labelled queries (--queries) do."
         )
-    print_lines(_gate_lines(said))
+    print_lines(_gate_lines(verdict))
 
 
 def gate(
     require: Annotated[
         list[str] | None,
-        typer.Option(help="A bound: 'recall@10>=0.95', 'ndcg@10>=active-0.01'; repeatable."),
+        typer.Option(
+            help="Bound, such as 'recall@10>=0.95' or 'ndcg@10>=active-0.01'; repeatable."
+        ),
     ] = None,
-    max_age: Annotated[str, typer.Option(help="How old the evaluation may be.")] = "7 days",
-    min_queries: Annotated[int, typer.Option(help="Queries that it must rest on.")] = 20,
+    max_age: Annotated[str, typer.Option(help="Age that the evaluation may have.")] = "7 days",
+    min_queries: Annotated[
+        int, typer.Option(help="Number of queries that it must have asked.")
+    ] = 20,
     labelled: Annotated[
-        bool, typer.Option("--labelled", help="Only labelled queries count.")
+        bool, typer.Option("--labelled", help="Accept labelled queries only.")
     ] = False,
     max_changed: Annotated[
-        float, typer.Option(help="By what share the chunks may have changed since.")
+        float, typer.Option(help="Share of chunks that may have changed since, 0 to 1.")
     ] = 0.1,
-    remove: Annotated[bool, typer.Option("--remove", help="Take the gate away.")] = False,
+    remove: Annotated[bool, typer.Option("--remove", help="Remove the gate.")] = False,
     check: Annotated[
-        str | None, typer.Option(help="Say what it says to this version; exit 3 if it stops it.")
+        str | None, typer.Option(help="Version to check now; exits with 3 if the gate stops it.")
     ] = None,
     collection: CollectionOption = None,
-    database_url: UrlOption = None,
+    database_url: DatabaseUrlOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show or set what an evaluation must show before a cut-over."""
+    """Show or set the bounds that a version must meet before a cut-over."""
     from pgvec_versions.evaluation import bounds, records
 
     if sum((bool(require), remove, check is not None)) > 1:
@@ -130,11 +134,11 @@ def gate(
     with workplace(database_url, config, collection) as here:
         name, engine = here.collection, here.engine
         if check is not None:
-            said = records.check_gate(engine, name, check)
-            if not said["passed"]:
-                failures = "; ".join(bounds.failure_text(f) for f in said["failures"])
-                raise GateRefused(f"the gate of {name} stops {check}: {failures}.", detail=said)
-            emit(said, as_json, _gate_lines(said))
+            verdict = records.check_gate(engine, name, check)
+            if not verdict["passed"]:
+                failures = "; ".join(bounds.failure_text(f) for f in verdict["failures"])
+                raise GateRefused(f"the gate of {name} stops {check}: {failures}.", detail=verdict)
+            emit(verdict, as_json, _gate_lines(verdict))
             return
         if remove:
             removed = records.drop_gate(engine, name)
@@ -157,19 +161,18 @@ def gate(
 
 
 def report(
-    version: VersionArgument = None,
-    html: Annotated[
-        Path | None, typer.Option(help="Write one self-contained HTML file here.")
-    ] = None,
+    version: CandidateArgument = None,
+    html: Annotated[Path | None, typer.Option(help="File for the report as one HTML page.")] = None,
     markdown: Annotated[
-        Path | None, typer.Option(help="Write Markdown here; without both, it is printed.")
+        Path | None,
+        typer.Option(help="File for the report as Markdown; without either, it is printed."),
     ] = None,
     collection: CollectionOption = None,
-    database_url: UrlOption = None,
+    database_url: DatabaseUrlOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write the report of a version's newest evaluation."""
+    """Write a report on a version's newest evaluation."""
     from pgvec_versions.evaluation.report import as_html, as_markdown, gather
 
     with workplace(database_url, config, collection) as here:
@@ -197,7 +200,10 @@ def report(
 
 
 def _candidate(here: Workplace, verb: str, evaluated: bool = False) -> str:
-    """The one version that is ready; to report on, the one that was evaluated last."""
+    """The version that was not named: the only ready one, else the active one.
+
+    ``evaluated``: the one that was evaluated last, if there is one.
+    """
     if evaluated:
         from pgvec_versions.evaluation.records import evaluations
 
@@ -212,9 +218,9 @@ def _candidate(here: Workplace, verb: str, evaluated: bool = False) -> str:
         return ready[0]
     if not ready and known.active is not None:
         return known.active.model_version
-    states = ", ".join(f"{v.model_version} ({v.state})" for v in known.versions) or "none"
     raise WrongState(
-        f"{verb}: which version of {here.collection}?", hint=f"Name it. There is: {states}."
+        f"{verb}: which version of {here.collection}?",
+        hint=f"Name it. Versions: {version_states(known)}.",
     )
 
 
@@ -237,7 +243,7 @@ def _as_data(made: Evaluation) -> dict[str, Any]:
 
 
 def _table(made: Evaluation) -> Table:
-    from pgvec_versions.evaluation.report import metric_rows
+    from pgvec_versions.evaluation.metric_table import metric_rows
 
     table = Table(
         title=f"{made.collection}: {made.queries} {made.kind.replace('_', '-')} queries",
@@ -251,16 +257,16 @@ def _table(made: Evaluation) -> Table:
     return table
 
 
-def _gate_lines(said: dict[str, Any]) -> list[str]:
+def _gate_lines(verdict: dict[str, Any]) -> list[str]:
     from pgvec_versions.evaluation.bounds import failure_text
 
-    if not said["gated"]:
-        return [f"{said['collection']} has no gate (pgvec gate --require …)."]
-    if said["passed"]:
-        return [f"the gate lets {said['model_version']} through."]
+    if not verdict["gated"]:
+        return [f"{verdict['collection']} has no gate (pgvec gate --require …)."]
+    if verdict["passed"]:
+        return [f"the gate lets {verdict['model_version']} through."]
     return [
-        f"the gate stops {said['model_version']}:",
-        *(f"  - {failure_text(failure)}" for failure in said["failures"]),
+        f"the gate stops {verdict['model_version']}:",
+        *(f"  - {failure_text(failure)}" for failure in verdict["failures"]),
     ]
 
 
@@ -282,10 +288,3 @@ def _gate_text(name: str, found: Gate | None) -> str:
         + ", ".join(written_bounds(found.bounds))
         + f". Set by {found.set_by} at {found.set_at:%Y-%m-%d %H:%M}."
     )
-
-
-def register(app: typer.Typer) -> None:
-    """Adds the verbs of this file."""
-    app.command()(evaluate)
-    app.command()(gate)
-    app.command()(report)

@@ -1,9 +1,9 @@
-"""A database that ``pgvec.toml`` names, and the passwords that must not go there.
+"""The database that ``pgvec.toml`` names, and the passwords that must not reach it.
 
-The file may lie in a folder that somebody else wrote. libpq takes a password that a URL does not
-give from the environment, whoever named the host: ``database_url = "postgresql://evil.example/x"``
-would be sent ``PGPASSWORD``. So a host that a file names gets a password only from that file, or
-from a line of the password file that names this very host.
+Somebody else may have written that file: it comes with every cloned repository. If a URL has no
+password, libpq takes one from the environment, no matter who named the host, and would send
+``PGPASSWORD`` to ``database_url = "postgresql://evil.example/x"``. So a host that a file names gets
+a password only from that file, or from a line of the password file that names this host.
 """
 
 from __future__ import annotations
@@ -18,9 +18,7 @@ from sqlalchemy.engine import URL
 from pgvec_versions.errors import ConfigError
 from pgvec_versions.postgres.database import psycopg_url
 
-__all__ = ["url_of_file"]
-
-#: What a URL in a file may set. Not: services and password files, Kerberos delegation, plugins.
+#: What a URL in a file may set. Left out: services, password files, Kerberos delegation, plugins.
 _ALLOWED = frozenset(
     (
         *("host", "hostaddr", "port", "dbname", "user", "password", "options", "connect_timeout"),
@@ -30,14 +28,14 @@ _ALLOWED = frozenset(
         *("tcp_user_timeout", "requirepeer"),
     )
 )
-#: Where libpq finds a password that the URL does not give; a service may hold one.
+#: Where libpq looks for a password that the URL does not give. A service may hold one.
 _GIVE_PASSWORDS = ("PGPASSWORD", "PGSERVICE")
 
 
 def url_of_file(url: str, path: Path) -> str:
-    """The ``database_url`` of a file, if no password but its own would go to its host.
+    """Returns the ``database_url`` of a file, if libpq would send its host no other password.
 
-    Raises: ConfigError that names the host, the file, what holds the password, and what to type.
+    Raises: ConfigError, with the host, the file, where the password is, and what to type.
     """
     parsed = psycopg_url(url)
     odd = sorted(set(parsed.query) - _ALLOWED)
@@ -55,7 +53,7 @@ def url_of_file(url: str, path: Path) -> str:
             f"{path} names the database on {', '.join(hosts)}, and {source} would send that host"
             " a password.",
             hint="Nothing was sent. If that is right, name the database yourself, with"
-            " --database-url or PGVEC_DATABASE_URL; else take the password away.",
+            " --database-url or PGVEC_DATABASE_URL; else remove the password.",
             detail={"file": str(path), "hosts": hosts, "source": source},
         )
     return url
@@ -71,7 +69,7 @@ def _hosts(url: URL) -> set[str]:
 
 
 def _passwords() -> Iterable[str]:
-    """What would give any host a password."""
+    """The places on this machine that would give a password to any host."""
     yield from (f"the environment variable {v}" for v in _GIVE_PASSWORDS if os.environ.get(v))
     named = os.environ.get("PGPASSFILE")
     path = Path(named) if named else Path("~/.pgpass").expanduser()
@@ -79,6 +77,6 @@ def _passwords() -> Iterable[str]:
         lines = path.read_text("utf-8", "replace").splitlines()
     except (OSError, RuntimeError):
         return
-    # A field ends at a colon that no backslash precedes; * alone stands for any host.
+    # A field ends at a colon without a backslash before it; * alone means any host.
     if any(re.match(r"\s*\*:", line) for line in lines):
         yield f"a line for any host in {path}"

@@ -1,4 +1,4 @@
-"""``pgvec hold``, ``pgvec release``, ``pgvec on-retire``: what operators say of retirement."""
+"""``pgvec hold``, ``pgvec release`` and ``pgvec on-retire``."""
 
 from __future__ import annotations
 
@@ -6,87 +6,88 @@ from typing import Annotated
 
 import typer
 
-from pgvec_versions.cli.common import (
+from pgvec_versions.cli.options import (
     CollectionOption,
     ConfigOption,
+    DatabaseUrlOption,
     JsonOption,
-    UrlOption,
-    emit,
-    workplace,
+    RequiredReasonOption,
+    VersionArgument,
 )
+from pgvec_versions.cli.printing import emit
+from pgvec_versions.cli.workplace import workplace
 from pgvec_versions.retirement.holds import hold_version, release_version, set_retirement
-
-__all__ = ["register"]
-
-VersionArgument = Annotated[str, typer.Argument(metavar="VERSION", help="The label.")]
 
 
 def hold(
-    model_version: VersionArgument,
-    reason: Annotated[str, typer.Option("--reason", help="Why; whoever meets it later will ask.")],
+    version: VersionArgument,
+    reason: RequiredReasonOption,
     collection: CollectionOption = None,
-    database_url: UrlOption = None,
+    database_url: DatabaseUrlOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Keep a version from retirement until pgvec release."""
+    """Keep a version from retiring until you release it."""
     with workplace(database_url, config, collection) as here:
         name = here.collection
-        hold_version(here.engine, name, model_version, reason)
+        hold_version(here.engine, name, version, reason)
     emit(
-        {"collection": name, "model_version": model_version, "reason": reason},
+        {"collection": name, "model_version": version, "reason": reason},
         as_json,
-        f"{model_version} of {name} is held: {reason}",
+        f"{version} of {name} is held: {reason}",
     )
 
 
 def release(
-    model_version: VersionArgument,
+    version: VersionArgument,
     collection: CollectionOption = None,
-    database_url: UrlOption = None,
+    database_url: DatabaseUrlOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """End a hold: the version retires when it is due."""
+    """End a hold, so that the version retires when it is due."""
     with workplace(database_url, config, collection) as here:
         name = here.collection
-        was_held = release_version(here.engine, name, model_version)
+        was_held = release_version(here.engine, name, version)
     emit(
-        {"collection": name, "model_version": model_version, "was_held": was_held},
+        {"collection": name, "model_version": version, "was_held": was_held},
         as_json,
-        f"{model_version} of {name} " + ("is released." if was_held else "was not held."),
+        f"{version} of {name} " + ("is released." if was_held else "was not held."),
     )
 
 
 def on_retire(
     what: Annotated[
         str | None,
-        typer.Argument(help="drop, archive (detach, without the index) or export (a file first)."),
+        typer.Argument(
+            metavar="WHAT",
+            help="drop, archive (keep the table, detached, without its index), or export (refuse "
+            "until pgvec export has written a file).",
+        ),
     ] = None,
     read_window: Annotated[
         str | None,
         typer.Option(
-            help='A due version read within this time stays, "1 hour"; "0" looks at none.'
+            help='Interval such as "1 hour": a due version that was read within it stays; "0" '
+            "turns this off."
         ),
     ] = None,
     collection: CollectionOption = None,
-    database_url: UrlOption = None,
+    database_url: DatabaseUrlOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say, or show, what becomes of a version that retires."""
+    """Show or set what happens to a version that retires."""
     with workplace(database_url, config, collection) as here:
         name = here.collection
-        wish, window = set_retirement(here.engine, name, what, read_window)
+        setting = set_retirement(here.engine, name, what, read_window)
     emit(
-        {"collection": name, "on_retire": wish, "read_window": window},
+        {
+            "collection": name,
+            "on_retire": setting.on_retire,
+            "read_window": setting.read_window,
+        },
         as_json,
-        f"{name}: {wish}; a due version that was read within {window} stays.",
+        f"{name}: {setting.on_retire}; a due version that was read within "
+        f"{setting.read_window} stays.",
     )
-
-
-def register(app: typer.Typer) -> None:
-    """Adds the verbs of this file."""
-    app.command()(hold)
-    app.command()(release)
-    app.command("on-retire")(on_retire)

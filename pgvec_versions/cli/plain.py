@@ -1,4 +1,4 @@
-"""What is written as it is: JSON, documents, complaints, the log. Without rich: it loads slowly."""
+"""Printing without rich, which loads slowly: JSON, documents, errors, the log."""
 
 from __future__ import annotations
 
@@ -8,26 +8,24 @@ import traceback
 
 from pgvec_versions.safe_text import json_visible, line, visible
 
-__all__ = ["complain", "complain_of_defect", "print_json", "print_text", "safe_logging"]
-
 
 def print_text(text: str) -> None:
-    """Prints a document of many lines as it is, but for control characters."""
+    """Prints a document of many lines. Control characters are made visible."""
     print(visible(text))
 
 
 def print_json(data: str) -> None:
-    """Prints JSON; a sign that would drive a terminal comes as JSON's escape."""
+    """Prints JSON. A character that would control the terminal is written as a JSON escape."""
     print(json_visible(data))
 
 
 def complain(text: str) -> None:
-    """One line on stderr that begins with the program's name."""
+    """Prints one line on stderr, after the program's name."""
     print(f"pgvec: {line(' '.join(text.split()))}", file=sys.stderr)
 
 
 def complain_of_defect() -> None:
-    """The stack trace of what is being handled, for whoever looks for a defect."""
+    """Prints the stack trace of the exception that is being handled, to find a bug with."""
     print(visible(traceback.format_exc()), file=sys.stderr)
 
 
@@ -37,6 +35,6 @@ class _PlainFormatter(logging.Formatter):
 
 
 def safe_logging() -> None:
-    """What is logged and finds no handler is printed by Python: without control characters."""
+    """Makes control characters visible in the log that Python prints if no handler is set."""
     if logging.lastResort is not None:
         logging.lastResort.setFormatter(_PlainFormatter())

@@ -1,33 +1,36 @@
-"""The consoles: what comes out of the database is text there, and nothing else.
+"""Printing with rich: text from the database stays text.
 
-Promise: no text of the database is read as rich's markup (``[red]``, ``[link=…]``, an ``[/]`` that
-ends in an error, ``:smile:``), and none drives the terminal. Colours come from ``styled`` alone.
-Together with ``plain`` it is the only way out: the other files of this package neither print nor
-make a console or a ``Text``. A test looks.
+Promise: rich reads no text from the database as markup (``[red]``, ``[link=…]``, ``:smile:``, or an
+``[/]`` that would raise), and no such text controls the terminal. Only ``styled`` makes colours.
+The verbs print through this module and ``plain`` alone: they neither print, nor make a console or a
+``Text``. A test checks that.
 """
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, is_dataclass
+from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 
 from rich.console import Console, JustifyMethod
 from rich.style import Style
 from rich.text import Text
 
+from pgvec_versions.cli.plain import print_json
 from pgvec_versions.safe_text import line
-
-__all__ = ["console", "messages", "print_lines", "styled"]
 
 
 class _PlainConsole(Console):
-    """A console for which a string is text: no markup, no emoji codes, no control characters."""
+    """A console that prints a string as it is: no markup, no emoji codes, no control characters."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(markup=False, emoji=False, highlight=False, **options)
 
-    # Every string that is printed, in a cell, in a title or by itself, comes through here.
+    # Every string comes through here: in a cell, in a title or on its own.
     def render_str(
         self,
         text: str,
@@ -40,17 +43,18 @@ class _PlainConsole(Console):
         highlight: bool | None = None,
         highlighter: Any = None,
     ) -> Text:
-        """The string as it stands, on one line, with control characters spelt out."""
+        """The string on one line, with control characters made visible."""
         return Text(line(text), style=style, justify=justify, overflow=overflow)
 
 
-#: Output that goes to a file or a pipe is not cut to the 80 columns that rich takes then.
-console = _PlainConsole(width=None if sys.stdout.isatty() else 150)
+#: rich would cut output to a file or a pipe at 80 columns. Units: columns.
+_WIDTH_OF_A_FILE = 150
+console = _PlainConsole(width=None if sys.stdout.isatty() else _WIDTH_OF_A_FILE)
 messages = _PlainConsole(stderr=True)
 
 
 def styled(*parts: str | tuple[str, str]) -> Text:
-    """A line of texts and of ``(text, style)``: the style is ours, the text may be anybody's."""
+    """A line made of texts and ``(text, style)`` pairs. The texts may come from anywhere."""
     made = Text()
     for part in parts:
         text, style = (part, "") if isinstance(part, str) else part
@@ -59,6 +63,26 @@ def styled(*parts: str | tuple[str, str]) -> Text:
 
 
 def print_lines(lines: str | Iterable[str]) -> None:
-    """Prints each text as one line, whatever it holds."""
+    """Prints each text as one line."""
     for text in [lines] if isinstance(lines, str) else lines:
         console.print(text, soft_wrap=True)
+
+
+def _plain(value: object) -> object:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, date):
+        return value.isoformat()
+    return float(value) if isinstance(value, Decimal) else str(value)
+
+
+def emit(
+    data: Mapping[str, Any] | list[Any], as_json: bool, text: str | Iterable[str] = ""
+) -> None:
+    """Prints the data as JSON, or else the text: one line, or several."""
+    if as_json:
+        print_json(json.dumps(data, default=_plain, ensure_ascii=False, indent=2))
+    elif text:
+        print_lines(text)

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from pgvec_versions.cli.common import ConfigOption, JsonOption, UrlOption, emit, workplace
-from pgvec_versions.cli.control import DryRunOption, plan
+from pgvec_versions.cli.dry_run import print_plan
+from pgvec_versions.cli.options import (
+    ConfigOption,
+    DatabaseUrlOption,
+    DryRunOption,
+    JsonOption,
+)
+from pgvec_versions.cli.printing import emit
+from pgvec_versions.cli.workplace import workplace
 from pgvec_versions.retirement.job import Retirement, retire_due, retirement_plan
 from pgvec_versions.retirement.schedule import (
     DEFAULT_SCHEDULE,
@@ -16,8 +23,7 @@ from pgvec_versions.retirement.schedule import (
     unschedule_retirement,
 )
 
-__all__ = ["register"]
-
+#: Why a version stays, by the outcome that ``pgvec.retire_due`` reports.
 _REASONS = {
     "active": "it is active",
     "broken": "its chunk table was dropped or renamed by hand",
@@ -32,7 +38,7 @@ _REASONS = {
     "not exported": "the collection wants a file first: pgvec export",
     "not permitted": "this role may not drop it; run the job as its owner",
     "rolled back": "it was rolled back to meanwhile and is active",
-    "still read": "an app instance still reads it; --ignore-readers retires it all the same",
+    "still read": "an app instance still reads it; --ignore-readers retires it anyway",
 }
 _KEPT = {"archive": "kept in schema pgvec_archive", "export": "exported before"}
 
@@ -50,19 +56,22 @@ def _line(version: Retirement) -> str:
 
 
 def retire(
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what would go, and how large it is.")
-    ] = False,
     ignore_readers: Annotated[
         bool,
-        typer.Option("--ignore-readers", help="Also what is still read: its readers will fail."),
+        typer.Option(
+            "--ignore-readers", help="Also drop versions that are still read: readers then fail."
+        ),
     ] = False,
-    database_url: UrlOption = None,
+    dry: DryRunOption = False,
+    database_url: DatabaseUrlOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Drop every version whose grace period has passed. The same as CALL pgvec.retire_due()."""
-    do = retirement_plan if dry_run else retire_due
+    """Drop every version whose grace period is over.
+
+    Does the same as CALL pgvec.retire_due().
+    """
+    do = retirement_plan if dry else retire_due
     with workplace(database_url, config) as here:
         done = do(here.engine, ignore_readers=ignore_readers)
     emit(done, as_json, [_line(version) for version in done] or "nothing is due.")
@@ -70,41 +79,35 @@ def retire(
 
 def schedule(
     when: Annotated[
-        str, typer.Argument(metavar="SCHEDULE", help="Five fields as in cron, or N seconds.")
+        str,
+        typer.Argument(metavar="SCHEDULE", help='Five fields as in cron, or "N seconds".'),
     ] = DEFAULT_SCHEDULE,
-    off: Annotated[bool, typer.Option("--off", help="Take the job away.")] = False,
+    off: Annotated[bool, typer.Option("--off", help="Remove the job.")] = False,
     cron_database: Annotated[
         str | None,
         typer.Option(
-            help="The database of this server that pg_cron is in, where the role may not see it."
+            help="Database of this server that has pg_cron, if your role cannot find it out."
         ),
     ] = None,
     dry: DryRunOption = False,
-    database_url: UrlOption = None,
+    database_url: DatabaseUrlOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Put the retirement job on a schedule."""
-    options: dict[str, Any] = {"cron_database": cron_database}
+    """Schedule retirement by pg_cron, or print another scheduler's lines.
+
+    Those are ready to paste into a crontab, a systemd timer or a Kubernetes CronJob.
+    """
     with workplace(database_url, config) as here:
         if dry:
             job = retirement_job(here.engine)
             there = f"; now it is at {job.schedule}" if job else "; there is none now"
             does = "takes the job away" if off else f"puts CALL pgvec.retire_due() at {when}"
-            plan([does + there], [], as_json)
+            print_plan([does + there], [], as_json)
             return
         if off:
-            gone = unschedule_retirement(here.engine, **options)
+            gone = unschedule_retirement(here.engine, cron_database)
             text = "the job is gone." if gone else "there was no job."
         else:
-            text = schedule_retirement(here.engine, when, **options)
+            text = schedule_retirement(here.engine, when, cron_database)
     emit({"schedule": None if off else when, "result": text}, as_json, text.split("\n"))
-
-
-def register(app: typer.Typer) -> None:
-    """Adds the verbs of this file."""
-    app.command()(retire)
-    app.command(
-        help="Put the retirement job on a schedule with pg_cron, "
-        "or print the lines for another scheduler."
-    )(schedule)

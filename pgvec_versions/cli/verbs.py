@@ -1,111 +1,70 @@
-"""The verbs of ``pgvec``: where each is written, and its line in the overview.
+"""The verbs of ``pgvec``, as ``pgvec --help`` shows them: their groups, and a line about each.
 
-So that ``pgvec --help``, and a verb, import no more than they need.
+A verb's module and function have its name (``cut-over``: function ``cut_over``), unless ``module``
+says otherwise. Nothing here imports a verb, so ``pgvec --help`` stays fast.
 """
 
 from __future__ import annotations
 
-__all__ = ["VERBS"]
+from dataclasses import dataclass
 
-#: Verb: the module of ``pgvec_versions.cli`` that has it, and the first paragraph of its help.
-VERBS: dict[str, tuple[str, str]] = {
-    "init": (
-        "setup",
-        "Install or upgrade the catalog; with a name, create the collection too.",
+_START = "Get started"
+_CHUNKS = "Chunks"
+_UPGRADE = "Upgrade the model"
+_EVALUATE = "Evaluate before you cut over"
+_RETIRE = "Retire old versions"
+_CHECK = "See where you are"
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """``line`` is the first paragraph of the verb's help, ``module`` a file of this folder."""
+
+    module: str
+    group: str
+    line: str
+
+
+#: By name, in the order of ``pgvec --help``.
+VERBS: dict[str, Verb] = {
+    "init": Verb(
+        "init", _START, "Install or upgrade the catalog; with a name, create a collection."
     ),
-    "add": (
-        "write",
-        "Split text and Markdown files into chunks and store them with the active "
-        "version's vectors.",
+    "demo": Verb("demo", _START, "Walk through a model upgrade on real text, in two minutes."),
+    "add": Verb("add", _CHUNKS, "Split text and Markdown files into chunks, embed and store them."),
+    "search": Verb("search", _CHUNKS, "Find the chunks nearest to a text, in the active version."),
+    "worker": Verb("worker", _CHUNKS, "Embed new, changed and missing chunks for live versions."),
+    "status": Verb("status", _CHECK, "Show every version: its state, progress and retirement."),
+    "doctor": Verb("doctor", _CHECK, "Check for problems, present and coming; change nothing."),
+    "upgrade": Verb(
+        "upgrade", _UPGRADE, "Build the version named in pgvec.toml until it is ready."
     ),
-    "worker": (
-        "write",
-        "Embed what is open for every live version in pgvec.toml: new, changed and missing chunks.",
+    "cut-over": Verb("cut_over", _UPGRADE, "Route queries to a ready version, in one transaction."),
+    "roll-back": Verb(
+        "cut_over", _UPGRADE, "Route queries back to the version that was active last."
     ),
-    "search": (
-        "read",
-        "Find the chunks nearest to a text, in the active version.",
+    "abandon": Verb("cut_over", _UPGRADE, "Give up a version that was never active."),
+    "pause": Verb("pause", _UPGRADE, "Pause a transition: workers claim no more work for it."),
+    "resume": Verb("pause", _UPGRADE, "Resume a paused transition."),
+    "evaluate": Verb(
+        "evaluate", _EVALUATE, "Measure a version against the active one; queries are not affected."
     ),
-    "status": (
-        "read",
-        "Show what is active, what is being built and how far, and what retires when.",
+    "gate": Verb(
+        "evaluate", _EVALUATE, "Show or set the bounds that a version must meet before a cut-over."
     ),
-    "upgrade": (
-        "transition",
-        "Bring the collection to the version that pgvec.toml names: to ready, and with "
-        "--cut-over through it.",
+    "report": Verb("evaluate", _EVALUATE, "Write a report on a version's newest evaluation."),
+    "declare-equivalent": Verb(
+        "declare_equivalent", _EVALUATE, "Declare that another embedder serves a version's model."
     ),
-    "cut-over": (
-        "transition",
-        "Route queries to a ready version, in one transaction. The version before it drains.",
+    "retire": Verb("retire", _RETIRE, "Drop every version whose grace period is over."),
+    "schedule": Verb(
+        "retire", _RETIRE, "Schedule retirement by pg_cron, or print another scheduler's lines."
     ),
-    "roll-back": (
-        "transition",
-        "Route queries back to the version that was active last. No row is rewritten.",
-    ),
-    "abandon": (
-        "transition",
-        "Give up a version that was never active. Its label is not used again.",
-    ),
-    "pause": (
-        "control",
-        "Hold a transition: no worker, in any process, claims work for it until pgvec resume.",
-    ),
-    "resume": (
-        "control",
-        "Let a paused transition go on.",
-    ),
-    "retire": (
-        "retire",
-        "Drop every version whose grace period has passed. The same as CALL pgvec.retire_due().",
-    ),
-    "schedule": (
-        "retire",
-        "Put the retirement job on a schedule with pg_cron, or print the lines for "
-        "another scheduler.",
-    ),
-    "hold": (
-        "hold",
-        "Keep a version from retirement until pgvec release.",
-    ),
-    "release": (
-        "hold",
-        "End a hold: the version retires when it is due.",
-    ),
-    "on-retire": (
-        "hold",
-        "Say, or show, what becomes of a version that retires.",
-    ),
-    "export": (
-        "archive",
-        "Write a version's chunks and vectors to a file, and record its checksum.",
-    ),
-    "restore": (
-        "archive",
-        "Bring a retired version back as draining, from what was kept of it.",
-    ),
-    "declare-equivalent": (
-        "equivalent",
-        "Declare that an embedder is a version's model served elsewhere; its canaries must agree.",
-    ),
-    "evaluate": (
-        "evaluate",
-        "Measure a version against the active one, without touching traffic.",
-    ),
-    "gate": (
-        "evaluate",
-        "Show or set what an evaluation must show before a cut-over.",
-    ),
-    "report": (
-        "evaluate",
-        "Write the report of a version's newest evaluation.",
-    ),
-    "doctor": (
-        "doctor",
-        "Look for what is wrong or will be. Changes nothing. Exit code 3 when there is a problem.",
-    ),
-    "demo": (
-        "demo",
-        "Go through a whole model upgrade on real text: about two minutes, nothing to prepare.",
+    "hold": Verb("hold", _RETIRE, "Keep a version from retiring until you release it."),
+    "release": Verb("hold", _RETIRE, "End a hold, so that the version retires when it is due."),
+    "on-retire": Verb("hold", _RETIRE, "Show or set what happens to a version that retires."),
+    "export": Verb("archive", _RETIRE, "Write a version's chunks and vectors to a file."),
+    "restore": Verb(
+        "archive", _RETIRE, "Bring back a retired version that was archived or exported."
     ),
 }

@@ -1,18 +1,18 @@
-"""What is wrong, or will be: read-only checks. Each finding says what, its evidence, what to do.
+"""Read-only checks for what is wrong or soon will be. A finding has its evidence and what to do.
 
 ::
 
-    finding.py     a finding; what checks are given
+    finding.py     a finding, and what a check gets
     server.py      PostgreSQL, pgvector, settings
-    versions.py    index, plan, leaf, grants, work items, fingerprint of each version
-    provenance.py  stored chunks embedded again and compared
-    samples.py     the same without a database
-    job.py         retirement
-    tables.py      a pgvector table that is none of ours
-    clusters.py    vectors that do not belong to one model
-    html.py        the page
+    versions.py    index, plan, leaf, grants, work items and fingerprint of each version
+    provenance.py  stored chunks, embedded again and compared
+    samples.py     the comparison itself; pure
+    retirement.py  the retirement job, and versions that are due
+    tables.py      a pgvector table outside the catalog
+    clusters.py    groups of vectors that different models made; pure
+    html.py        the findings as a page
 
-A new check is a function in one of these rooms, and a line in ``CHECKS``.
+A new check is a function in one of these files, and a line in ``CHECKS``.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from sqlalchemy import Engine
 from pgvec_versions.catalog import collection_names, read_collection, status_rows
 from pgvec_versions.doctor.finding import Check, Finding, Patient, reading, rows
 from pgvec_versions.doctor.html import as_html
-from pgvec_versions.doctor.job import check_job
 from pgvec_versions.doctor.provenance import check_provenance
+from pgvec_versions.doctor.retirement import check_job
 from pgvec_versions.doctor.server import check_server, check_settings
 from pgvec_versions.doctor.tables import examine_table
 from pgvec_versions.doctor.versions import check_leaves, check_plans, check_versions
@@ -57,10 +57,10 @@ def examine(
     sample: int = 20,
     embedder: Callable[[str, str], Embedder | None] = _no_embedder,
 ) -> list[Finding]:
-    """Looks at one collection, or at all of them. Changes nothing.
+    """Checks one collection, or all of them. Changes nothing.
 
-    ``embedder`` gives the embedder of a collection's version where there is one; ``sample`` chunks
-    of each such version are embedded again, and none with 0: no model is loaded then.
+    ``embedder`` returns the embedder for a collection and a version, or None. With one, ``sample``
+    chunks of the version are embedded again; with ``sample=0`` no model is loaded.
     Raises: UnknownCollection, CatalogMismatch.
     """
     with reading(engine) as raw:
@@ -80,6 +80,6 @@ def examine(
             found += check(patient)
         except PgvecError as exc:
             what = check.__name__.removeprefix("check_")
-            seen = f"could not be looked at: {exc.message}"
+            seen = f"could not be checked: {exc.message}"
             found.append(Finding("warning", what, seen, exc.hint or ""))
     return found

@@ -1,8 +1,8 @@
-"""Clusters of vectors that do not belong to one model. Pure; loads scikit-learn when called.
+"""Groups of vectors that different models made. Pure; imports scikit-learn when it is called.
 
-Topics form clusters too. The difference: where a topic ends, texts change; where a model ends, only
-vectors do. So a split counts if hardly any vector has a near neighbour on the other side, while
-the texts' own nearest neighbours (by their words) lie on both sides as if by chance.
+Topics form clusters too. The difference: between two topics the texts differ as well, between two
+models only the vectors do. So a cut counts if hardly any vector has a near neighbour on the other
+side, while the nearest texts (by their words) are on either side as if by chance.
 """
 
 from __future__ import annotations
@@ -18,21 +18,24 @@ import numpy.typing as npt
 
 from pgvec_versions.errors import RequirementMissing
 
-__all__ = ["Cut", "cuts", "model_groups"]
-
 Labels: TypeAlias = npt.NDArray[np.int64]
 
-#: Near neighbours that are looked at, by vector and by words.
+#: Near neighbours to compare, by vector and by words.
 _NEIGHBOURS, _LEXICAL = 10, 3
-#: Fewer rows say nothing, on either side.
+#: Rows that each side of a cut must have: fewer prove nothing.
 _LEAST = 12
-#: Crossing edges, as a share of those that chance would give. Between two models up to 0.001 and
-#: from 0.86 on were measured, at the edge of a topic up to 0.61 of the texts: docs/fingerprints.md.
+#: Edges that cross a cut, as a share of what chance gives: at most for vectors, at least for texts.
+#: Measured between two models: up to 0.001, and 0.86 or more. Measured between two topics: up to
+#: 0.61 of the texts. See docs/fingerprints.md.
 _VECTORS_CROSS, _TEXTS_CROSS = 0.02, 0.7
+#: Connected pieces that are tried as one side of a cut: outliers can form many tiny ones.
+_MOST_PIECES = 20
+#: Character n-grams kept to compare texts by their words.
+_MOST_WORDS = 50_000
 
 
 def _library(name: str) -> Any:
-    # Without type stubs, and slow to import: fetched by name when it is needed.
+    # By name, and only when it is needed: it has no type stubs and is slow to import.
     try:
         return import_module(name)
     except ImportError as exc:
@@ -43,7 +46,7 @@ def _library(name: str) -> Any:
 
 
 def _crossing(neighbours: Labels, side: Labels) -> float:
-    """Edges between the sides, as a share of what chance gives. Shape: neighbours (n, k)."""
+    """Edges that cross the cut, as a share of what chance gives. Shape: neighbours (n, k)."""
     share = float(side.mean())
     expected = 2 * share * (1 - share)
     return float((side[neighbours] != side[:, None]).mean()) / expected if expected else 1.0
@@ -68,7 +71,7 @@ def _candidates(rows: npt.NDArray[np.float32], neighbours: Labels) -> Iterator[L
         shape=(count, count),
     )
     pieces, label = _library("scipy.sparse.csgraph").connected_components(edges, directed=False)
-    for piece in range(min(int(pieces), 20)):
+    for piece in range(min(int(pieces), _MOST_PIECES)):
         yield (np.asarray(label) == piece).astype(np.int64)
     means = cluster.KMeans(n_clusters=2, n_init=5, random_state=0)
     yield np.asarray(means.fit_predict(rows), dtype=np.int64)
@@ -78,7 +81,7 @@ def _candidates(rows: npt.NDArray[np.float32], neighbours: Labels) -> Iterator[L
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """Rows cut in two, and how much crosses: 0 nothing, 1 as much as chance gives."""
+    """A cut of the rows in two, and how many edges cross it: 0 none, 1 as many as by chance."""
 
     side: Labels
     vectors_cross: float
@@ -86,7 +89,7 @@ class Cut:
 
     @property
     def believed(self) -> bool:
-        """Whether a model ends here, and not a topic."""
+        """Whether different models made the sides, and not only different topics."""
         return self.vectors_cross <= _VECTORS_CROSS and self.texts_cross >= _TEXTS_CROSS
 
 
@@ -98,21 +101,23 @@ def _cuts(rows: npt.NDArray[np.float32], lexical: Labels) -> Iterator[Cut]:
 
 
 def _split(rows: npt.NDArray[np.float32], lexical: Labels) -> Labels | None:
-    """The two sides of the clearest cut that is no matter of topics, or None."""
-    cuts = [cut for cut in _cuts(rows, lexical) if cut.believed]
-    return max(cuts, key=lambda cut: cut.texts_cross).side if cuts else None
+    """The sides of the clearest cut between two models, or None."""
+    believed = [cut for cut in _cuts(rows, lexical) if cut.believed]
+    return max(believed, key=lambda cut: cut.texts_cross).side if believed else None
 
 
 def _words(texts: Sequence[str]) -> Any:
     extraction = _library("sklearn.feature_extraction.text")
-    words = extraction.TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5), max_features=50_000)
+    words = extraction.TfidfVectorizer(
+        analyzer="char_wb", ngram_range=(3, 5), max_features=_MOST_WORDS
+    )
     return words.fit_transform(texts)
 
 
 def cuts(vectors: npt.NDArray[np.float32], texts: Sequence[str]) -> list[Cut]:
-    """The cuts of a whole table that are weighed, with their figures; for ``bench.model_groups``.
+    """All cuts that ``model_groups`` would weigh first, with their figures.
 
-    Shape and Raises: as ``model_groups``.
+    For ``bench.model_groups``. Shape and Raises: as there.
     """
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     with warnings.catch_warnings():
@@ -121,11 +126,11 @@ def cuts(vectors: npt.NDArray[np.float32], texts: Sequence[str]) -> list[Cut]:
 
 
 def model_groups(vectors: npt.NDArray[np.float32], texts: Sequence[str]) -> Labels:
-    """A group for every row: those whose vectors are comparable; one group when all are.
+    """Groups the rows by model: the vectors of a group are comparable. One group if all are.
 
-    Not seen: models whose vectors are near each other (the same one with another prefix), fewer
-    than a dozen strangers, and models that divide the texts by topic.
-    Shape: (n, dimensions), no zero rows, gives (n,).
+    It does not see models whose vectors are close (the same model with another prefix), fewer than
+    a dozen strangers, or models that divide the texts by topic.
+    Shape: (n, dimensions) without zero rows; returns (n,).
     Raises: RequirementMissing without the extra ``doctor``.
     """
     label = np.zeros(len(vectors), dtype=np.int64)
@@ -146,7 +151,7 @@ def model_groups(vectors: npt.NDArray[np.float32], texts: Sequence[str]) -> Labe
         return divide(np.flatnonzero(label == other), next_label)
 
     with warnings.catch_warnings():
-        # A graph in pieces is what is looked for.
+        # scikit-learn warns about a graph in pieces, which is what we look for.
         warnings.simplefilter("ignore")
         divide(np.arange(len(vectors)), 1)
     return label

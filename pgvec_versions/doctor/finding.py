@@ -1,4 +1,4 @@
-"""What a check says, and what it is given to look with."""
+"""A finding of a check, and what a check gets to work with."""
 
 from __future__ import annotations
 
@@ -15,14 +15,12 @@ from pgvec_versions.embedders import Embedder
 from pgvec_versions.postgres import sqlfiles
 from pgvec_versions.postgres.database import PgConnection, transaction
 
-__all__ = ["Check", "Finding", "Patient", "reading", "rows"]
-
 Level = Literal["ok", "warning", "problem"]
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at: its level, what was seen, what to do."""
+    """One result of a check. ``what`` it is about, the ``evidence``, and what to do."""
 
     level: Level
     what: str
@@ -32,7 +30,7 @@ class Finding:
 
 @dataclass(slots=True)
 class Patient:
-    """What is examined. ``embedder`` gives the one of a collection's version, if it is at hand."""
+    """What the checks examine. ``embedder`` takes a collection and a version."""
 
     engine: Engine
     server: dict[str, Any]
@@ -42,19 +40,19 @@ class Patient:
     status: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
 
 
-#: A check looks at everything of its kind and changes nothing.
+#: A check examines everything of its kind and changes nothing.
 Check: TypeAlias = Callable[[Patient], list[Finding]]
 
 
 @contextmanager
 def reading(engine: Engine) -> Generator[PgConnection]:
-    """A connection in a transaction that the server itself keeps from writing."""
+    """A connection in a read-only transaction."""
     with transaction(engine) as raw:
         raw.execute(sqlfiles.query("read_only"))
         yield raw
 
 
 def rows(raw: PgConnection, name: str, **parameters: Any) -> list[dict[str, Any]]:
-    """The rows of a named statement, by column."""
+    """The rows of a named statement, as dicts."""
     with raw.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(sqlfiles.query(name), parameters or None).fetchall()

@@ -1,4 +1,4 @@
-"""The findings as one self-contained HTML file, light and dark."""
+"""The findings as one self-contained HTML file that follows the reader's light or dark theme."""
 
 from __future__ import annotations
 
@@ -10,16 +10,14 @@ from pgvec_versions.doctor.finding import Finding
 from pgvec_versions.errors import RequirementMissing
 from pgvec_versions.safe_text import visible
 
-__all__ = ["as_html"]
-
 
 def _text(value: object) -> object:
-    """Text, without signs that cannot be seen."""
+    """The value; in a text, invisible characters are made visible."""
     return visible(value) if isinstance(value, str) else value
 
 
 def as_html(findings: Sequence[Finding], title: str) -> str:
-    """The page; problems first. Raises: RequirementMissing without the extra ``doctor``."""
+    """The page, problems first. Raises: RequirementMissing without the extra ``doctor``."""
     try:
         from jinja2 import Environment
     except ImportError as exc:

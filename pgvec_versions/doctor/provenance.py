@@ -6,25 +6,25 @@ from typing import Any
 
 import numpy as np
 from psycopg import sql
+from psycopg.rows import namedtuple_row
 
 from pgvec_versions.catalog import Collection, Version
 from pgvec_versions.doctor.finding import Finding, Patient, reading
-from pgvec_versions.doctor.samples import check_lengths, reproduce
+from pgvec_versions.doctor.samples import (
+    SAMPLED_ROWS,
+    check_lengths,
+    reproduce,
+    sampled_percent,
+)
 from pgvec_versions.embedders import Embedder
 from pgvec_versions.embedders.fingerprints import agreement, read_fingerprints
 from pgvec_versions.embedders.identity import require_same
 from pgvec_versions.errors import EmbedderMismatch
 from pgvec_versions.postgres import sqlfiles, vectors
+from pgvec_versions.postgres.rows import read_row
 
-__all__ = ["check_provenance"]
-
-#: Vectors that are looked at without a model.
-_LOOKED_AT = 1000
-
-
-def _percent(chunks: int) -> float:
-    """The share of pages to read for a sample that is spread over the leaf."""
-    return min(100.0, 100.0 * 20 * _LOOKED_AT / max(chunks, 1))
+#: Chunks that a finding names.
+_NAMED = 5
 
 
 def _embedded_again(
@@ -54,8 +54,7 @@ def _embedded_again(
                 f"({agreed.worst})",
                 ""
                 if agreed.agrees
-                else "The embedder at hand is another model: nothing is "
-                "written or searched with it.",
+                else "This embedder is another model: nothing is written or searched with it.",
             )
         )
         if not agreed.agrees:
@@ -64,17 +63,17 @@ def _embedded_again(
     if part:
         again = reproduce(
             embedder,
-            [r[1] for r in part],
-            list(vectors.unpack([r[2] for r in part], known.storage)),
+            [row.content for row in part],
+            list(vectors.unpack([row.embedding for row in part], known.storage)),
         )
-        ids = ", ".join(str(part[i][0]) for i in again.strangers[:5])
+        ids = ", ".join(part[i].chunk_id for i in again.strangers[:_NAMED])
         found.append(
             Finding(
                 "problem" if again.strangers else "ok",
                 name,
-                f"{again.reproduced} of {again.rows} sampled chunks are made again by its embedder"
+                f"{again.reproduced} of {again.rows} sampled chunks are reproduced by its embedder"
                 + (f"; not: {ids}" if ids else ""),
-                "These vectors are of another model or of an older text: change their content, "
+                "Another model made these vectors, or the text was older: change their content, "
                 "or upgrade to a new version."
                 if again.strangers
                 else "",
@@ -84,7 +83,7 @@ def _embedded_again(
 
 
 def check_provenance(patient: Patient) -> list[Finding]:
-    """Lengths, duplicates and, with the version's embedder at hand, whether it made the vectors."""
+    """Checks lengths, duplicates and, given the version's embedder, that it made the vectors."""
     found: list[Finding] = []
     chunks = {(r["collection"], r["model_version"]): r["chunks"] or 0 for r in patient.status}
     for known in patient.collections:
@@ -93,24 +92,24 @@ def check_provenance(patient: Patient) -> list[Finding]:
             leaf = sql.Identifier("pgvec_leaves", version.leaf)
             count = chunks.get((known.collection, version.model_version), 0)
             with reading(patient.engine) as raw:
-                with raw.cursor(binary=True) as cursor:
-                    rows = cursor.execute(
+                with raw.cursor(binary=True, row_factory=namedtuple_row) as cursor:
+                    rows: list[Any] = cursor.execute(
                         sqlfiles.query("doctor_sample").format(leaf=leaf),
-                        {"percent": _percent(count), "count": _LOOKED_AT},
+                        {"percent": sampled_percent(count), "count": SAMPLED_ROWS},
                     ).fetchall()
-                doubles = raw.execute(
-                    sqlfiles.query("doctor_duplicates").format(leaf=leaf)
-                ).fetchone()
+                repeated = read_row(raw, sqlfiles.query("doctor_duplicates").format(leaf=leaf))
             if rows:
-                matrix = vectors.unpack([row[2] for row in rows], known.storage)
+                matrix = vectors.unpack([row.embedding for row in rows], known.storage)
                 lengths = np.linalg.norm(matrix.astype(np.float64), axis=1)
                 found += check_lengths(name, lengths)
-            if doubles and doubles[0]:
-                seen = f"{doubles[0]} of {doubles[1]} chunks have a text that another one has"
+            if repeated.doubles:
+                seen = (
+                    f"{repeated.doubles} of {repeated.chunks} chunks have the text of another one"
+                )
                 to_do = "They crowd each other out of the hits: store a text once."
                 found.append(Finding("warning", name, seen, to_do))
-            if doubles and doubles[2]:
-                seen = f"{doubles[2]} vectors belong to several different texts"
+            if repeated.shared_vectors:
+                seen = f"{repeated.shared_vectors} vectors belong to several different texts"
                 to_do = "A text changed without its vector, or was cut off: embed them again."
                 found.append(Finding("warning", name, seen, to_do))
             embedder = patient.embedder(known.collection, version.model_version)

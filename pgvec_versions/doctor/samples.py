@@ -1,4 +1,4 @@
-"""Samples of stored vectors: are they sound, and does an embedder make them again? Pure."""
+"""Samples of stored vectors: are they sound, and does an embedder reproduce them? Pure."""
 
 from __future__ import annotations
 
@@ -12,16 +12,26 @@ from pgvec_versions.doctor.finding import Finding
 from pgvec_versions.embedders import Embedder, Vectors, checked
 from pgvec_versions.embedders.canaries import LEAST_COSINE
 
-__all__ = ["Reproduction", "check_lengths", "reproduce", "share_finding"]
-
-#: A share of reproduced rows up to or from which a sample is of one kind: texts that were stored
-#: otherwise than they were embedded should not raise an alarm.
+#: Rows that are read of a leaf or a table.
+SAMPLED_ROWS = 1000
+#: Rows on the pages that are read, for each row that is kept: rows side by side often belong to one
+#: document.
+_ROWS_READ = 20
+#: Below the first share, and above the second, the rows count as made by one model. A few texts
+#: that were stored in another form than they were embedded should not raise an alarm.
 _NEARLY_NONE, _NEARLY_ALL = 0.02, 0.98
+#: How far from 1 a length still counts as one, and how far its surroundings reach.
+_UNIT, _NEAR_UNIT = 0.01, 0.03
+
+
+def sampled_percent(rows: float) -> float:
+    """The share of a table's pages to sample, so that the rows are spread. Units: percent."""
+    return min(100.0, 100.0 * _ROWS_READ * SAMPLED_ROWS / max(rows, 1.0))
 
 
 @dataclass(frozen=True, slots=True)
 class Reproduction:
-    """How many of the sampled rows an embedder makes again, and which it does not."""
+    """How many of the sampled rows an embedder reproduces; ``strangers`` are the others."""
 
     rows: int
     reproduced: int
@@ -30,31 +40,31 @@ class Reproduction:
 
     @property
     def share(self) -> float:
-        """Of the rows, those whose stored vector it makes."""
+        """The share of rows that it reproduces."""
         return self.reproduced / self.rows if self.rows else 0.0
 
 
 def check_lengths(name: str, lengths: npt.NDArray[np.float64]) -> list[Finding]:
-    """Zero vectors, and lengths of two kinds. Shape: (n,)."""
+    """Finds zero vectors, and lengths that show two ways of making vectors. Shape: (n,)."""
     found: list[Finding] = []
     zero = int((lengths == 0).sum())
     if zero:
         seen = f"{zero} of {len(lengths)} sampled vectors are all zeros"
         found.append(Finding("problem", name, seen, "They have no direction: embed them again."))
     off = np.abs(lengths - 1)
-    unit = off < 0.01
+    unit = off < _UNIT
     share = float(unit.mean()) if len(lengths) else 1.0
-    # Where lengths vary freely some are one by chance, and twice as many lie beside it.
-    stands_out = unit.sum() > ((off >= 0.01) & (off < 0.03)).sum()
+    # If lengths vary freely, some are one by chance, and twice as many are close to it.
+    stands_out = unit.sum() > ((off >= _UNIT) & (off < _NEAR_UNIT)).sum()
     if 0 < share < 1 and stands_out:
-        seen = f"{share:.0%} of {len(lengths)} sampled vectors have length one, the others have not"
+        seen = f"{share:.0%} of {len(lengths)} sampled vectors have length one, the others do not"
         to_do = "Two ways of making vectors are in use: look for the second."
         found.append(Finding("problem", name, seen, to_do))
     return found
 
 
 def reproduce(embedder: Embedder, texts: Sequence[str], stored: Sequence[Vectors]) -> Reproduction:
-    """Embeds the texts as documents and compares with what is stored.
+    """Embeds the texts as documents and compares them with the stored vectors.
 
     Raises: EmbedderError.
     """
@@ -73,7 +83,7 @@ def reproduce(embedder: Embedder, texts: Sequence[str], stored: Sequence[Vectors
 
 
 def share_finding(name: str, what: str, found: Reproduction) -> Finding:
-    """What it means for a table that ``what`` makes this share of its vectors."""
+    """The finding for a table of which the embedder ``what`` reproduces this share."""
     seen = (
         f"{what} makes {found.reproduced} of {found.rows} sampled vectors again "
         f"({found.share:.0%}; median cosine {found.median_cosine:.3f})"
@@ -81,7 +91,7 @@ def share_finding(name: str, what: str, found: Reproduction) -> Finding:
     if found.share >= _NEARLY_ALL:
         return Finding("ok", name, seen)
     if found.share <= _NEARLY_NONE:
-        to_do = "Another model made them, or the text was stored otherwise than it was embedded."
+        to_do = "Another model made them, or the stored text is not the one that was embedded."
         return Finding("warning", name, seen, to_do)
     to_do = "Two models, or stale vectors, share this index: embed the others again."
     return Finding("problem", name, seen, to_do)

@@ -1,4 +1,4 @@
-"""The server: PostgreSQL, pgvector and its known faults, settings that slow or break things."""
+"""The server: PostgreSQL, pgvector and its known bugs, and settings that slow or break things."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ from typing import Any
 
 from pgvec_versions.doctor.finding import Finding, Patient
 
-__all__ = ["check_server", "check_settings"]
+#: PostgreSQL 15, as server_version_num writes it: the first with security_invoker views.
+_OLDEST_SERVER = 150000
+#: pgvector: the first with iterative scans, the first without CVE-2026-3172, and the first without
+#: races between vacuum and insert.
+_OLDEST, _NO_CVE, _NO_RACES = (0, 8, 0), (0, 8, 2), (0, 8, 4)
 
 
 def _number(version: str) -> tuple[int, ...]:
@@ -17,22 +21,22 @@ def _pgvector(version: str | None) -> Finding:
     name = "pgvector"
     if version is None:
         return Finding("problem", name, "not in this database", "CREATE EXTENSION vector;")
-    if _number(version) < (0, 8, 0):
+    if _number(version) < _OLDEST:
         to_do = "Install 0.8.0 or later, then ALTER EXTENSION vector UPDATE;"
         return Finding("problem", name, version, to_do)
-    if _number(version) < (0, 8, 2):
+    if _number(version) < _NO_CVE:
         seen = f"{version}: CVE-2026-3172, so indexes are built without parallel workers"
         return Finding("warning", name, seen, "Install 0.8.4 or later.")
-    if _number(version) < (0, 8, 4):
-        seen = f"{version}: vacuum and insert races are mended in 0.8.4"
+    if _number(version) < _NO_RACES:
+        seen = f"{version}: vacuum and insert races are fixed in 0.8.4"
         return Finding("warning", name, seen, "Install 0.8.4 or later.")
     return Finding("ok", name, version)
 
 
 def check_server(patient: Patient) -> list[Finding]:
-    """PostgreSQL and pgvector, by their versions."""
+    """Checks the versions of PostgreSQL and pgvector."""
     server = patient.server
-    new_enough = server["server_version_num"] >= 150000
+    new_enough = server["server_version_num"] >= _OLDEST_SERVER
     return [
         Finding(
             "ok" if new_enough else "problem",
@@ -45,7 +49,7 @@ def check_server(patient: Patient) -> list[Finding]:
 
 
 def check_settings(patient: Patient) -> list[Finding]:
-    """Settings, and whether the indexes that queries use fit into memory."""
+    """Checks settings, and whether the indexes in use fit into memory."""
     server: dict[str, Any] = patient.server
     found: list[Finding] = []
     if not server["autovacuum"]:

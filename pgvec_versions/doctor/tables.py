@@ -1,4 +1,4 @@
-"""Any other pgvector table, and whether its vectors belong together."""
+"""A pgvector table outside the catalog, and whether one model made its vectors."""
 
 from __future__ import annotations
 
@@ -9,18 +9,29 @@ from typing import Any, cast
 
 import numpy as np
 from psycopg import sql
+from psycopg.rows import namedtuple_row
 from sqlalchemy import Engine
 
 from pgvec_versions.doctor.clusters import model_groups
 from pgvec_versions.doctor.finding import Finding, reading, rows
-from pgvec_versions.doctor.samples import check_lengths, reproduce, share_finding
+from pgvec_versions.doctor.samples import (
+    SAMPLED_ROWS,
+    check_lengths,
+    reproduce,
+    sampled_percent,
+    share_finding,
+)
 from pgvec_versions.embedders import Embedder
 from pgvec_versions.errors import InvalidArgument, UnknownName
 from pgvec_versions.postgres import sqlfiles, vectors
 
-__all__ = ["examine_table", "model_names"]
-
-_LOOKED_AT = 1000
+#: Fewer rows with text and vector show no clusters.
+_ENOUGH_FOR_CLUSTERS = 100
+#: Values that a finding lists.
+_LISTED = 5
+#: As much of a value as a finding shows. Units: characters.
+_SHOWN = 100
+#: Columns that usually hold the text, the likeliest first.
 _TEXT_NAMES = ("content", "text", "document", "chunk", "body", "page_content", "chunk_text")
 _SAYS_MODEL = re.compile(r"(^|_)(model|embedder|embedding_model|encoder)(_|$)", re.IGNORECASE)
 
@@ -28,13 +39,13 @@ _SAYS_MODEL = re.compile(r"(^|_)(model|embedder|embedding_model|encoder)(_|$)", 
 def model_names(
     row: Mapping[str, Any], path: str = "", depth: int = 3
 ) -> Iterator[tuple[str, str]]:
-    """Path and value of what, in a row or in JSON in it, is called a model."""
+    """Path and value of every field that names a model, in a row or in JSON inside it."""
     for key, value in row.items():
         here = f"{path}.{key}" if path else str(key)
         if isinstance(value, Mapping) and depth:
             yield from model_names(cast("Mapping[str, Any]", value), here, depth - 1)
         elif isinstance(value, str) and value and _SAYS_MODEL.search(str(key)):
-            yield here, value[:100]
+            yield here, value[:_SHOWN]
 
 
 def _column(
@@ -57,7 +68,7 @@ def _names_finding(table: str, sample: list[dict[str, Any]]) -> list[Finding]:
             by_path.setdefault(path, Counter())[value] += 1
     found: list[Finding] = []
     for path, counts in by_path.items():
-        listed = ", ".join(f"{value} ({count})" for value, count in counts.most_common(5))
+        listed = ", ".join(f"{value} ({count})" for value, count in counts.most_common(_LISTED))
         if len(counts) > 1:
             to_do = "One index holds vectors of several models: give each its own."
             found.append(Finding("problem", table, f"{path} names {listed}", to_do))
@@ -89,10 +100,11 @@ def examine_table(
     text_column: str | None = None,
     vector_column: str | None = None,
 ) -> list[Finding]:
-    """Looks at a table that is none of ours. Read-only; reads a sample of 1,000 rows.
+    """Checks a table outside the catalog. Read-only; reads a sample of 1,000 rows.
 
-    ``embedders`` are candidates by the name to show: each embeds ``sample`` of the rows again.
-    Raises: UnknownName, InvalidArgument (no vector or text column), EmbedderError.
+    ``embedders``: models that may have made the vectors, by the name to show. Each embeds
+    ``sample`` of the rows again.
+    Raises: UnknownName, InvalidArgument (no such vector or text column), EmbedderError.
     """
     with reading(engine) as raw:
         place = rows(raw, "table_found", table=table)
@@ -120,9 +132,8 @@ def examine_table(
         )
         if vector is None:
             raise InvalidArgument(f"{shown} has no column of type vector or halfvec.")
-        said = f"vectors in {vector}, texts in {text or 'no column'}"
-        found = [Finding("ok", shown, said), *_index_findings(raw, table, shown)]
-        percent = min(100.0, 100.0 * 20 * _LOOKED_AT / max(place[0]["estimate"], 1.0))
+        seen = f"vectors in {vector}, texts in {text or 'no column'}"
+        found = [Finding("ok", shown, seen), *_index_findings(raw, table, shown)]
         statement = sqlfiles.query("table_sample").format(
             text=sql.Identifier(text) if text else sql.SQL("NULL"),
             vector=sql.Identifier(vector),
@@ -130,21 +141,27 @@ def examine_table(
             text_name=sql.Literal(text or ""),
             table=sql.Identifier(place[0]["schema"], place[0]["name"]),
         )
-        with raw.cursor(binary=True) as cursor:
-            all_rows = cursor.execute(
-                statement, {"percent": percent, "count": _LOOKED_AT}
+        percent = sampled_percent(place[0]["estimate"])
+        with raw.cursor(binary=True, row_factory=namedtuple_row) as cursor:
+            sampled: list[Any] = cursor.execute(
+                statement, {"percent": percent, "count": SAMPLED_ROWS}
             ).fetchall()
-    filled = [row for row in all_rows if row[1] is not None]
-    if len(filled) < len(all_rows):
-        seen = f"{len(all_rows) - len(filled)} of {len(all_rows)} sampled rows have no vector"
+    filled = [row for row in sampled if row.embedding is not None]
+    if len(filled) < len(sampled):
+        seen = f"{len(sampled) - len(filled)} of {len(sampled)} sampled rows have no vector"
         found.append(Finding("warning", shown, seen, "No vector search ever finds them."))
-    found += _names_finding(shown, [row[2] for row in all_rows])
-    stored = [vectors.unpack([row[1]], kinds[vector])[0] for row in filled]
-    found += _vectors_findings(shown, [row[0] for row in filled], stored, text is not None)
-    usable = [i for i, row in enumerate(filled) if row[0] and row[0].strip()][:sample]
+    found += _names_finding(shown, [row.others for row in sampled])
+    texts: list[str | None] = [row.content for row in filled]
+    stored = [vectors.unpack([row.embedding], kinds[vector])[0] for row in filled]
+    found += _vectors_findings(shown, texts, stored, text is not None)
+    usable = [
+        (content, row)
+        for content, row in zip(texts, stored, strict=True)
+        if content and content.strip()
+    ][:sample]
     for name, embedder in (embedders or {}).items():
         if usable:
-            again = reproduce(embedder, [filled[i][0] for i in usable], [stored[i] for i in usable])
+            again = reproduce(embedder, [text for text, _ in usable], [row for _, row in usable])
             found.append(share_finding(shown, name, again))
     return found
 
@@ -157,16 +174,16 @@ def _vectors_findings(
     sizes = Counter(len(row) for row in stored)
     found: list[Finding] = []
     if len(sizes) > 1:
-        listed = ", ".join(f"{size} ({count})" for size, count in sizes.most_common(5))
+        listed = ", ".join(f"{size} ({count})" for size, count in sizes.most_common(_LISTED))
         seen = f"vectors of several dimensions: {listed}"
         found.append(Finding("problem", shown, seen, "They are of several models: separate them."))
     found += check_lengths(
         shown, np.array([float(np.linalg.norm(row)) for row in stored], dtype=np.float64)
     )
-    most = sizes.most_common(1)[0][0]
+    [(most, _)] = sizes.most_common(1)
     kept = [i for i, row in enumerate(stored) if len(row) == most and row.any() and texts[i]]
-    if not has_texts or len(kept) < 100:
-        seen = f"clusters were not looked for: {len(kept)} sampled rows with text and vector"
+    if not has_texts or len(kept) < _ENOUGH_FOR_CLUSTERS:
+        seen = f"too few sampled rows with text and vector to look for clusters: {len(kept)}"
         return [*found, Finding("ok", shown, seen)]
     label = model_groups(np.stack([stored[i] for i in kept]), [texts[i] or "" for i in kept])
     groups = Counter(int(x) for x in label)
@@ -176,7 +193,7 @@ def _vectors_findings(
     listed = " and ".join(f"{count / len(kept):.0%}" for _, count in groups.most_common())
     seen = (
         f"{len(groups)} groups of vectors that are not comparable ({listed} of {len(kept)} "
-        "sampled): none is near one of another group, though their texts are alike"
+        "sampled): no vector is near one of another group, though their texts are alike"
     )
     to_do = "It looks as if several models share this index. Proof: name candidates, --embedder."
     return [*found, Finding("problem", shown, seen, to_do)]

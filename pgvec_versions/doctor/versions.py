@@ -1,8 +1,8 @@
-"""The versions: what the catalog says of each, its index, its plan, its leaf."""
+"""The versions: what the catalog says about each, its index, the query plan, its leaf."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from psycopg import sql
@@ -11,11 +11,10 @@ from pgvec_versions.catalog import Collection, Version
 from pgvec_versions.doctor.finding import Finding, Patient, reading, rows
 from pgvec_versions.postgres import sqlfiles, vectors
 from pgvec_versions.postgres.database import PgConnection
+from pgvec_versions.postgres.rows import read_value
 from pgvec_versions.states import LIVE, SHOWN
 
-__all__ = ["check_leaves", "check_plans", "check_versions"]
-
-#: Below that, reading the whole leaf is a sound plan. Units: chunks.
+#: In a smaller leaf, reading all of it is a good plan too. Units: chunks.
 _FEW = 1000
 _OPERATORS = {"cosine": sql.SQL("<=>"), "l2": sql.SQL("<->"), "inner_product": sql.SQL("<#>")}
 
@@ -32,7 +31,9 @@ def _of_version(row: dict[str, Any], memory: int) -> list[Finding]:
         found.append(Finding("problem", name, "its HNSW index is missing or invalid", to_do))
     if row["items_set_aside"]:
         seen = f"{row['items_set_aside']} work items set aside: {row['last_error']}"
-        found.append(Finding("problem", name, seen, "Mend the cause; pgvec worker --retry-failed."))
+        found.append(
+            Finding("problem", name, seen, "Remove the cause, then: pgvec worker --retry-failed.")
+        )
     if row["state"] == "active" and row["missing"]:
         seen = f"{row['missing']} chunks are missing or stale"
         found.append(Finding("warning", name, seen, "Let a worker run: pgvec worker."))
@@ -41,7 +42,7 @@ def _of_version(row: dict[str, Any], memory: int) -> list[Finding]:
             Finding(
                 "problem",
                 name,
-                "an embedder that was to be used for it does not make its vectors",
+                "an embedder that was given for it does not make its vectors",
                 "See pgvec.version_event; look at revision, pooling, prefix and normalisation.",
             )
         )
@@ -63,7 +64,7 @@ def _of_version(row: dict[str, Any], memory: int) -> list[Finding]:
 
 
 def check_versions(patient: Patient) -> list[Finding]:
-    """Index, work items, missing chunks and fingerprint of every version that has a leaf."""
+    """Checks index, work items, missing chunks and fingerprint of every version with a leaf."""
     memory = patient.server["maintenance_work_mem"]
     return [
         finding
@@ -80,11 +81,11 @@ def _of_leaf(row: dict[str, Any]) -> list[Finding]:
     if not row["same_policies"]:
         seen = (
             "its leaf does not have the chunk table's row-level security: "
-            "nothing is read from it until it does"
+            "nothing can be read from it until it does"
         )
         found.append(Finding("problem", name, seen, refresh))
     if row["checks"] < row["due_checks"]:
-        seen = "a CHECK of its leaf was dropped: vectors of another model, or zeros, could come in"
+        seen = "a CHECK of its leaf was dropped: vectors of another model, or zeros, can get in"
         to_do = "Abandon or retire the version and register a new label."
         found.append(Finding("problem", name, seen, to_do))
     if row["disabled_triggers"]:
@@ -92,17 +93,17 @@ def _of_leaf(row: dict[str, Any]) -> list[Finding]:
         to_do = "ALTER TABLE … ENABLE TRIGGER ALL; then pgvec worker, and look again."
         found.append(Finding("problem", name, seen, to_do))
     if row["state"] == "active" and row["long_active"] and row["scans"] == 0:
-        seen = "its index was never used, and it is active for more than a day"
+        seen = "its index was never used, though it has been active for more than a day"
         to_do = "Do queries go through the routing view or pgvec.nearest?"
         found.append(Finding("warning", name, seen, to_do))
     if row["state"] in ("building", "ready") and row["stuck"]:
-        seen = f"it is {row['state']} for more than a week"
-        found.append(Finding("warning", name, seen, "Go on with pgvec upgrade, or pgvec abandon."))
+        seen = f"it has been {row['state']} for more than a week"
+        found.append(Finding("warning", name, seen, "Continue: pgvec upgrade. Or: pgvec abandon."))
     return found
 
 
 def check_leaves(patient: Patient) -> list[Finding]:
-    """Row-level security, CHECKs and triggers of every leaf; unused and stuck ones; the grants."""
+    """Checks the leaves: row-level security, CHECKs, triggers, use; and the recorded grants."""
     names = [c.collection for c in patient.collections]
     with reading(patient.engine) as raw:
         leaves = rows(raw, "doctor_leaves", collections=names)
@@ -117,38 +118,37 @@ def check_leaves(patient: Patient) -> list[Finding]:
         found.append(Finding("problem", row["collection"], seen, to_do))
     for row in gone:
         seen = f"a role that was dropped (number {row['role']}) has a record: {row['privileges']}"
-        to_do = f"SELECT pgvec.refresh_collection('{row['collection']}'); it takes the record away."
+        to_do = f"SELECT pgvec.refresh_collection('{row['collection']}'); it deletes the record."
         found.append(Finding("warning", row["collection"], seen, to_do))
     return found
 
 
-def _node_types(plan: Any) -> set[tuple[str, str]]:
+def _indexes(plan: Any) -> set[str]:
+    """The names of all indexes in a plan of EXPLAIN (FORMAT JSON)."""
     if isinstance(plan, list):
-        return {found for part in plan for found in _node_types(part)}  # pyright: ignore
+        return set[str]().union(*map(_indexes, cast("list[Any]", plan)))
     if not isinstance(plan, dict):
         return set()
-    here = {(str(plan.get("Node Type", "")), str(plan.get("Index Name", "")))}  # pyright: ignore
-    return here.union(*(_node_types(part) for part in plan.values()))  # pyright: ignore
+    node = cast("dict[str, Any]", plan)
+    return {str(node.get("Index Name", ""))}.union(*map(_indexes, node.values()))
 
 
 def _uses_index(raw: PgConnection, known: Collection, version: Version) -> bool:
-    schema = raw.execute(sqlfiles.query("vector_schema")).fetchone()
-    assert schema is not None
+    schema: str = read_value(raw, sqlfiles.query("vector_schema"))
     query = vectors.pack(np.ones((1, version.dimensions), dtype=np.float32), known.storage)[0]
     raw.execute(sqlfiles.query("doctor_declare"), {"collection": known.collection})
     statement = sqlfiles.query("doctor_plan").format(
         view=sql.Identifier(known.host_schema, version.pinned_view),
         operator=sql.SQL("OPERATOR({}.{})").format(
-            sql.Identifier(schema[0]), _OPERATORS[known.distance]
+            sql.Identifier(schema), _OPERATORS[known.distance]
         ),
     )
-    row = raw.execute(statement, {"query": query}).fetchone()
-    index = f"{version.leaf}_hnsw"
-    return row is not None and any(used == index for _, used in _node_types(row[0]))
+    plan = read_value(raw, statement, {"query": query})
+    return f"{version.leaf}_hnsw" in _indexes(plan)
 
 
 def check_plans(patient: Patient) -> list[Finding]:
-    """Whether the planner would use the HNSW index, by EXPLAIN."""
+    """Checks by EXPLAIN that the planner uses the HNSW index."""
     found: list[Finding] = []
     chunks = {(r["collection"], r["model_version"]): r for r in patient.status}
     for known in patient.collections:

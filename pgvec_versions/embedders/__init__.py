@@ -3,17 +3,25 @@
 ::
 
     protocol.py               what an embedder is; the checks that every vector passes
-    identity.py               which model, as it is stored and compared
+    identity.py               which model: the record that is stored and compared
     factory.py                an embedder from a table of pgvec.toml
+    by_version.py             the embedder of each version; every text is embedded through it
+    fingerprints.py           the canaries that a version keeps, and comparing them
+    canaries.py               their texts, and when two vectors agree; pure
+
     sentence_transformers.py  a sentence-transformers model in this process
     static.py                 only its token-embedding table: fast, and really different
+    local.py                  what these two share
+    model_files.py            where a model's files are, and their pin
+    model_code.py             refuses models that would run code when they load
+
     http.py                   an OpenAI-compatible endpoint
-    transport.py              one exchange with it, bounded in time and in bytes
-    keys.py                   which host may have which variable's secret
-    local.py                  what the two that run in this process share
-    model_files.py            where a model's files lie, and their pin
-    model_code.py             what would run code when it is loaded
-    options.py                checks on what an operator wrote
+    http_answers.py           what it answers; pure
+    transport.py              one exchange with it, limited in time and in bytes
+    address.py                its address, checked and written in one way; pure
+    keys.py                   which host may get the secret of which environment variable
+
+    options.py                checks of the options of all kinds
 
 Importing this package imports no model library; each is imported on first use.
 """

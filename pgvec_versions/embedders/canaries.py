@@ -1,7 +1,7 @@
-"""Canaries: fixed texts whose vectors say which model is at hand, whatever it is called. Pure.
+"""Canaries: fixed texts whose vectors show which model made them, whatever its name. Pure.
 
-A version keeps the vectors that its embedder made of them when it was registered: its fingerprint.
-The figures behind the tolerances: ``docs/fingerprints.md``, made by ``bench/canaries.py``.
+When a version is registered, it keeps the vectors that its embedder makes of them: its fingerprint.
+For the figures behind the tolerances see ``docs/fingerprints.md``, made by ``bench/canaries.py``.
 """
 
 from __future__ import annotations
@@ -15,28 +15,17 @@ import numpy as np
 
 from pgvec_versions.embedders.protocol import Vectors
 
-__all__ = [
-    "CANARIES",
-    "CHECKED",
-    "LEAST_COSINE",
-    "MOST_LENGTH_CHANGE",
-    "Agreement",
-    "Canary",
-    "Kind",
-    "compare",
-]
-
 Kind = Literal["document", "query"]
 
-#: A canary agrees from this cosine on, between the stored vector and the one made now.
+#: A canary agrees if the stored vector and the one made now have at least this cosine,
 LEAST_COSINE = 0.999
-#: … and if its length did not change by more than this share: unit length or not is a difference.
+#: and if its length changed by no more than this share: a missing normalization is a difference.
 MOST_LENGTH_CHANGE = 0.05
 
 _SENTENCE = "The ferry to the island leaves at seven in the morning and returns in the evening."
 
-# Longer than what many models read, and every paragraph is about something else: whoever cuts it
-# off elsewhere, or not at all, makes another vector.
+# Longer than many models read, and every paragraph has another topic: a model that cuts it off
+# elsewhere, or not at all, makes another vector.
 _LONG = """\
 Bread begins with flour, water, salt and time. The baker folds the dough four times in the first \
 hour, lets it rest under a damp cloth until it has doubled, shapes it with floured hands, and \
@@ -78,7 +67,7 @@ second pair of leaves shows, and planted after the last frost, deeper than they 
 Side shoots are broken off. A handful of nettles in the planting hole feeds them for the whole \
 summer, and basil next to them is said to keep the whitefly away."""
 
-#: The texts by name. A version keeps its own copy, so that this list may grow.
+#: The texts by name. A version keeps its own copy, so this list may grow.
 CANARIES = MappingProxyType(
     {
         "word": "harbour",
@@ -104,7 +93,8 @@ CANARIES = MappingProxyType(
     }
 )
 
-#: Those that are embedded again whenever an embedder is bound: few, and each for a reason.
+#: Those that are embedded again whenever an embedder is bound to a version: few, because that takes
+#: time, and each of another sort.
 CHECKED: MappingProxyType[Kind, tuple[str, ...]] = MappingProxyType(
     {
         "document": ("sentence", "numbers", "code", "chinese", "long"),
@@ -117,7 +107,7 @@ CHECKED: MappingProxyType[Kind, tuple[str, ...]] = MappingProxyType(
 class Canary:
     """A text, and the vector that a version's embedder made of it.
 
-    Shape: ``embedding`` is (dimensions,). ``checked``: looked at whenever an embedder is bound.
+    Shape: ``embedding`` is (dimensions,). ``checked``: compared whenever an embedder is bound.
     """
 
     name: str
@@ -129,7 +119,7 @@ class Canary:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """How well vectors made now agree with stored ones, by the worst canary of each measure.
+    """How well vectors made now agree with the stored ones. The worst canary decides.
 
     Units: ``length_change`` is a share of the stored length.
     """
@@ -146,9 +136,9 @@ class Agreement:
 
 
 def compare(stored: Sequence[Canary], made: Vectors) -> Agreement:
-    """Compares stored canaries with the vectors that an embedder made of the same texts now.
+    """Compares stored canaries with the vectors that an embedder makes of the same texts now.
 
-    Shape: ``made`` is (len(stored), dimensions), checked rows. Needs one canary at least.
+    Shape: ``made`` is (len(stored), dimensions), checked rows. Needs at least one canary.
     """
     before = np.stack([canary.embedding for canary in stored]).astype(np.float64)
     now = made.astype(np.float64)

@@ -1,4 +1,4 @@
-"""An embedder from the operator's own settings, and from nowhere else.
+"""An embedder from a table of ``pgvec.toml``, and from nothing else.
 
 Nothing here reads the database: a stored identity says what to compare with, never what to load.
 """
@@ -14,9 +14,7 @@ from pgvec_versions.embedders import http, sentence_transformers, static
 from pgvec_versions.embedders.protocol import Embedder
 from pgvec_versions.errors import ConfigError
 
-__all__ = ["PROVIDERS", "build_embedder"]
-
-#: What ``provider`` may say, and the class that it means.
+#: The values of ``provider``, and the class that each means.
 PROVIDERS: Mapping[str, Callable[..., Embedder]] = MappingProxyType(
     {
         sentence_transformers.PROVIDER: sentence_transformers.SentenceTransformerEmbedder,
@@ -32,21 +30,20 @@ _WORDS = {str: "text", bool: "true or false", int: "a whole number", float: "a n
 def build_embedder(
     spec: Mapping[str, Any], *, where: str = "pgvec.toml", typed: bool = False
 ) -> Embedder:
-    """The embedder that a table of ``pgvec.toml`` describes: provider, model, revision, options.
+    """Builds the embedder that a table describes: provider, model, revision, options.
 
-    ``where`` names the table's file in errors. ``typed``: no file says this, the caller does, so
-    that a key goes where it says without a further word (see ``keys``).
-
-    Raises: ConfigError that names the entry at fault and lists what is allowed, or a host that a
-    file alone may not send a secret to.
+    ``where`` names the table's file in errors. ``typed``: the caller wrote the table and not a
+    file, so its host may get its key (see ``keys``).
+    Raises: ConfigError, with the wrong entry and what is allowed; or with a host that a file alone
+    cannot send a secret to.
     """
     entries = dict(spec)
     provider = entries.pop("provider", None)
     if not isinstance(provider, str) or provider not in PROVIDERS:
-        said = f"unknown provider {provider!r}" if provider is not None else "no provider"
-        raise ConfigError(f"embedder: {said}.", hint=f"Allowed: {', '.join(PROVIDERS)}.")
+        wrong = f"unknown provider {provider!r}" if provider is not None else "no provider"
+        raise ConfigError(f"embedder: {wrong}.", hint=f"Allowed: {', '.join(PROVIDERS)}.")
     build = PROVIDERS[provider]
-    # A pin that is missing is for the embedder to refuse: it can name the one to write.
+    # The embedder itself refuses a missing pin: it can tell which one to write.
     entries.setdefault("revision", None)
     allowed = _allowed(build)
     listing = f"Allowed: {', '.join(allowed)}."
@@ -70,9 +67,9 @@ def build_embedder(
 
 
 def _allowed(build: Callable[..., Embedder]) -> dict[str, tuple[tuple[type, ...], bool]]:
-    """The options that a TOML table can hold: name to (types, required).
+    """The options that a TOML table can have: name to (types, required).
 
-    The signature is the one list of options; a parameter such as ``sleep`` is for tests.
+    They come from the signature. Parameters of other types, such as ``sleep``, are for tests.
     """
     hints = get_type_hints(build.__init__)
     allowed: dict[str, tuple[tuple[type, ...], bool]] = {}
@@ -85,5 +82,5 @@ def _allowed(build: Callable[..., Embedder]) -> dict[str, tuple[tuple[type, ...]
 
 
 def _fits(value: object, types: tuple[type, ...]) -> bool:
-    """Whether a TOML value is of one of the types; true is no number, 3 is a fine float."""
+    """Whether a TOML value has one of the types. true is not a number; 3 may be a float."""
     return type(value) in types or (type(value) is int and float in types)

@@ -1,7 +1,7 @@
 """Fingerprints: the vectors that a version's embedder made of the canaries, kept and compared.
 
-Labels can lie: a provider changes a model behind its name, somebody loads another pooling. So an
-embedder is used for a version only after it made a few canaries again and they agreed.
+A name can lie: a provider changes the model behind it, somebody loads another pooling. So an
+embedder is used for a version only after it has made a few canaries again and they agreed.
 """
 
 from __future__ import annotations
@@ -44,30 +44,19 @@ from pgvec_versions.errors import (
 )
 from pgvec_versions.postgres import sqlfiles
 from pgvec_versions.postgres.database import PgConnection, autocommitted, engine_for, transaction
+from pgvec_versions.postgres.rows import read_value
 from pgvec_versions.states import State
-
-__all__ = [
-    "RECHECK",
-    "Fingerprint",
-    "Fingerprints",
-    "add_fingerprint",
-    "agreement",
-    "declare_equivalent",
-    "make_canaries",
-    "read_fingerprints",
-    "store_fingerprint",
-]
 
 log = logging.getLogger("pgvec_versions.fingerprints")
 
-#: How long a passed check holds in one process.
+#: How long a check that passed holds in one process: a model that changes is found within an hour.
 RECHECK = timedelta(hours=1)
 _KINDS: tuple[Kind, ...] = ("document", "query")
 
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """What a version keeps. ``agrees`` is the last verdict that was recorded."""
+    """The canaries that a version keeps. ``agrees``: the last recorded verdict."""
 
     fingerprint_id: UUID
     model_version: str
@@ -85,8 +74,8 @@ def _embed(embedder: Embedder, kind: Kind, texts: Sequence[str], dimensions: int
 def make_canaries(embedder: Embedder, dimensions: int) -> list[Canary]:
     """Embeds every canary as a document and as a query. Loads the model.
 
-    A text that the embedder refuses (too long for its endpoint, say) is left out.
-    Raises: EmbedderUnavailable; EmbedderFailed when it refuses all of them.
+    Leaves out texts that the embedder refuses, such as one that is too long for its endpoint.
+    Raises: EmbedderUnavailable; EmbedderFailed if it refuses all of them.
     """
     found: list[Canary] = []
     for kind in _KINDS:
@@ -122,7 +111,7 @@ def _made(
 def store_fingerprint(
     connection: PgConnection, collection: str, model_version: str, canaries: Iterable[Canary]
 ) -> None:
-    """Keeps the canaries with a version that holds no chunks yet.
+    """Stores the canaries with a version that has no chunks yet.
 
     Raises: FingerprintTooLate, UnknownVersion, InvalidVector.
     """
@@ -143,17 +132,16 @@ def store_fingerprint(
 
 
 def add_fingerprint(engine: Engine, collection: str, version: Version, embedder: Embedder) -> bool:
-    """Gives a version that has no fingerprint one, while it holds no chunks. Whether it did.
+    """Gives a version its fingerprint, if it has none and no chunks yet. Returns whether it did.
 
-    For versions that were registered by SQL or Alembic, where no embedder is at hand.
+    For versions that SQL or Alembic registered, which have no embedder to ask.
     """
     if version.state != State.BUILDING:
         return False
     parameters = {"collection": collection, "model_version": version.model_version}
     with autocommitted(engine) as raw:
-        row = raw.execute(sqlfiles.query("takes_fingerprint"), parameters).fetchone()
-    if not (row and row[0]):
-        return False
+        if not read_value(raw, sqlfiles.query("takes_fingerprint"), parameters):
+            return False
     canaries = make_canaries(embedder, version.dimensions)
     try:
         with transaction(engine) as raw:
@@ -167,9 +155,9 @@ def add_fingerprint(engine: Engine, collection: str, version: Version, embedder:
 def read_fingerprints(
     connection: PgConnection, collection: str, labels: Sequence[str], *, every: bool = False
 ) -> dict[str, Fingerprint]:
-    """The fingerprints of the named versions; ``every`` canary, or those that a binding looks at.
+    """The fingerprints of these versions, by label; a version without one is left out.
 
-    A version without one is not in the result.
+    ``every``: with all canaries, not only those that are compared at each binding.
     """
     with connection.cursor(binary=True) as cursor:
         rows = cursor.execute(
@@ -177,8 +165,8 @@ def read_fingerprints(
             {"collection": collection, "labels": list(labels), "every": every},
         ).fetchall()
     found: dict[str, Fingerprint] = {}
-    for label, fingerprint_id, agrees, name, kind, content, looked_at, embedding in rows:
-        canary = Canary(name, kind, content, np.array(embedding, dtype=np.float32), looked_at)
+    for label, fingerprint_id, agrees, name, kind, content, is_checked, embedding in rows:
+        canary = Canary(name, kind, content, np.array(embedding, dtype=np.float32), is_checked)
         before = found.get(label)
         canaries = (*before.canaries, canary) if before else (canary,)
         found[label] = Fingerprint(fingerprint_id, label, agrees, canaries)
@@ -209,14 +197,17 @@ def agreement(fingerprint: Fingerprint, embedder: Embedder) -> Agreement:
 class _Passed:
     """Which embedder objects passed for which fingerprints, and when. One for the process.
 
-    By object and not by identity: an identity is what is in doubt.
+    By object and not by identity, because the check doubts the identity.
     """
 
     def __init__(self) -> None:
         self._by_object: dict[int, tuple[weakref.ref[Any], dict[UUID, float]]] = {}
 
     def of(self, embedder: Embedder) -> dict[UUID, float] | None:
-        """The times (monotonic seconds) by fingerprint; None for what cannot be remembered."""
+        """The times by fingerprint; None if the object cannot be remembered.
+
+        Units: seconds of the monotonic clock.
+        """
         key = id(embedder)
         if key not in self._by_object:
             forget = self._by_object.pop
@@ -232,7 +223,7 @@ _passed = _Passed()
 
 
 class Fingerprints:
-    """The fingerprints of one collection, as far as its embedders are at hand."""
+    """The fingerprints of a collection's versions, for those embedders that a program has."""
 
     def __init__(self, engine: Engine, collection: str, recheck: timedelta = RECHECK) -> None:
         self._engine = engine
@@ -243,16 +234,16 @@ class Fingerprints:
         self._unrecorded: deque[tuple[str, EmbedderIdentity, Agreement]] = deque()
 
     def load(self, connection: PgConnection, labels: Sequence[str]) -> None:
-        """Reads those of the named versions. No model is loaded."""
+        """Reads the fingerprints of these versions. Loads no model."""
         if labels:
             self._stored.update(read_fingerprints(connection, self._collection, labels))
 
     def check(self, label: str, embedder: Embedder) -> None:
-        """Returns only if the embedder makes that version's vectors; cheap once it has passed.
+        """Checks that the embedder makes that version's vectors. Cheap once it has passed.
 
-        A version without a fingerprint has nothing to compare with, and passes.
-        Effects: embeds the canaries that are looked at, the first time and then every ``recheck``;
-        a verdict that differs from the last is kept for ``record``. Asks no database.
+        A version without a fingerprint passes: there is nothing to compare with.
+        Effects: embeds a few canaries, the first time and then every ``recheck``; keeps a verdict
+        that changed for ``record``. Uses no database.
         Raises: FingerprintMismatch, EmbedderError.
         """
         stored = self._stored.get(label)
@@ -274,7 +265,7 @@ class Fingerprints:
         times[stored.fingerprint_id] = time.monotonic()
 
     def agreement(self, label: str, embedder: Embedder) -> Agreement | None:
-        """How well the embedder makes the canaries now; None without a fingerprint.
+        """How well the embedder reproduces the canaries now; None without a fingerprint.
 
         Raises: EmbedderError.
         """
@@ -282,9 +273,10 @@ class Fingerprints:
         return None if stored is None else agreement(stored, embedder)
 
     def record(self) -> None:
-        """Writes the verdicts that changed: ``fingerprint`` in the status, an event. Never raises.
+        """Records the verdicts that changed, in the status and as an event. Never raises.
 
-        Apart from ``check``, which runs where the model does: under asyncio, in another thread.
+        A method of its own, because ``check`` runs where the model does: under asyncio, in another
+        thread.
         """
         while self._unrecorded:
             with suppress(IndexError):
@@ -305,7 +297,7 @@ class Fingerprints:
                     },
                 )
         except Exception as exc:
-            # A reader's role, a standby: the refusal itself must not depend on it.
+            # The role may only read, or this is a standby. The refusal must not depend on it.
             log.warning("the verdict on %s of %s is not recorded: %s", label, self._collection, exc)
 
 
@@ -323,12 +315,12 @@ def _mismatch(
     collection: str, label: str, identity: EmbedderIdentity, found: Agreement
 ) -> FingerprintMismatch:
     if found.least_cosine < LEAST_COSINE:
-        seen = f"canary {found.worst!r} has cosine {found.least_cosine:.4f}, {LEAST_COSINE} is due"
+        seen = f"canary {found.worst!r} has cosine {found.least_cosine:.4f}, below {LEAST_COSINE}"
     else:
         seen = f"a canary's length changed by {found.length_change:.0%}"
     return FingerprintMismatch(
         f"{identity} does not make the vectors of version {label} of {collection}: {seen}.",
-        hint="Nothing was written or searched. Has the model changed behind its name? Look at"
+        hint="Nothing was written or searched. Has the model changed behind its name? Check"
         " revision, pooling, prefix, normalisation and truncation, or register a new version.",
         detail={"collection": collection, "model_version": label, **_figures(found)},
     )
@@ -341,12 +333,12 @@ def declare_equivalent(
     embedder: Embedder,
     reason: str = "",
 ) -> Agreement:
-    """Declares that ``embedder`` is the version's model served elsewhere: it may be bound too.
+    """Declares that ``embedder`` is the version's model, served elsewhere. It may be used then.
 
-    Effects: embeds every canary of the version first, and from then on a few at each binding, like
-    the version's own embedder. Leaves an event.
-    Raises: FingerprintMismatch when they do not agree; FingerprintMissing when the version has no
-    canaries; UnknownVersion.
+    Effects: embeds every canary of the version now, and a few at each binding, like the version's
+    own embedder. Records an event.
+    Raises: FingerprintMismatch (they do not agree), FingerprintMissing (the version has no
+    canaries), UnknownVersion.
     """
     engine = engine_for(target)
     with autocommitted(engine) as raw:

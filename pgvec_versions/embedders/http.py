@@ -1,72 +1,75 @@
-"""Any endpoint that speaks OpenAI's embeddings API, with bounded patience."""
+"""An endpoint with OpenAI's embeddings API; every wait and every answer has a limit."""
 
 from __future__ import annotations
 
 import json
 import os
 import random
-import re
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Self, cast
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from pgvec_versions.embedders import keys
+from pgvec_versions.embedders.address import origin_and_address
+from pgvec_versions.embedders.http_answers import (
+    clean,
+    parsed,
+    retry_after_seconds,
+    status_words,
+    vectors_in_order,
+)
 from pgvec_versions.embedders.identity import EmbedderIdentity
 from pgvec_versions.embedders.options import missing_extra, positive
 from pgvec_versions.embedders.protocol import Vectors, checked, prefixed, unit_rows
-from pgvec_versions.errors import (
-    BadEmbedding,
-    ConfigError,
-    EmbedderFailed,
-    EmbedderUnavailable,
-)
+from pgvec_versions.errors import ConfigError, EmbedderFailed, EmbedderUnavailable
 
 if TYPE_CHECKING:
     from pgvec_versions.embedders.transport import Answer, Connections
 
-__all__ = ["MAX_WAIT", "MOST_BYTES", "PROVIDER", "HttpEmbedder", "retry_after_seconds"]
-
-#: What the identity and ``pgvec.toml`` call this kind.
+#: The name of this kind in an identity and in ``pgvec.toml``.
 PROVIDER = "openai-compatible"
 
-#: The longest single wait, whatever the endpoint asks for. Units: seconds.
+#: The longest single wait, even if the endpoint asks for more. Units: seconds.
 MAX_WAIT = 60.0
 
-#: The longest answer that is read, however much was asked for. Units: bytes, unpacked.
+#: The longest answer that is read, for a batch of any size. Units: bytes, unpacked.
 MOST_BYTES = 512 * 1024 * 1024
 
-# What an answer may take beside the request that it may repeat: a number in the longest way that
-# JSON prints it, indented; what stands around a vector; what stands around them all. Units: bytes.
+# How long an answer may be. It may repeat the request. Beside that: a number in the longest form of
+# JSON, indented; what is around a vector; what is around all of them. Units: bytes.
 _A_NUMBER = 64
 _A_VECTOR = 1024
 _AROUND = 64 * 1024
-_AN_ERROR = 64 * 1024  # as much of an error's text is looked at
+#: As much of an error's body as is read: its message is at the beginning. Units: bytes.
+_AN_ERROR = 64 * 1024
 
 _EXTRA = "http"
+_TOO_MANY_REQUESTS = HTTPStatus.TOO_MANY_REQUESTS
+#: From this status on the server is at fault, and the next attempt may succeed.
+_SERVER_ERRORS = 500
+#: The waits between attempts double from here. Units: seconds.
 _FIRST_WAIT = 0.5
-_SHOWN = 200  # characters of an answer that an error repeats
-_HOST = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9.])?|[0-9a-f:.]*:[0-9a-f:.]*")
+#: As much of an encoding's name as an error repeats. Units: characters.
+_SHOWN_ENCODING = 40
 
 
 class HttpEmbedder:
-    """Embeds by ``POST {base_url}/embeddings``, in batches, each retried a bounded number of times.
+    """Embeds by ``POST {base_url}/embeddings``, in batches, and retries each a few times.
 
-    ``revision`` is free text: the snapshot or date that the provider states, since an endpoint
-    proves nothing. ``dimensions`` is what must come back; with ``send_dimensions`` it is asked
-    for as well. The key is read from the environment variable ``api_key_env`` at each request.
-    ``base_url`` and the name of that variable are part of the identity, the key never is.
+    ``revision`` is free text: the snapshot or date that the provider states. An endpoint cannot
+    prove it. ``dimensions`` is what must come back; with ``send_dimensions`` the request asks for
+    it too. Each request reads the key from the environment variable ``api_key_env``. The identity
+    has ``base_url`` and the name of that variable, never the key.
 
     Units: ``timeout`` in seconds, for connecting and between two pieces of an answer. ``deadline``
-    in seconds, for a batch from its first attempt to its last byte, waits and retries counted in.
-    An answer may have 64 bytes a number, 1 KiB a vector, the length of the request and 64 KiB, and
-    never more than ``MOST_BYTES``; unpacked, if it comes packed. A redirect is not followed.
-    Effects: keeps connections open until ``close`` or the end of a ``with``.
+    in seconds, for a batch from its first attempt to its last byte, with all waits and retries.
+    An answer may have 64 bytes for each number, 1 KiB for each vector, the length of the request
+    and 64 KiB, unpacked; and never more than ``MOST_BYTES``. A redirect is not followed.
+    Effects: keeps connections open until ``close`` or the end of a ``with`` block.
     Raises: ConfigError.
     Source: https://platform.openai.com/docs/api-reference/embeddings/create
     """
@@ -89,7 +92,7 @@ class HttpEmbedder:
         deadline: float = 300.0,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Check the options; contact nobody."""
+        """Checks the options. Opens no connection."""
         for name, value in (
             ("dimensions", dimensions),
             ("batch_size", batch_size),
@@ -104,7 +107,7 @@ class HttpEmbedder:
                 hint='State the snapshot or the date that the provider names: revision = "…"',
             )
         keys.check_name(api_key_env)
-        self._origin, base = _address(base_url)
+        self._origin, base = origin_and_address(base_url)
         self._url = base + "/embeddings"
         self._model = model
         self._dimensions = dimensions
@@ -144,7 +147,7 @@ class HttpEmbedder:
         return self._dimensions
 
     def embed_documents(self, texts: Sequence[str]) -> Vectors:
-        """The vectors of texts that are to be stored.
+        """The vectors of texts to store.
 
         Shape: (len(texts), dimensions).
         Raises: BadEmbedding, EmbedderFailed, EmbedderUnavailable, ConfigError for a missing key.
@@ -152,7 +155,7 @@ class HttpEmbedder:
         return self._embed(prefixed(texts, self._document_prefix))
 
     def embed_queries(self, texts: Sequence[str]) -> Vectors:
-        """The vectors of texts that are to be searched for.
+        """The vectors of texts to search for.
 
         Shape: (len(texts), dimensions).
         Raises: BadEmbedding, EmbedderFailed, EmbedderUnavailable, ConfigError for a missing key.
@@ -160,7 +163,7 @@ class HttpEmbedder:
         return self._embed(prefixed(texts, self._query_prefix))
 
     def require_allowed_key(self, where: str) -> None:
-        """Return only if more than ``where`` says that this host may have this variable's secret.
+        """Checks that not only the file ``where`` allows this host to get this variable's secret.
 
         Raises: ConfigError; see ``keys``.
         """
@@ -168,7 +171,7 @@ class HttpEmbedder:
             keys.require_allowed(self._origin, self._api_key_env, where=where)
 
     def close(self) -> None:
-        """Close the connections; the next request opens new ones."""
+        """Closes the connections; the next request opens new ones."""
         if self._connections is not None:
             self._connections.close()
             self._connections = None
@@ -194,7 +197,7 @@ class HttpEmbedder:
         what = str(self._identity)
         answer = self._post(texts)
         rows = checked(
-            _in_order(answer, count=len(texts), what=what),
+            vectors_in_order(answer, count=len(texts), what=what),
             count=len(texts),
             dimensions=self._dimensions,
             what=what,
@@ -203,7 +206,7 @@ class HttpEmbedder:
         return unit_rows(rows) if self._normalize else rows
 
     def _post(self, texts: list[str]) -> Any:
-        """The parsed answer to one batch, after as many attempts as it takes or are allowed."""
+        """The parsed answer to one batch, retried until it succeeds or the attempts are used up."""
         try:
             import httpx  # noqa: F401  # pyright: ignore[reportUnusedImport]
             import tenacity
@@ -227,11 +230,11 @@ class HttpEmbedder:
                 answer = connections.post(body, headers, deadline, limits)
             except transport.BROKEN as exc:
                 raise tried.noted(_TryAgain(type(exc).__name__)) from exc
-            if answer.status == 429 or answer.status >= 500:
+            if answer.status == _TOO_MANY_REQUESTS or answer.status >= _SERVER_ERRORS:
                 asked = retry_after_seconds(
                     answer.headers.get("retry-after"), now=datetime.now(UTC)
                 )
-                words = _clean(_status_words(answer), key)
+                words = clean(status_words(answer), key)
                 raise tried.noted(_TryAgain(words, status=answer.status, retry_after=asked))
             return answer
 
@@ -261,11 +264,12 @@ class HttpEmbedder:
                 detail={"limit": limits[0], "texts": len(texts), "dimensions": self._dimensions},
             ) from exc
         except transport.UnknownEncodingError as exc:
+            encoding = clean(str(exc), key)[:_SHOWN_ENCODING]
             raise EmbedderFailed(
-                f"{self._identity}: the answer is packed as {_clean(str(exc), key)[:40]!r},"
-                " which was not asked for.",
+                f"{self._identity}: the answer is packed as {encoding!r},"
+                " which the request did not ask for.",
             ) from exc
-        return self._parsed(answer, key)
+        return parsed(answer, key, what=str(self._identity))
 
     def _body(self, texts: list[str]) -> bytes:
         body: dict[str, Any] = {
@@ -291,7 +295,7 @@ class HttpEmbedder:
         if self._api_key_env is None:
             return None
         key = os.environ.get(self._api_key_env, "").strip()
-        # Printable ASCII only: the HTTP library would show another key in its own error.
+        # Printable ASCII only: the HTTP library would show any other key in its own error.
         if not key or not key.isascii() or not key.isprintable():
             state = "holds characters that no key has" if key else "is not set"
             raise ConfigError(
@@ -326,25 +330,9 @@ class HttpEmbedder:
             },
         )
 
-    def _parsed(self, answer: Answer, key: str | None) -> Any:
-        try:
-            said: Any = json.loads(answer.body)
-        except (ValueError, RecursionError):
-            said = None
-        if answer.status != HTTPStatus.OK or _holds_error(said):
-            line = _first_line(said, answer.body.decode("utf-8", "replace"))
-            # Before the cut, which would leave the head of a key that lies across it.
-            line = _clean(line, key)[:_SHOWN]
-            status = _clean(_status_words(answer), key)
-            raise EmbedderFailed(
-                f"{self._identity} refused the request: {status}: {line}",
-                detail={"status": answer.status, "body": line},
-            )
-        return said
-
 
 class _Tried:
-    """What was tried, for the error."""
+    """The attempts so far, for the error."""
 
     def __init__(self) -> None:
         self.attempts = 0
@@ -356,7 +344,7 @@ class _Tried:
 
 
 class _TryAgain(Exception):
-    """An attempt that a later one may make good."""
+    """A failed attempt; the next one may succeed."""
 
     def __init__(
         self, words: str, *, status: int | None = None, retry_after: float | None = None
@@ -366,96 +354,15 @@ class _TryAgain(Exception):
         self.retry_after = retry_after
 
 
-def retry_after_seconds(value: str | None, *, now: datetime) -> float | None:
-    """What a ``Retry-After`` header asks for, never negative; None if it asks for nothing clear.
-
-    Units: seconds.
-    Source: RFC 9110, section 10.2.3: a number of seconds, or a date.
-    """
-    text = (value or "").strip()
-    if text.isascii() and text.isdigit():
-        return float(text)
-    try:
-        date = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    # "-0000" means UTC of unknown origin, and comes back without a zone.
-    date = date if date.tzinfo else date.replace(tzinfo=UTC)
-    return max(0.0, (date - now).total_seconds())
-
-
 def _wait(state: Any) -> float:
-    """How long to wait before the next attempt.
-
-    Units: seconds, at most MAX_WAIT.
-    """
+    """How long to wait before the next attempt. Units: seconds, at most MAX_WAIT."""
     last = state.outcome.exception()
     asked = last.retry_after if isinstance(last, _TryAgain) else None
     if asked is not None:
         return min(asked, MAX_WAIT)
-    # Half fixed and half random, so that workers that failed together come back apart.
+    # Half of it random, so that workers that failed together do not come back together.
     step = min(_FIRST_WAIT * 2.0**state.attempt_number, MAX_WAIT)
     return step / 2 + random.uniform(0, step / 2)
-
-
-def _address(base_url: str) -> tuple[str, str]:
-    """The origin (scheme, host and port) and the address, each written in one way only.
-
-    Raises: ConfigError for what is not a plain http(s) address; a password in it would be shown.
-    """
-    try:
-        parts = urlsplit(base_url)
-        host, port = parts.hostname or "", parts.port
-        plain = not (parts.username or parts.password or parts.query or parts.fragment)
-    except ValueError:  # a port that is no number
-        host, port, plain = "", None, False
-    # Two programs read an odd address differently: what is checked must be what is connected to.
-    sound = _is_plain(base_url) and bool(_HOST.fullmatch(host))
-    if not sound or not plain or port == 0:
-        raise ConfigError(
-            "base_url must be an http or https address without user, password or query.",
-            hint="For example https://api.openai.com/v1; the key goes into the environment"
-            " variable that api_key_env names.",
-        )
-    scheme = base_url.split(":", 1)[0].lower()
-    named = f"[{host}]" if ":" in host else host
-    default = {"http": 80, "https": 443}[scheme]
-    origin = f"{scheme}://{named}" + (f":{port}" if port not in (None, default) else "")
-    return origin, origin + urlsplit(base_url).path.rstrip("/")
-
-
-def _is_plain(base_url: str) -> bool:
-    """Whether an address has a scheme of ours and no sign that has no place in one."""
-    return (
-        base_url.lower().startswith(("http://", "https://"))
-        and base_url.isascii()
-        and base_url.isprintable()
-        and not any(sign in base_url for sign in ' \\"<>^`{|}')
-    )
-
-
-def _in_order(answer: Any, *, count: int, what: str) -> list[Any]:
-    """The vectors in the order of the texts, by their ``index``."""
-    try:
-        items = cast("list[dict[str, Any]]", answer["data"])
-        by_index = {item["index"]: item["embedding"] for item in items}
-    except (KeyError, TypeError) as exc:
-        raise BadEmbedding(
-            f"{what}: the answer is not a list of embeddings, each with its index.",
-            detail={"embedder": what},
-        ) from exc
-    if len(items) != count or set(by_index) != set(range(count)):
-        raise BadEmbedding(
-            f"{what}: expected {count} vectors, one for each index from 0 to {count - 1},"
-            f" got {len(items)} with {len(by_index)} different indexes.",
-            detail={"embedder": what, "expected": count, "got": len(items)},
-        )
-    return [by_index[index] for index in range(count)]
-
-
-def _holds_error(answer: object) -> bool:
-    """Some gateways answer 200 and put the error inside."""
-    return isinstance(answer, dict) and "error" in answer and "data" not in answer
 
 
 def _headers(key: str | None) -> list[tuple[str, str]]:
@@ -466,24 +373,3 @@ def _headers(key: str | None) -> list[tuple[str, str]]:
         ("User-Agent", "pgvec-versions"),
     ]
     return [*headers, ("Authorization", f"Bearer {key}")] if key else headers
-
-
-def _clean(words: str, key: str | None) -> str:
-    """What a server said, without the key and without what would drive a terminal."""
-    hidden = words.replace(key, "***") if key else words
-    return "".join(char if char.isprintable() else "?" for char in hidden)
-
-
-def _status_words(answer: Answer) -> str:
-    return f"{answer.status} {answer.reason}".strip()
-
-
-def _first_line(answer: Any, text: str) -> str:
-    """What the body says, in one line: its error message if it has one, else its first line."""
-    found: Any = answer
-    for name in ("error", "message"):
-        if isinstance(found, dict):
-            found = cast("dict[str, Any]", found).get(name, cast("object", found))
-    words = found if isinstance(found, str) else json.dumps(found) if found else text
-    lines = [line.strip() for line in words.splitlines() if line.strip()]
-    return (lines or ["(no text)"])[0]

@@ -1,8 +1,8 @@
 """Which model made a vector: the record that is stored with a version and compared later. Pure.
 
-Two identities are the same when their canonical JSON is: keys sorted, an option that is ``None``
-left out (``None`` means "the model's own default", as does silence), ``1.0`` written as ``1``
-(jsonb may give back either). ``fingerprint``, ``==`` and ``differences`` all use that one rule.
+Two identities are equal if their canonical JSON is: keys sorted, options that are ``None`` left out
+(``None`` means the model's own default, as if it were not given), ``1.0`` written as ``1`` (jsonb
+may return either). ``fingerprint``, ``==`` and ``differences`` all follow this rule.
 """
 
 from __future__ import annotations
@@ -17,9 +17,7 @@ from typing import Any, cast
 
 from pgvec_versions.errors import ConfigError, EmbedderMismatch
 
-__all__ = ["EmbedderIdentity", "Scalar", "differences", "require_same"]
-
-#: What an option may hold.
+#: The values that an option may have.
 Scalar = str | int | float | bool | None
 
 _FIELDS = ("provider", "model", "revision")
@@ -33,7 +31,7 @@ class EmbedderIdentity:
 
     It never holds a secret, nor a path that exists on one machine only.
 
-    Raises: ConfigError for an empty field, such a path, or a value that jsonb cannot keep.
+    Raises: ConfigError for an empty field, such a path, or a value that jsonb cannot store.
     """
 
     provider: str
@@ -42,7 +40,7 @@ class EmbedderIdentity:
     options: Mapping[str, Scalar] = field(default_factory=dict[str, Scalar])
 
     def __post_init__(self) -> None:
-        """Refuse what could not be stored or would not mean the same elsewhere."""
+        """Refuses what cannot be stored, and what means something else on another machine."""
         for name in _FIELDS:
             _check_text(name, getattr(self, name))
             if not getattr(self, name):
@@ -54,11 +52,11 @@ class EmbedderIdentity:
             )
         for name, value in self.options.items():
             _check_option(name, value)
-        # A copy, so that nobody changes an identity through the dict that it was made from.
+        # A copy: changing the caller's dict must not change the identity.
         object.__setattr__(self, "options", dict(self.options))
 
     def to_json(self) -> dict[str, Any]:
-        """What is stored in ``pgvec.model_version.embedder``."""
+        """What ``pgvec.model_version.embedder`` stores."""
         return {
             "provider": self.provider,
             "model": self.model,
@@ -106,7 +104,7 @@ class EmbedderIdentity:
         return self._canonical() == other._canonical()
 
     def __hash__(self) -> int:
-        """In step with ``==``."""
+        """Equal identities have equal hashes."""
         return hash(self._canonical())
 
     def __str__(self) -> str:
@@ -119,10 +117,10 @@ class EmbedderIdentity:
 
 
 def differences(stored: Mapping[str, Any], given: EmbedderIdentity) -> dict[str, tuple[Any, Any]]:
-    """Every field that differs, as ``(stored, given)``; options are named ``options.normalize``.
+    """The fields that differ, as ``(stored, given)``. An option is called ``options.normalize``.
 
-    A field that one side does not state is ``None`` on that side. The digest of a model's files is
-    not compared with a record that has none: one written by hand, as a migration does.
+    A field that one side lacks is ``None`` there. If the stored record has no digest of the model's
+    files, as one that a migration wrote by hand, the digest is not compared.
     """
     left, right = _flat(stored), _flat(given.to_json())
     if left and left.get(_FILES) is None:
@@ -143,9 +141,9 @@ def require_same(
     model_version: str,
     equivalents: Iterable[Mapping[str, Any]] = (),
 ) -> None:
-    """Return only if ``given`` is the embedder that the version was registered with.
+    """Checks that ``given`` is the embedder that the version was registered with.
 
-    ``equivalents`` are identities that were declared to be the same model served elsewhere.
+    ``equivalents``: identities that were declared to be the same model, served elsewhere.
     Raises: EmbedderMismatch, with ``differences``.
     """
     found = differences(stored, given)
@@ -179,7 +177,7 @@ def require_same(
 
 
 def _flat(identity: Mapping[str, Any]) -> dict[str, Any]:
-    """The identity as one level; anything that is not a table of options stays as it is."""
+    """The identity as a flat mapping. Anything but a table of options stays as it is."""
     flat: dict[str, Any] = {}
     for name, value in identity.items():
         if name == "options" and isinstance(value, Mapping):
@@ -207,7 +205,7 @@ def _plain(value: Any) -> Any:
 
 
 def _shown(value: Any) -> str:
-    # json escapes a line break inside a prefix, which keeps the message on one line.
+    # JSON escapes a line break in a prefix, so the message stays on one line.
     return "nothing" if value is None else json.dumps(value, ensure_ascii=False, default=str)
 
 
@@ -228,7 +226,7 @@ def _check_text(name: str, value: object) -> None:
         raise ConfigError(
             f"{name} of an embedder identity must be text, not {type(value).__name__}."
         )
-    # jsonb keeps neither NUL nor half a surrogate pair; the database would say so much later.
+    # jsonb stores neither NUL nor half a surrogate pair; the database would say so much later.
     if "\x00" in value or any(0xD800 <= ord(char) <= 0xDFFF for char in value):
         raise ConfigError(
             f"{name} of an embedder identity holds a character that cannot be stored: {value!r}."

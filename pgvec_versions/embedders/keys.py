@@ -1,16 +1,15 @@
-"""Which host may have the secret of which environment variable.
+"""Which host may get the secret of which environment variable.
 
-A ``pgvec.toml`` may lie in a folder that somebody else wrote: a repository that was just cloned. If
-its word were enough, ``base_url = "https://evil.example"`` and ``api_key_env = "AWS_SECRET_KEY"``
-would send that secret away at the first search. So a file only asks. A pair of host and variable is
-allowed
+Somebody else may have written a ``pgvec.toml``: it comes with every cloned repository. If the file
+were enough, ``base_url = "https://evil.example"`` and ``api_key_env = "AWS_SECRET_KEY"`` would send
+that secret away at the first search. So a file can only ask. A pair of host and variable is allowed
 
-- by itself, when it is a provider's own: ``OPENAI_API_KEY`` to ``https://api.openai.com``;
-- when the environment, where the secret is too, says so: ``PGVEC_ALLOW_KEY="HOST=VARIABLE"``, more
-  than one with spaces between them. ``HOST`` means https; ``http://HOST:PORT`` is written whole.
+- always, if it is a provider's own: ``OPENAI_API_KEY`` to ``https://api.openai.com``;
+- if the environment, which has the secret, allows it: ``PGVEC_ALLOW_KEY="HOST=VARIABLE"``, or
+  several such pairs with spaces between. ``HOST`` means https; write ``http://HOST:PORT`` in full.
 
-The database never allows one: a file may name the database as well. What is typed on the command
-line or written in a program (``HttpEmbedder(…)``) needs no further word.
+The database cannot allow a pair, because a file may name the database too. What you type on the
+command line or write in a program (``HttpEmbedder(…)``) is allowed.
 """
 
 from __future__ import annotations
@@ -20,21 +19,19 @@ import re
 
 from pgvec_versions.errors import ConfigError
 
-__all__ = ["ALLOW", "check_name", "require_allowed"]
-
 #: The environment variable that allows pairs.
 ALLOW = "PGVEC_ALLOW_KEY"
 
-#: What the providers' own documentation tells everybody to set.
+#: The variables that providers' documentation tells everybody to set.
 _PROVIDERS_OWN = frozenset({("https://api.openai.com", "OPENAI_API_KEY")})
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def check_name(variable: str | None) -> None:
-    """Refuse what no environment variable is called; None passes.
+    """Refuses what cannot be the name of an environment variable. None passes.
 
-    Raises: ConfigError, which does not repeat it: it may be the key itself.
+    Raises: ConfigError, without the value: it may be the key itself.
     """
     if variable is not None and not _NAME.fullmatch(variable):
         raise ConfigError(
@@ -44,9 +41,9 @@ def check_name(variable: str | None) -> None:
 
 
 def require_allowed(origin: str, variable: str, *, where: str) -> None:
-    """Return only if ``variable`` may go to ``origin``, by a word from outside ``where``.
+    """Checks that something other than the file ``where`` lets ``variable`` go to ``origin``.
 
-    Raises: ConfigError with what to type.
+    Raises: ConfigError, with what to type.
     """
     if (origin, variable) in _PROVIDERS_OWN or (origin, variable) in _allowed():
         return
@@ -61,7 +58,7 @@ def require_allowed(origin: str, variable: str, *, where: str) -> None:
 
 
 def _allowed() -> set[tuple[str, str]]:
-    """The pairs of the environment, as (origin, variable)."""
+    """The pairs in the environment, as (origin, variable)."""
     pairs: set[tuple[str, str]] = set()
     for word in os.environ.get(ALLOW, "").replace(",", " ").split():
         host, _, variable = word.rpartition("=")

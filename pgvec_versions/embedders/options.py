@@ -1,24 +1,22 @@
-"""Checks on what an operator wrote for an embedder; they end in a ConfigError that says the fix."""
+"""Checks of an embedder's options. They raise a ConfigError that says how to fix it."""
 
 from __future__ import annotations
 
 from pgvec_versions.errors import ConfigError
 
-__all__ = ["missing_extra", "positive"]
-
 
 def positive(name: str, value: float | None) -> None:
-    """Refuse a number below or at zero; None passes.
+    """Refuses a number that is not above zero. None passes.
 
     Raises: ConfigError.
     """
-    # Written so that NaN is refused too.
+    # Not "value <= 0": NaN must be refused too.
     if value is not None and not value > 0:
         raise ConfigError(f"{name} must be above zero, not {value}.")
 
 
 def missing_extra(extra: str, cause: ImportError) -> ConfigError:
-    """The error for a library that is not installed, or that is but does not import."""
+    """The error for a library that is not installed, or that fails to import."""
     return ConfigError(
         f"this embedder needs a library that cannot be imported: {cause}.",
         hint=f"Run: pip install 'pgvec-versions[{extra}]'",

@@ -1,4 +1,4 @@
-"""What an embedder is, and the checks that every vector passes before anyone sees it. No I/O."""
+"""What an embedder is, and the checks that every vector must pass. Pure."""
 
 from __future__ import annotations
 
@@ -11,16 +11,14 @@ import numpy.typing as npt
 from pgvec_versions.embedders.identity import EmbedderIdentity
 from pgvec_versions.errors import BadEmbedding, InvalidArgument
 
-__all__ = ["Embedder", "Vectors", "checked", "prefixed", "unit_rows"]
-
-#: Vectors as they travel through this package: float32, C-contiguous, one row a text.
+#: Vectors as this package passes them on: float32, C-contiguous, one row for each text.
 #: Shape: (n, dimensions).
 Vectors = npt.NDArray[np.float32]
 
 
 @runtime_checkable
 class Embedder(Protocol):
-    """Makes vectors from texts, and says exactly which model it does that with.
+    """Makes vectors from texts, and says exactly which model makes them.
 
     Call one embedder from one thread at a time; an implementation may promise more.
 
@@ -39,7 +37,7 @@ class Embedder(Protocol):
         ...
 
     def embed_documents(self, texts: Sequence[str]) -> Vectors:
-        """The vectors of texts that are to be stored.
+        """The vectors of texts to store.
 
         Shape: (len(texts), dimensions).
         Raises: BadEmbedding, EmbedderFailed, EmbedderUnavailable.
@@ -47,7 +45,7 @@ class Embedder(Protocol):
         ...
 
     def embed_queries(self, texts: Sequence[str]) -> Vectors:
-        """The vectors of texts that are to be searched for.
+        """The vectors of texts to search for.
 
         Shape: (len(texts), dimensions).
         Raises: BadEmbedding, EmbedderFailed, EmbedderUnavailable.
@@ -58,9 +56,9 @@ class Embedder(Protocol):
 def checked(
     vectors: object, *, count: int, dimensions: int, what: str, first_row: int = 0
 ) -> Vectors:
-    """Whatever an embedder returned, as sound float32 rows; ``what`` names it in the error.
+    """What an embedder returned, checked and as float32 rows. ``what`` names it in errors.
 
-    ``first_row`` is the place of these rows among all that the caller asked for.
+    ``first_row``: the number of the first of these rows among all that the caller asked for.
 
     Shape: (count, dimensions), C-contiguous.
     Raises: BadEmbedding, with ``expected``, ``got`` and ``row`` in its ``detail`` where known.
@@ -75,7 +73,8 @@ def checked(
     with np.errstate(over="ignore", under="ignore"):
         rows = np.ascontiguousarray(array, dtype=np.float32)
         squares = np.einsum("ij,ij->i", rows, rows)
-    # One pass where all is well; what it cannot tell, the smallest and the largest, is looked at.
+    # One pass if all is well. It cannot tell very small and very large numbers from wrong ones, so
+    # the rest looks closer.
     if squares.all() and np.isfinite(squares).all():
         return rows
     for sound, words in (
@@ -90,15 +89,15 @@ def checked(
 
 def unit_rows(vectors: Vectors) -> Vectors:
     """The same directions, each of length one. Takes rows that passed ``checked``."""
-    # In double precision: squares of small float32 numbers would vanish, of large ones overflow.
+    # In double precision: in float32, squares of small numbers vanish and of large ones overflow.
     wide = vectors.astype(np.float64)
     return (wide / np.linalg.norm(wide, axis=1, keepdims=True)).astype(np.float32)
 
 
 def prefixed(texts: Sequence[str], prefix: str) -> list[str]:
-    """The texts with the model's prompt in front.
+    """The texts with the model's prefix in front.
 
-    Raises: InvalidArgument for a lone ``str``, which would be embedded letter by letter.
+    Raises: InvalidArgument for a single ``str``: it would be embedded letter by letter.
     """
     if isinstance(texts, str):
         raise InvalidArgument(
@@ -115,14 +114,14 @@ def _as_array(
         array = np.asarray(vectors)
     except (TypeError, ValueError) as exc:
         raise _bad(what, count, dimensions, _ragged_words(vectors)) from exc
-    # np.asarray(..., dtype=float32) would quietly read the text "0.1" as a number.
+    # np.asarray(..., dtype=float32) would silently read the text "0.1" as a number.
     if array.dtype.kind not in "fiu" and array.size:
         raise _bad(what, count, dimensions, "got values that are not numbers")
     return array
 
 
 def _ragged_words(vectors: object) -> str:
-    """Says which row first has another length than row 0."""
+    """Says which row is the first whose length is not that of row 0."""
     if isinstance(vectors, Sequence):
         rows = cast("Sequence[Any]", vectors)
         lengths = [len(row) if hasattr(row, "__len__") else 0 for row in rows]

@@ -1,4 +1,4 @@
-"""Any sentence-transformers model: from the hub, from a folder, or from a Python package."""
+"""A sentence-transformers model from the hub, from a folder, or from a Python package."""
 
 from __future__ import annotations
 
@@ -13,23 +13,20 @@ from pgvec_versions.errors import ConfigError
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-__all__ = ["PROVIDER", "SentenceTransformerEmbedder"]
-
-#: What the identity and ``pgvec.toml`` call this kind.
+#: The name of this kind in an identity and in ``pgvec.toml``.
 PROVIDER = "sentence-transformers"
 
 
 class SentenceTransformerEmbedder(LocalEmbedder):
     """Embeds with a sentence-transformers model whose files are pinned.
 
-    ``model``, ``revision`` and ``files`` are explained in ``model_files``; ``name`` stands for a
-    folder in the identity. ``max_seq_length`` and ``truncate_dim`` take the model's own default
-    when None. ``device`` (None: a GPU if there is one) and ``batch_size`` do not belong to the
-    identity.
+    For ``model``, ``revision`` and ``files`` see ``model_files``. ``name`` stands for a folder in
+    the identity. With None, ``max_seq_length`` and ``truncate_dim`` are the model's own. The
+    identity does not contain ``device`` (None: a GPU if there is one) and ``batch_size``.
 
-    Units: ``max_seq_length`` in tokens; what is longer is cut off.
-    Effects: nothing is imported, read or downloaded before the first vector, or ``dimensions``.
-    Raises: ConfigError for a model that is not there or not pinned.
+    Units: ``max_seq_length`` in tokens; longer texts are cut off.
+    Effects: imports, reads and downloads nothing before the first vector or ``dimensions``.
+    Raises: ConfigError for a model that does not exist or is not pinned.
     Source: https://sbert.net/docs/package_reference/sentence_transformer/model.html
     """
 
@@ -48,7 +45,7 @@ class SentenceTransformerEmbedder(LocalEmbedder):
         name: str | None = None,
         files: str | None = None,
     ) -> None:
-        """Find the model and check its pin; load nothing."""
+        """Finds the model and checks its pin. Loads nothing."""
         positive("max_seq_length", max_seq_length)
         super().__init__(
             PROVIDER,
@@ -82,7 +79,7 @@ class SentenceTransformerEmbedder(LocalEmbedder):
 def _refuse_more_than_positions(
     model: SentenceTransformer, max_seq_length: int, *, what: str
 ) -> None:
-    """A longer text would fail inside the model, at the first one that comes along."""
+    """Refuses a length with which the first long text would fail inside the model."""
     config: Any = getattr(model.transformers_model, "config", None)
     positions = getattr(config, "max_position_embeddings", None)
     if isinstance(positions, int) and max_seq_length > positions:

@@ -1,8 +1,8 @@
 """The token-embedding table of a transformer as a model of its own: fast, and really different.
 
 A text's vector is the mean of its tokens' rows; no transformer layer runs. It finds less than the
-whole model does, at a small part of the cost: for first passes, for demos, and as a second model
-of the same dimension wherever an upgrade is rehearsed.
+whole model, at a small part of the cost. Use it for a first pass, for demos, and as a second model
+of the same dimension when you rehearse an upgrade.
 """
 
 from __future__ import annotations
@@ -17,24 +17,22 @@ from pgvec_versions.errors import EmbedderFailed
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-__all__ = ["PROVIDER", "StaticTokenEmbedder"]
-
-#: What the identity and ``pgvec.toml`` call this kind.
+#: The name of this kind in an identity and in ``pgvec.toml``.
 PROVIDER = "static-tokens"
 
-# Some checkpoints put the name of the architecture in front: bert.embeddings.word_embeddings…
+# Some checkpoints have the name of the architecture in front: bert.embeddings.word_embeddings…
 _TABLE = "embeddings.word_embeddings.weight"
 
 
 class StaticTokenEmbedder(LocalEmbedder):
     """Embeds with the mean of the token embeddings of a transformer whose files are pinned.
 
-    Takes the same ``model``, ``revision``, ``name`` and ``files`` as
-    ``SentenceTransformerEmbedder``, and reads only ``tokenizer.json`` and the table. A text is
-    never cut off. A text without a token has a zero vector, which is refused as BadEmbedding.
+    ``model``, ``revision``, ``name`` and ``files`` are those of ``SentenceTransformerEmbedder``.
+    It reads only ``tokenizer.json`` and the table, and never cuts a text off. A text without a
+    token has a zero vector and raises BadEmbedding.
 
-    Effects: nothing is imported, read or downloaded before the first vector, or ``dimensions``.
-    Raises: ConfigError for a model that is not there or not pinned.
+    Effects: imports, reads and downloads nothing before the first vector or ``dimensions``.
+    Raises: ConfigError for a model that does not exist or is not pinned.
     Source: https://sbert.net/docs/package_reference/sentence_transformer/modules.html
     """
 
@@ -47,13 +45,13 @@ class StaticTokenEmbedder(LocalEmbedder):
         query_prefix: str = "",
         document_prefix: str = "",
         truncate_dim: int | None = None,
-        # A look-up gains nothing from a GPU that is not lost on the way there.
+        # A GPU saves less time in a look-up than it takes to send the tokens there.
         device: str | None = "cpu",
         batch_size: int = 1024,
         name: str | None = None,
         files: str | None = None,
     ) -> None:
-        """Find the model and check its pin; load nothing."""
+        """Finds the model and checks its pin. Loads nothing."""
         super().__init__(
             PROVIDER,
             find_model(model, revision, name=name, files=files),
@@ -72,8 +70,8 @@ class StaticTokenEmbedder(LocalEmbedder):
         from tokenizers import Tokenizer
 
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        # The file may say where the transformer's input ends (MiniLM's says 128 tokens). Here
-        # there is no such limit, and the end of a long text would be lost unseen.
+        # The file may limit texts to what the transformer reads (MiniLM's: 128 tokens). Here there
+        # is no such limit, and the end of a long text would be lost without a word.
         tokenizer.no_truncation()
         table = _token_table(folder / WEIGHTS, what=str(self._identity))
         return SentenceTransformer(
@@ -84,7 +82,7 @@ class StaticTokenEmbedder(LocalEmbedder):
 
 
 def _token_table(weights: Path, *, what: str) -> Any:
-    """The one table of token embeddings in the file, float32, without reading the rest.
+    """Reads the only table of token embeddings in the file, as float32, and not the rest.
 
     Shape: (vocabulary, dimensions).
     """

@@ -1,9 +1,9 @@
-"""One HTTP exchange that ends: at a deadline, and after a number of bytes. Needs httpx.
+"""One HTTP exchange, limited by a deadline and by a number of bytes. Needs httpx.
 
-The HTTP library counts its timeouts from one piece of an answer to the next, so that a server that
+The HTTP library measures its timeouts from one piece of an answer to the next, so a server that
 sends a byte now and then is never late. Here every wait for the network (connecting, TLS, sending,
-headers, body) is cut to what is left of one deadline; only the look-up of the host's name keeps the
-time limit of the system. The body is unpacked in steps, and never further than the limit.
+headers, body) ends at one deadline. Only the look-up of the host's name has the system's own limit.
+The body is unpacked in steps, and never beyond its limit.
 """
 
 from __future__ import annotations
@@ -22,17 +22,7 @@ from urllib.request import getproxies, proxy_bypass
 import httpcore
 import httpx
 
-__all__ = [
-    "BROKEN",
-    "Answer",
-    "Connections",
-    "Deadline",
-    "OutOfTimeError",
-    "TooLargeError",
-    "UnknownEncodingError",
-]
-
-#: What a failed exchange raises that may go well the next time.
+#: The errors of an exchange that may succeed the next time.
 BROKEN = (
     httpcore.TimeoutException,
     httpcore.NetworkError,
@@ -42,7 +32,12 @@ BROKEN = (
 )
 
 _ENCODINGS = ("gzip", "x-gzip", "deflate")
-_GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS  # zlib looks at the header and sees which
+#: Lets zlib find out from the header which of the two it is.
+_GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
+#: A request is sent in pieces of this size. Units: bytes.
+_PIECE = 16 * 1024
+#: How long an unused connection stays open: httpx's default. Units: seconds.
+_KEEP_ALIVE = 5.0
 
 
 class OutOfTimeError(Exception):
@@ -54,11 +49,11 @@ class TooLargeError(Exception):
 
 
 class UnknownEncodingError(Exception):
-    """The answer is packed in a way that was not asked for."""
+    """The answer is packed in a way that the request did not ask for."""
 
 
 class Deadline:
-    """A moment at which everything ends. Units: seconds."""
+    """The moment at which everything must end. Units: seconds."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
@@ -66,11 +61,11 @@ class Deadline:
 
     @property
     def left(self) -> float:
-        """What is left, never negative."""
+        """The time left, never negative."""
         return max(0.0, self.seconds - (time.monotonic() - self._began))
 
     def cut(self, timeout: float | None) -> float:
-        """A timeout that does not go beyond the deadline. Raises: OutOfTimeError."""
+        """The timeout, shortened to end at the deadline. Raises: OutOfTimeError."""
         left = self.left
         if not left:
             raise OutOfTimeError
@@ -79,7 +74,7 @@ class Deadline:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back; ``headers`` by lower-case name, ``body`` unpacked."""
+    """An answer. ``headers`` by lower-case name; ``body`` unpacked."""
 
     status: int
     reason: str
@@ -88,9 +83,9 @@ class Answer:
 
 
 class Connections:
-    """Connections to one origin, by way of the proxy that the environment names for it.
+    """Connections to one origin, through the proxy that the environment names for it.
 
-    Never follows a redirect. Threads may share it.
+    Follows no redirect. Threads may share it.
     """
 
     def __init__(self, url: str, timeout: float) -> None:
@@ -108,7 +103,8 @@ class Connections:
     ) -> Answer:
         """Posts a body and reads the whole answer.
 
-        ``limits``: the most bytes of an answer with status 200, and of any other, which is cut.
+        ``limits``: the most bytes of an answer with status 200, and of any other. The latter is
+        cut there.
         Raises: OutOfTimeError, TooLargeError, UnknownEncodingError, one of BROKEN.
         """
         most, most_of_error = limits
@@ -142,7 +138,7 @@ class Connections:
             self._backend.deadline = None
 
     def close(self) -> None:
-        """Closes them all."""
+        """Closes all of them."""
         self._pool.close()
 
 
@@ -150,7 +146,7 @@ def _pool(url: str, backend: httpcore.NetworkBackend) -> httpcore.ConnectionPool
     options: dict[str, Any] = {
         "ssl_context": httpx.create_ssl_context(),
         "network_backend": backend,
-        "keepalive_expiry": 5.0,
+        "keepalive_expiry": _KEEP_ALIVE,
     }
     parts = urlsplit(url)
     named = getproxies()
@@ -166,7 +162,7 @@ def _pool(url: str, backend: httpcore.NetworkBackend) -> httpcore.ConnectionPool
 
 
 def _unpacked(packed: Iterable[bytes], encoding: str, most: int, *, cut: bool) -> bytes:
-    """The body, at most ``most`` bytes of it; a longer one is cut or refused."""
+    """The body, unpacked. If it is longer than ``most`` bytes, it is cut or refused."""
     if encoding not in (*_ENCODINGS, "", "identity"):
         raise UnknownEncodingError(encoding)
     unpack = zlib.decompressobj(_GZIP_OR_ZLIB) if encoding in _ENCODINGS else None
@@ -193,7 +189,7 @@ def _unpacked(packed: Iterable[bytes], encoding: str, most: int, *, cut: bool) -
 
 
 class _Backend(httpcore.NetworkBackend):
-    """The network, with every wait cut to what is left of the calling thread's deadline."""
+    """The network. Every wait ends at the deadline of the calling thread."""
 
     def __init__(self) -> None:
         self._inner = httpcore.SyncBackend()
@@ -208,7 +204,7 @@ class _Backend(httpcore.NetworkBackend):
         self._of_thread.deadline = deadline
 
     def cut(self, timeout: float | None) -> float | None:
-        # Without one: a connection that is closed later.
+        # A connection is closed after its exchange, without a deadline.
         return timeout if self.deadline is None else self.deadline.cut(timeout)
 
     def connect_tcp(
@@ -224,7 +220,7 @@ class _Backend(httpcore.NetworkBackend):
         except (OSError, UnicodeError) as exc:
             raise httpcore.ConnectError(str(exc)) from exc
         last: Exception = httpcore.ConnectError(f"{host} has no address")
-        # One by one: the library would give each address of a host the whole timeout.
+        # One by one, because the library would give each address of a host the whole timeout.
         for *_, address in found:
             try:
                 stream = self._inner.connect_tcp(
@@ -240,7 +236,7 @@ class _Backend(httpcore.NetworkBackend):
 
 
 class _Stream(httpcore.NetworkStream):
-    """A connection whose waits are cut likewise."""
+    """A connection. Every wait ends at the deadline of the calling thread."""
 
     def __init__(self, inner: httpcore.NetworkStream, backend: _Backend) -> None:
         self._inner = inner
@@ -250,7 +246,7 @@ class _Stream(httpcore.NetworkStream):
         return self._inner.read(max_bytes, self._backend.cut(timeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        # In pieces: one call would wait for the whole timeout again after each piece that went.
+        # In pieces, because a single call would start its timeout again after each piece it sent.
         for start in range(0, len(buffer), _PIECE):
             self._inner.write(buffer[start : start + _PIECE], self._backend.cut(timeout))
 
@@ -265,6 +261,3 @@ class _Stream(httpcore.NetworkStream):
 
     def get_extra_info(self, info: str) -> Any:
         return self._inner.get_extra_info(info)
-
-
-_PIECE = 16 * 1024

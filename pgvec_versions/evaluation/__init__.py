@@ -2,15 +2,22 @@
 
 ::
 
-    metrics.py    recall, overlap, nDCG, intervals, significance; pure
-    queries.py    labelled and recorded queries from a file, known-item queries from chunks; pure
-    distances.py  distributions, and what a threshold of one model is in another; pure
-    bounds.py     "recall@10>=0.95" as a gate stores it; pure
-    measure.py    evaluate: a version against the active one, without touching traffic
-    records.py    evaluations and the gate, in the catalog
-    shadow.py     a share of live queries, compared off the request path
-    plots.py      the figures as SVG that follows the reader's light or dark theme
-    report.py     the report: HTML and Markdown
+    measure.py         evaluate: a version against the active one, without touching traffic
+    side.py            one of the two, and what was measured of it
+    figures.py         what the measurement shows; pure
+    queries.py         queries from a file, or made from chunks; pure
+    metrics.py         recall, overlap, nDCG, intervals, significance; pure
+    distances.py       distributions, and thresholds from one model to another; pure
+    shadow.py          a share of live queries, compared off the request path
+    records.py         evaluations and the gate, in the catalog
+    bounds.py          "recall@10>=0.95" as a gate stores it; pure
 
-Importing this package imports none of it. The extra ``evaluate`` brings the libraries.
+    report.py          the report: HTML and Markdown
+    verdict.py         its first line: better, worse, or stopped by the gate; pure
+    metric_table.py    its table; pure
+    plots.py           its plots, as SVG in the reader's light or dark theme
+    canary_history.py  its list of canary checks; pure
+    detail.py          makes an evaluation of any origin safe to draw; pure
+
+Importing this package imports none of them. The extra ``evaluate`` installs the libraries.
 """

@@ -1,4 +1,4 @@
-"""Bounds of a gate as people write them. Pure.
+"""The bounds of a gate, as people write them. Pure.
 
 ::
 
@@ -16,8 +16,6 @@ from typing import Any
 
 from pgvec_versions.errors import InvalidArgument
 
-__all__ = ["failure_text", "parse_bounds", "written_bounds"]
-
 _BOUND = re.compile(
     r"^\s*(?P<metric>[a-z][a-z0-9_]*(@\d+)?)\s*(?P<sign>>=|<=)\s*"
     r"((?P<active>active)\s*((?P<side>[+-])\s*(?P<by>\d+(\.\d+)?))?|(?P<value>-?\d+(\.\d+)?))\s*$"
@@ -31,7 +29,7 @@ def parse_bounds(texts: Iterable[str]) -> dict[str, dict[str, float]]:
     for text in texts:
         found = _BOUND.match(text)
         if found is None:
-            raise InvalidArgument(f"{text!r} is no bound.", hint=_HINT)
+            raise InvalidArgument(f"{text!r} is not a bound.", hint=_HINT)
         upper = found["sign"] == "<="
         if found["active"]:
             signed = float(f"{found['side'] or '+'}{found['by'] or 0}")
@@ -43,7 +41,7 @@ def parse_bounds(texts: Iterable[str]) -> dict[str, dict[str, float]]:
 
 
 def written_bounds(bounds: Mapping[str, Mapping[str, float]]) -> list[str]:
-    """The bounds as people write them; ``parse_bounds`` reads them back."""
+    """The bounds as people write them. ``parse_bounds`` reads them back."""
     written: list[str] = []
     for metric, bound in sorted(bounds.items()):
         for key, value in sorted(bound.items()):
@@ -57,21 +55,21 @@ def written_bounds(bounds: Mapping[str, Mapping[str, float]]) -> list[str]:
 
 
 def failure_text(failure: Mapping[str, Any]) -> str:
-    """One failure of ``pgvec.check_gate``, in words."""
+    """A failure that ``pgvec.check_gate`` reports, in words."""
     check, needed, found = failure["check"], failure.get("needed"), failure.get("found")
     if "bound" in failure:
         value = "not known" if found is None else f"{found:.4g}"
         (rule,) = written_bounds({str(check): {str(failure["bound"]): float(needed or 0)}})
         before = failure.get("baseline")
-        return f"{check} is {value}, {rule} is demanded" + (
+        return f"{check} is {value}, {rule} is required" + (
             f" (active: {before:.4g})" if before is not None else ""
         )
     return {
-        "evaluation": f"an evaluation is demanded ({needed}); there is none",
+        "evaluation": f"an evaluation is required ({needed}); there is none",
         "age": f"the evaluation is {found} old; at most {needed} is allowed",
-        "queries": f"the evaluation rests on {found} queries; {needed} are demanded",
-        "index": "the index was built again since it was evaluated",
+        "queries": f"the evaluation has {found} queries; {needed} are required",
+        "index": "the index was rebuilt after the evaluation",
         "chunks": f"{failure.get('evaluated')} chunks were evaluated; there are "
         f"{failure.get('now')} now",
-        "baseline": f"it was compared with {found or 'nothing'}; active is {needed}",
+        "baseline": f"it was compared with {found or 'nothing'}; the active version is {needed}",
     }.get(str(check), f"{check}: {found}, needed {needed}")

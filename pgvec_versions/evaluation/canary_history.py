@@ -1,7 +1,7 @@
-"""The canary history of a collection: what its fingerprints were found to be, and when. Pure.
+"""The canary checks of a collection: when they ran and what they found. Pure.
 
-Three things leave a trace: the events of a fingerprint (kept, differs, agrees again, an equivalent
-declared), every evaluation, and the verdict that stands with the version now.
+They come from three places: the events of fingerprints (stored, differs, agrees again, an
+equivalent declared), every evaluation, and the verdict that the version has now.
 """
 
 from __future__ import annotations
@@ -14,11 +14,9 @@ from typing import Any, Literal
 from pgvec_versions.evaluation.detail import is_number
 from pgvec_versions.evaluation.records import Evaluation
 
-__all__ = ["CanaryLine", "canary_history"]
-
 _EVENTS = ("store_fingerprint", "fingerprint_differs", "fingerprint_agrees", "declare_equivalent")
 _WORDS = {
-    "store_fingerprint": "kept at registration",
+    "store_fingerprint": "stored at registration",
     "fingerprint_differs": "an embedder of its name makes other vectors",
     "fingerprint_agrees": "its embedder makes its vectors again",
     "declare_equivalent": "another embedder was declared to be the same model",
@@ -27,7 +25,7 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class CanaryLine:
-    """One look at a version's canaries. ``worst`` names the canary of the least cosine."""
+    """One check of a version's canaries. ``worst`` names the canary with the least cosine."""
 
     at: datetime
     model_version: str
@@ -43,7 +41,7 @@ def canary_history(
     evaluations: Sequence[Evaluation],
     fingerprints: Sequence[Mapping[str, Any]],
 ) -> list[CanaryLine]:
-    """Oldest first; the verdict that stands now comes last for each version."""
+    """The checks, oldest first; then the verdict that each version has now."""
     lines = [_of_event(event) for event in events if event["verb"] in _EVENTS]
     for evaluation in evaluations:
         labels = {

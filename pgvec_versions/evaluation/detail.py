@@ -1,7 +1,7 @@
-"""What an evaluation may hold beside its metrics, made whole for a report. Pure.
+"""The details of an evaluation, made safe for a report to draw. Pure.
 
-``pgvec.record_evaluation`` takes any JSON as detail, and an evaluation of the active version has
-nothing to be compared with. What is absent, or is not what a report draws, counts as nothing.
+``pgvec.record_evaluation`` accepts any JSON as detail, and an evaluation of the active version has
+no baseline. So a part that is missing, or is not what a report draws, becomes an empty one.
 """
 
 from __future__ import annotations
@@ -10,16 +10,14 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias, TypeGuard, cast
 
-__all__ = ["is_number", "sound_detail"]
-
-#: One value, as it may be drawn; raises ValueError, TypeError or KeyError for any other.
+#: Returns a value that can be drawn; raises ValueError, TypeError or KeyError for any other.
 Reader: TypeAlias = Callable[[Any], Any]
 _SIDES = ("candidate", "baseline")
 _HISTOGRAMS = ("random", "top", "nearest")
 
 
 def is_number(value: object) -> TypeGuard[int | float]:
-    """Whether it is a number that can be drawn."""
+    """Whether it is a finite number."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
     try:
@@ -29,7 +27,7 @@ def is_number(value: object) -> TypeGuard[int | float]:
 
 
 def sound_detail(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The detail with every part that a report reads, each whole or empty."""
+    """The detail with every part that a report reads, each complete or empty."""
     made = {name: read(given.get(name)) for name, read in _PARTS.items()}
     return {**given, **made}
 
@@ -55,7 +53,7 @@ def _numbers(*names: str) -> Reader:
 
 
 def _sound(value: Any, read: Reader) -> list[Any]:
-    """What a reader makes of it, or nothing."""
+    """A list with the value, or an empty one if it cannot be drawn."""
     try:
         return [read(value)]
     except (ValueError, TypeError, KeyError, AttributeError):
@@ -97,7 +95,7 @@ def _histogram(value: Any) -> dict[str, Any]:
 
 
 def _told(value: Any) -> dict[str, Any]:
-    """A query that was won or lost: its text, and on either side the place and the first hit."""
+    """A query that was won or lost: its text, and the place and first hit on either side."""
 
     def side(given: Any) -> dict[str, Any]:
         first = given.get("first")

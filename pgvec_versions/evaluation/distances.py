@@ -1,8 +1,8 @@
-"""Distances of one model and of another: how they spread, and what a threshold becomes. Pure.
+"""Distances in two models: how they spread, and what a threshold becomes. Pure.
 
-A score threshold does not carry over: the models spread their distances differently. What can be
-said is which threshold of the new model lets through as large a share of the results as the old
-one did, and how far the two then agree on which.
+A score threshold does not carry over, because models spread their distances differently. But we can
+tell which threshold of the new model lets the same share of results pass, and how far the two
+models then agree on which results.
 """
 
 from __future__ import annotations
@@ -14,19 +14,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Ranking", "histogram", "map_threshold", "pair_distances", "threshold_table"]
-
+#: Bins of a histogram.
 _BINS = 36
+#: Quantiles of the old distances for which the table translates a threshold.
 _SHARES = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 
+#: The nearest chunks of a query: chunk id and distance.
 Ranking = Sequence[tuple[str, float]]
 
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """A threshold of the old model and the one of the new that lets as many results through.
+    """A threshold of the old model, and the one of the new model that as many results pass.
 
-    ``share`` of the results passes both; ``agreement`` is the Jaccard index of which ones.
+    ``share``: of the results, those that pass. ``agreement``: the Jaccard index of the two sets.
     """
 
     old: float
@@ -35,14 +36,14 @@ class Mapped:
     agreement: float
 
     def to_json(self) -> dict[str, float]:
-        """As it is stored."""
+        """The form in which an evaluation stores it."""
         return asdict(self)
 
 
 def map_threshold(old: Sequence[Ranking], new: Sequence[Ranking], threshold: float) -> Mapped:
-    """What ``threshold`` of the old model corresponds to in the new.
+    """Translates a threshold of the old model to the new one.
 
-    Shape: for each query, in the same order, its nearest chunks with their distances.
+    Shape: ``old`` and ``new`` have a ranking for each query, in the same order.
     """
     before, after = _pooled(old), _pooled(new)
     if not before.size or not after.size:
@@ -59,7 +60,7 @@ def map_threshold(old: Sequence[Ranking], new: Sequence[Ranking], threshold: flo
 
 
 def threshold_table(old: Sequence[Ranking], new: Sequence[Ranking]) -> list[Mapped]:
-    """The mapping at the quantiles of the old model's distances."""
+    """The thresholds at several quantiles of the old model's distances, translated."""
     before = _pooled(old)
     if not before.size:
         return []
@@ -67,7 +68,7 @@ def threshold_table(old: Sequence[Ranking], new: Sequence[Ranking]) -> list[Mapp
 
 
 def histogram(groups: Mapping[str, Sequence[float]]) -> dict[str, Any]:
-    """Counts of each group over the same bins. Shape: ``edges`` has one more than the counts."""
+    """Counts of each group over the same bins. Shape: one more edge than counts."""
     everything = np.asarray([d for values in groups.values() for d in values], dtype=np.float64)
     if not everything.size:
         return {"edges": [], "counts": {}}
@@ -78,9 +79,9 @@ def histogram(groups: Mapping[str, Sequence[float]]) -> dict[str, Any]:
 
 
 def pair_distances(vectors: npt.NDArray[np.float32], distance: str) -> list[float]:
-    """Distances between neighbours in a list of random chunks, as pgvector computes them.
+    """Distances between neighbours in a list of random vectors, as pgvector computes them.
 
-    Shape: (n, dimensions) gives n - 1.
+    Shape: (n, dimensions); returns n - 1.
     """
     wide = vectors.astype(np.float64)
     one, other = wide[:-1], wide[1:]

@@ -1,4 +1,4 @@
-"""Figures of rankings. Pure; the retrieval measures are those of ir-measures."""
+"""Metrics of rankings. Pure; ir-measures computes the retrieval metrics."""
 
 from __future__ import annotations
 
@@ -8,42 +8,36 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-__all__ = [
-    "interval",
-    "overlap",
-    "percentile",
-    "rank_correlation",
-    "recall",
-    "retrieval",
-    "significance",
-]
-
+#: Of the bootstrap. scipy takes 9999 by default; an interval in a report needs fewer.
 _RESAMPLES = 2000
+#: Of the permutation test: about scipy's default. They bound the smallest possible p-value.
+_PERMUTATIONS = 5 * _RESAMPLES
+#: The same values give the same interval and p-value.
 _SEED = 20240229
 
 
 def recall(found: Sequence[float], exact: Sequence[float], k: int) -> float:
-    """The share of the true k nearest that were found, told by their distances.
+    """The share of the true k nearest that were found. Compares distances.
 
-    By distance and not by id: chunks of the same text are equally near, and any of them will do.
+    Not ids: chunks with the same text are equally near, and any of them is right.
     """
     truth = list(exact[:k])
     if not truth:
         return 1.0
-    # The index computes in another order than the exact scan: the last digits may differ.
+    # The index adds up in another order than the exact scan: the last digits may differ.
     limit = truth[-1] + 1e-6 + 1e-6 * abs(truth[-1])
     return min(sum(1 for distance in found[:k] if distance <= limit), len(truth)) / len(truth)
 
 
 def overlap(one: Sequence[str], other: Sequence[str], k: int) -> float:
-    """The share of ids that two rankings have in common among their first k."""
+    """The share of ids that two rankings share among their first k."""
     first, second = set(one[:k]), set(other[:k])
     most = max(len(first), len(second))
     return len(first & second) / most if most else 1.0
 
 
 def rank_correlation(one: Sequence[str], other: Sequence[str]) -> float | None:
-    """Kendall's tau over the ids that both rankings hold; None when they share fewer than two."""
+    """Kendall's tau over the ids in both rankings; None if they share fewer than two."""
     from scipy import stats  # pyright: ignore[reportMissingTypeStubs]
 
     places = {name: place for place, name in enumerate(other)}
@@ -57,7 +51,7 @@ def rank_correlation(one: Sequence[str], other: Sequence[str]) -> float | None:
 def retrieval(
     relevant: Sequence[Mapping[str, int]], rankings: Sequence[Sequence[str]], k: int
 ) -> dict[str, list[float]]:
-    """``hit_rate@k``, ``mrr@k`` and ``ndcg@k``, a figure a query.
+    """``hit_rate@k``, ``mrr@k`` and ``ndcg@k``, a value for each query.
 
     ``relevant`` maps ids to grades of 1 and more. Source: trec_eval's definitions, by ir-measures.
     """
@@ -67,7 +61,7 @@ def retrieval(
     measures = {f"hit_rate@{k}": Success @ k, f"mrr@{k}": RR @ k, f"ndcg@{k}": nDCG @ k}
     names = {str(measure): name for name, measure in measures.items()}
     judged = {str(i): dict(grades) for i, grades in enumerate(relevant)}
-    # Scores that only say the order; a query with an empty ranking scores nothing below.
+    # The scores only tell the order. A query with an empty ranking keeps its 0.0 below.
     runs = {
         str(i): {name: float(len(ranking) - place) for place, name in enumerate(ranking)}
         for i, ranking in enumerate(rankings)
@@ -119,12 +113,12 @@ def significance(before: Sequence[float], after: Sequence[float]) -> float:
         difference,
         permutation_type="samples",
         vectorized=True,
-        n_resamples=5 * _RESAMPLES,
+        n_resamples=_PERMUTATIONS,
         rng=np.random.default_rng(_SEED),
     )
     return float(made.pvalue)
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The value that ``share`` percent of the values do not exceed; 0 of none."""
+    """The value that ``share`` percent of the values do not exceed; 0 without values."""
     return float(np.percentile(values, share)) if values else 0.0

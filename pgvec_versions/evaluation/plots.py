@@ -1,6 +1,6 @@
-"""The report's figures as SVG. Pure: figures in, text out.
+"""The report's plots, as SVG. Pure.
 
-Colours are drawn as stand-ins that become CSS variables (``--ink``, ``--old``, …), so that one file
+The colours are placeholders that become CSS variables (``--ink``, ``--old``, …), so that one file
 follows the reader's light or dark theme. Text stays text.
 """
 
@@ -14,9 +14,7 @@ from typing import Any, cast
 
 from pgvec_versions.safe_text import visible
 
-__all__ = ["Segment", "changes", "curves", "distances", "quality", "timeline"]
-
-#: What is drawn, and what it becomes.
+#: The name of each colour, and the placeholder that matplotlib draws.
 _COLOURS = {
     "ink": "#010203",
     "muted": "#040506",
@@ -34,7 +32,7 @@ _COLOURS = {
 _RC: dict[str, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "pgvec",
-    # A name with $ is no formula.
+    # A $ in a name does not begin a formula.
     "text.parse_math": False,
     "font.size": 9.0,
     "axes.edgecolor": _COLOURS["grid"],
@@ -57,12 +55,13 @@ _RC: dict[str, Any] = {
     "lines.markersize": 4.0,
 }
 _SIDES = (("baseline", "old"), ("candidate", "new"))
+#: Units: inches.
 _WIDTH = 8.6
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A time that a version spent in a state."""
+    """The time that a version spent in a state."""
 
     version: str
     state: str
@@ -71,7 +70,7 @@ class Segment:
 
 
 def curves(sweep: Mapping[str, Sequence[Mapping[str, float]]], labels: Mapping[str, str]) -> str:
-    """Recall and latency of the index for growing ef_search, of both versions."""
+    """Recall and latency of the index as ef_search grows, for both versions."""
 
     def draw(figure: Any) -> None:
         recalls, times = figure.subplots(1, 2)
@@ -99,7 +98,7 @@ def curves(sweep: Mapping[str, Sequence[Mapping[str, float]]], labels: Mapping[s
             axes.set_xlabel("ef_search")
             axes.grid(True, axis="y")
         worst = min((row["recall"] for rows in sweep.values() for row in rows), default=1.0)
-        # From nine tenths up at least: a hair's breadth must not look like a gulf.
+        # The axis begins at 0.9 or lower: a tiny difference must not look large.
         recalls.set_ylim(min(0.9, worst - 0.03), 1.01)
         recalls.set_title("recall of the index")
         times.set_ylim(bottom=0)
@@ -115,7 +114,7 @@ def quality(
     means: Mapping[str, Mapping[str, float]],
     labels: Mapping[str, str],
 ) -> str:
-    """Old against new, a line a measure, with 95% confidence intervals."""
+    """Old against new, a line for each metric, with 95% confidence intervals."""
 
     def draw(figure: Any) -> None:
         axes = figure.subplots()
@@ -146,7 +145,7 @@ def quality(
 
 
 def changes(values: Sequence[float], measure: str) -> str:
-    """What changed for each query, from the worst loss to the best win."""
+    """The change for each query, from the worst loss to the best win."""
 
     def draw(figure: Any) -> None:
         axes = figure.subplots()
@@ -164,7 +163,7 @@ def changes(values: Sequence[float], measure: str) -> str:
 
 
 def distances(histograms: Mapping[str, Mapping[str, Any]], labels: Mapping[str, str]) -> str:
-    """How the distances of each version spread: nearest, all of the first k, random pairs."""
+    """How the distances of each version spread: nearest, first k, random pairs."""
     shown = [(side, colour) for side, colour in _SIDES if histograms.get(side, {}).get("edges")]
 
     def draw(figure: Any) -> None:
@@ -233,7 +232,7 @@ def _svg(draw: Any, height: float) -> str:
         draw(figure)
         out = io.StringIO()
         figure.savefig(out, format="svg", transparent=True, metadata={"Date": None})
-    # Without the XML prolog, which names a DTD on the net; metadata goes for the same reason.
+    # Without XML prolog and metadata: both name addresses on the net.
     text = out.getvalue()
     text = text[text.index("<svg") :]
     start, end = text.find("<metadata>"), text.find("</metadata>")

@@ -1,6 +1,6 @@
-"""Queries to evaluate with: from a file, labelled or not, or made from the chunks. No database.
+"""Queries to evaluate with: from a file, with labels or without, or made from chunks. No database.
 
-A file holds a JSON object a line::
+A file has a JSON object on each line::
 
     {"query": "How do I request a holiday?", "documents": ["handbook"]}
     {"query": "Who signs it?", "chunks": {"0b5c…": 3, "77e1…": 1}}
@@ -21,16 +21,15 @@ from typing import Any, cast
 
 from pgvec_versions.errors import InvalidArgument, UnreadableFile
 
-__all__ = ["Query", "QuerySet", "known_item_queries", "load_queries", "parse_queries"]
-
 _FIELDS = {"query", "chunks", "documents"}
 _SENTENCE = re.compile(r"(?<=[.!?:;])\s+|\n{2,}")
+#: Words of a sentence that can be a query: shorter ones are mostly headings.
 _FEWEST_WORDS, _MOST_WORDS = 5, 24
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A text to search for, with the ids that answer it, if they are known, and their grades."""
+    """A text to search for. If it is labelled: the ids that answer it, with grades."""
 
     text: str
     chunks: Mapping[str, int] = field(default_factory=dict[str, int])
@@ -38,13 +37,13 @@ class Query:
 
     @property
     def relevant(self) -> Mapping[str, int]:
-        """The ids of whichever kind this query names."""
+        """The ids that answer it: of chunks, or else of documents."""
         return self.chunks or self.documents
 
 
 @dataclass(frozen=True, slots=True)
 class QuerySet:
-    """Queries of one kind: labelled, known_item or recorded; ``source`` says where from."""
+    """Queries of one kind: labelled, known_item or recorded. ``source``: where they are from."""
 
     kind: str
     queries: tuple[Query, ...]
@@ -52,7 +51,7 @@ class QuerySet:
 
     @property
     def judged(self) -> bool:
-        """Whether it is known what answers them."""
+        """Whether we know what answers them."""
         return self.kind != "recorded"
 
 
@@ -73,7 +72,7 @@ def parse_queries(lines: Iterable[str], source: str) -> QuerySet:
         if line.strip()
     ]
     if not queries:
-        raise InvalidArgument(f"{source} holds no query.", hint='Write {"query": "…"} a line.')
+        raise InvalidArgument(f"{source} has no query.", hint='Write {"query": "…"} on each line.')
     labelled = [bool(query.relevant) for query in queries]
     if any(labelled) and not all(labelled):
         raise InvalidArgument(
@@ -89,7 +88,7 @@ def _query(line: str, where: str) -> Query:
     except ValueError as exc:
         raise InvalidArgument(f"{where} is not JSON: {exc}.") from None
     if not isinstance(data, dict):
-        raise InvalidArgument(f"{where} is no JSON object.", hint='Write {"query": "…"}.')
+        raise InvalidArgument(f"{where} is not a JSON object.", hint='Write {"query": "…"}.')
     found = cast("dict[str, Any]", data)
     text = found.get("query")
     if not isinstance(text, str) or not text.strip():
@@ -127,11 +126,10 @@ def _grades(given: object, where: str) -> dict[str, int]:
 
 
 def known_item_queries(chunks: Sequence[tuple[str, str]], seed: str = "") -> list[tuple[str, str]]:
-    """A query for each chunk that has words: one of its own sentences. Shape: (chunk_id, text).
+    """A query for each chunk that has words: one of its sentences. Shape: (chunk_id, text).
 
-    They are what they are: words that stand in the chunk itself, so they favour models that match
-    words, and flatter every model. They show damage, not fine differences. The same seed makes the
-    same queries.
+    The words are in the chunk itself, so such queries flatter every model, and models that match
+    words most. They show damage, not fine differences. The same seed makes the same queries.
     """
     made: list[tuple[str, str]] = []
     for chunk_id, content in chunks:
@@ -141,7 +139,7 @@ def known_item_queries(chunks: Sequence[tuple[str, str]], seed: str = "") -> lis
         sentences = [part.split() for part in _SENTENCE.split(content)]
         fit = [s for s in sentences if _FEWEST_WORDS <= len(s) <= _MOST_WORDS]
         if len(fit) > 1:
-            # The first is often a heading, shared by many chunks.
+            # The first sentence is often a heading that many chunks share.
             fit = fit[1:]
         if fit:
             chosen = fit[_number(seed, chunk_id) % len(fit)]

@@ -1,4 +1,4 @@
-"""Evaluations and the gate as the catalog holds them."""
+"""Evaluations and the gate, as rows of the catalog."""
 
 from __future__ import annotations
 
@@ -13,25 +13,15 @@ from sqlalchemy import Engine
 
 from pgvec_versions.postgres import sqlfiles
 from pgvec_versions.postgres.database import autocommitted, transaction
+from pgvec_versions.postgres.rows import read_value
 
-__all__ = [
-    "Evaluation",
-    "Gate",
-    "check_gate",
-    "drop_gate",
-    "evaluations",
-    "read_gate",
-    "record",
-    "set_gate",
-]
-
-#: Kinds that a report is about, and that a gate may take.
+#: The kinds of evaluation that a gate can accept, and that a report prefers.
 JUDGED = ("labelled", "known_item")
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """A row of ``pgvec.evaluation``: what was measured of a version and of its baseline."""
+    """A row of ``pgvec.evaluation``: the figures of a version and of its baseline."""
 
     evaluation_id: int
     collection: str
@@ -50,7 +40,7 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """A row of ``pgvec.gate``: what an evaluation must show before a cut-over."""
+    """A row of ``pgvec.gate``: what a version must reach to be cut over to."""
 
     bounds: dict[str, dict[str, float]]
     max_age: timedelta
@@ -74,9 +64,10 @@ def record(
     detail: Mapping[str, Any] | None = None,
     index_mark: int | None = None,
 ) -> int:
-    """Writes an evaluation down. Returns its id. Raises: WrongState, UnknownVersion."""
+    """Records an evaluation. Returns its id. Raises: WrongState, UnknownVersion."""
     with transaction(engine) as raw:
-        row = raw.execute(
+        evaluation_id: int = read_value(
+            raw,
             sqlfiles.query("record_evaluation"),
             {
                 "collection": collection,
@@ -89,9 +80,8 @@ def record(
                 "detail": Jsonb(dict(detail or {})),
                 "index_mark": index_mark,
             },
-        ).fetchone()
-    assert row is not None
-    return int(row[0])
+        )
+    return evaluation_id
 
 
 def evaluations(
@@ -101,7 +91,7 @@ def evaluations(
     kinds: Sequence[str] = (*JUDGED, "recorded"),
     count: int = 50,
 ) -> list[Evaluation]:
-    """The newest evaluations first, of one version or of all."""
+    """The evaluations of one version or of all, the newest first."""
     with (
         autocommitted(engine) as raw,
         raw.cursor(row_factory=class_row(Evaluation)) as cursor,
@@ -127,7 +117,9 @@ def set_gate(
     labelled: bool = False,
     max_changed: float = 0.1,
 ) -> None:
-    """Demands an evaluation before every cut-over; see ``bounds.parse_bounds``.
+    """Requires an evaluation within these bounds before every cut-over.
+
+    For ``bounds`` see ``bounds.parse_bounds``.
 
     Raises: InvalidArgument, UnknownCollection.
     """
@@ -146,10 +138,9 @@ def set_gate(
 
 
 def drop_gate(engine: Engine, collection: str) -> bool:
-    """Takes the gate away. False when there was none."""
+    """Removes the gate. Returns whether there was one."""
     with transaction(engine) as raw:
-        row = raw.execute(sqlfiles.query("drop_gate"), {"collection": collection}).fetchone()
-    return bool(row and row[0])
+        return bool(read_value(raw, sqlfiles.query("drop_gate"), {"collection": collection}))
 
 
 def read_gate(engine: Engine, collection: str) -> Gate | None:
@@ -159,11 +150,11 @@ def read_gate(engine: Engine, collection: str) -> Gate | None:
 
 
 def check_gate(engine: Engine, collection: str, model_version: str) -> dict[str, Any]:
-    """What the gate says to a version now; see ``sql/functions/evaluation/check_gate.sql``."""
+    """Whether the gate lets a version pass now; see ``sql/functions/evaluation/check_gate.sql``."""
     with autocommitted(engine) as raw:
-        row = raw.execute(
+        verdict: dict[str, Any] = read_value(
+            raw,
             sqlfiles.query("check_gate"),
             {"collection": collection, "model_version": model_version},
-        ).fetchone()
-    assert row is not None
-    return dict(row[0])
+        )
+    return verdict

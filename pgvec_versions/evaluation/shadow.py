@@ -1,4 +1,4 @@
-"""Shadow: a share of live queries is also asked of a candidate, off the request path.
+"""Shadow: asks a candidate a share of the live queries too, off the request path.
 
 ::
 
@@ -7,9 +7,10 @@
     with shadow:
         …                       # the app answers as before
 
-The request only puts its text and the ids it found into a bounded queue; when that is full the
-query is dropped and counted. What is kept are aggregates, rows of ``pgvec.evaluation`` of kind
-shadow; texts only with ``keep_texts``. Queries of a file go through ``pgvec evaluate --queries``.
+The request only puts its text and the ids it found into a bounded queue. If the queue is full, the
+query is dropped and counted. The results are aggregates: rows of ``pgvec.evaluation`` of the kind
+``shadow``. Texts are kept only with ``keep_texts``. For queries from a file use ``pgvec evaluate
+--queries``.
 """
 
 from __future__ import annotations
@@ -36,16 +37,14 @@ from pgvec_versions.evaluation.records import record
 from pgvec_versions.filters import Filter
 from pgvec_versions.values import Hit
 
-__all__ = ["Shadow"]
-
 _log = logging.getLogger(__name__)
-#: Comparisons in one row, at most: a row stays small whatever the traffic.
+#: Comparisons in one row, at most: a row stays small at any traffic.
 _MOST = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What the request hands over."""
+    """A live query and its answer."""
 
     text: str
     k: int
@@ -56,7 +55,10 @@ class _Seen:
 
 @dataclass(frozen=True, slots=True)
 class _Compared:
-    """One query, asked of both. Units: milliseconds, embedding and search of the candidate."""
+    """A query that both versions answered.
+
+    Units: milliseconds, for embedding and search of the candidate.
+    """
 
     text: str
     overlap: float
@@ -65,14 +67,14 @@ class _Compared:
 
 
 class Shadow:
-    """Compares what the active version answered with what ``model_version`` would have.
+    """Compares the answers of the active version with those of ``model_version``.
 
-    ``share`` of the queries is taken, 0 to 1; ``queue_size`` wait at most; a row is written every
-    ``record_every``. The candidate's embedder runs in this process: give it an engine and an
-    embedder object of its own, or the store's workers share them.
+    Takes a ``share`` of the queries, 0 to 1, of which at most ``queue_size`` wait. Writes a row
+    every ``record_every``. The candidate's embedder runs in this process. Give it an engine and an
+    embedder object of its own: otherwise the store's requests share them.
 
-    Effects: none on a request but a few microseconds: it never waits and never raises. Entering
-    starts one thread; leaving works off what waits and writes the last row.
+    Effects: costs a request some microseconds; it never waits and never raises. Entering the
+    ``with`` block starts a thread; leaving it finishes the waiting queries and writes the last row.
     Raises: InvalidArgument, EmbedderMismatch, UnknownCollection, on construction.
     """
 
@@ -109,10 +111,10 @@ class Shadow:
         self._woken = threading.Event()
         self._thread: threading.Thread | None = None
 
-    # ------------------------------------------------------------ the request's side
+    # --- In the request ---
 
     def __call__(self, text: str, k: int, filter: Filter | None, hits: Sequence[Hit]) -> None:
-        """Takes a query of its share, or drops it. Never waits, never raises."""
+        """Queues a query of its share, or drops it. Never waits, never raises."""
         if not hits or hits[0].model_version == self.model_version:
             return
         if self._chance() >= self.share:
@@ -124,10 +126,10 @@ class Shadow:
             self.dropped += 1
         self._woken.set()
 
-    # ------------------------------------------------------------ the other side
+    # --- In the thread ---
 
     def run_once(self) -> bool:
-        """Compares one query that waits. False when none does."""
+        """Compares one waiting query. Returns False if there is none."""
         try:
             seen = self._queue.get_nowait()
         except queue.Empty:
@@ -135,7 +137,7 @@ class Shadow:
         try:
             compared = self._compare(seen)
         except Exception:
-            # Whatever it is, it is the candidate's trouble and not the app's.
+            # A failure of the candidate must not disturb the app.
             self.failed += 1
             _log.warning("shadow: %s did not answer a query", self.model_version, exc_info=True)
             return True
@@ -155,7 +157,7 @@ class Shadow:
         )
 
     def flush(self) -> list[int]:
-        """Writes the aggregates down, a row a baseline. Returns the ids of the evaluations."""
+        """Records the aggregates, a row for each baseline. Returns the ids of the evaluations."""
         made: list[int] = []
         for baseline in list(self._done):
             rows = self._done.pop(baseline)

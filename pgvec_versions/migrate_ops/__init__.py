@@ -1,6 +1,6 @@
-"""Alembic operations for the catalog, collections and versions: one linear history, the host's.
+"""Alembic operations for the catalog, collections and versions, in the host's one linear history.
 
-In a host's ``env.py``, once::
+Once, in the host's ``env.py``::
 
     from pgvec_versions import migrate_ops
 
@@ -12,7 +12,7 @@ In a host's ``env.py``, once::
     )
 
 In its migrations (this ``op`` is Alembic's own, with the operations declared for type checkers;
-after the import, ``alembic.op`` has them too)::
+after this import ``alembic.op`` has them too)::
 
     from pgvec_versions.migrate_ops import op
 
@@ -26,19 +26,19 @@ after the import, ``alembic.op`` has them too)::
         op.drop_collection("docs")
         op.downgrade_pgvec(version=0)
 
-Every operation runs in the migration's own transaction, or writes what psql needs under ``--sql``.
-Refusals end the command with one line (``alembic.util.CommandError``, whose ``__cause__`` is the
-package's own error). The URL of the migrations names psycopg: ``postgresql+psycopg://…``.
+Every operation runs in the migration's own transaction; with ``--sql`` it writes a script for psql.
+A refusal ends the command with one line (``alembic.util.CommandError``, with the package's own
+error as its ``__cause__``). The URL of the migrations must name psycopg: ``postgresql+psycopg://…``.
 
 ::
 
-    operations.py    catalog, collections, versions: the operations, each with its reverse
-    privileges.py    grant and revoke, the same way
-    execute.py       what an operation is; online and offline execution; errors as one line
-    calls.py         their names on op, declared and registered
+    operations.py    the operations on catalog, collections and versions, each with its reverse
+    privileges.py    the same for grant and revoke
+    execute.py       what an operation is; running it online and offline; errors as one line
+    calls.py         the operations as methods of op
     autogenerate.py  render, include_name, include_object, process_revision_directives
 
-The only place that imports alembic.
+Nothing else in the package imports alembic.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What a host's autogenerate writes for our operations, and what it does not see.
+"""What a host's autogenerate writes for our operations, and what it ignores.
 
-Written: an operation that the host adds to a revision, and the refresh that a change of a chunk
-table's columns needs. Not seen: the catalog, the leaves, and what our operations made.
+It writes the operations that the host adds to a revision, and the refresh that a change of a chunk
+table's columns needs. It ignores the catalog, the leaves, and whatever our operations create.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Mapping, MutableMapping
 from datetime import timedelta
 from typing import Any, cast
 
-# For its effect: reflection then knows the type vector.
+# Imported for its effect: reflection then knows the type vector.
 import pgvector.sqlalchemy  # noqa: F401  # pyright: ignore[reportUnusedImport]
 from alembic.autogenerate.api import AutogenContext
 from alembic.autogenerate.rewriter import Rewriter
@@ -25,25 +25,17 @@ from sqlalchemy.schema import SchemaItem
 from pgvec_versions.migrate_ops.execute import PgvecOp, fields_of
 from pgvec_versions.migrate_ops.operations import RefreshCollectionOp
 
-__all__ = [
-    "VERSION_TABLE",
-    "include_name",
-    "include_object",
-    "process_revision_directives",
-    "render",
-]
-
-#: Where the migrations of this repository keep their place; a host's own are elsewhere.
+#: The version table of this repository's own migrations; a host has another one.
 VERSION_TABLE = "pgvec_alembic_version"
 
-# And the type regrole: a host that looks at every schema reflects our catalog.
+# And the type regrole: a host that reflects every schema reflects our catalog too.
 cast("dict[str, Any]", vars(postgresql)["ischema_names"]).setdefault("regrole", OID)
 
-# --- Written: the call as source ---
+# --- What it writes ---
 
 
 def render(context: AutogenContext, operation: PgvecOp) -> str:
-    """The call as Python source; arguments that are at their default are left out."""
+    """The call as Python source. Arguments with their default value are left out."""
     context.imports.add("import pgvec_versions.migrate_ops  # noqa: F401")
     words: list[str] = []
     for declared in fields_of(operation):
@@ -67,7 +59,7 @@ def _default(declared: dataclasses.Field[Any]) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """The value in a form whose repr is source without imports."""
+    """The value in a form whose repr is source that needs no import."""
     if isinstance(value, timedelta):
         units = ("days", "seconds", "microseconds")
         parts = [f"{getattr(value, unit)} {unit}" for unit in units if getattr(value, unit)]
@@ -75,9 +67,9 @@ def _plain(value: Any) -> Any:
     return dict(cast("Mapping[str, Any]", value)) if isinstance(value, Mapping) else value
 
 
-#: For ``context.configure(process_revision_directives=…)``: where a revision adds, drops or retypes
-#: a column of a chunk table, it also refreshes the collection, so that leaves and views follow. A
-#: host with directives of its own: ``mine.chain(process_revision_directives)``.
+#: For ``context.configure(process_revision_directives=…)``. If a revision adds, drops or retypes a
+#: column of a chunk table, it also refreshes the collection, so that leaves and views follow. With
+#: directives of your own: ``mine.chain(process_revision_directives)``.
 process_revision_directives = Rewriter()
 
 
@@ -116,7 +108,7 @@ def _refreshed(
     return [*first, change, *([RefreshCollectionOp(name)] if after else [])]
 
 
-# --- Not seen ---
+# --- What it ignores ---
 
 _SCHEMAS = frozenset({"pgvec", "pgvec_leaves"})
 _KEY = frozenset({"chunk_id", "model_version"})
@@ -126,10 +118,10 @@ _COLUMNS = _KEY | {"document_id", "position", "content", "metadata", "embedding"
 def include_name(
     name: str | None, type_: str, parent_names: MutableMapping[Any, str | None]
 ) -> bool:
-    """For ``context.configure(include_name=…)``: passes over leaves, catalog and version table.
+    """For ``context.configure(include_name=…)``: ignores leaves, catalog and version table.
 
-    A must with ``include_schemas=True``: Alembic fails on the default of a leaf with bigint ids.
-    A host with a filter of its own returns ``mine(…) and include_name(…)``.
+    You need it with ``include_schemas=True``: Alembic fails on the default of a leaf with bigint
+    ids. If you have a filter of your own, return ``mine(…) and include_name(…)``.
     """
     if type_ == "schema":
         return name not in _SCHEMAS
@@ -137,20 +129,20 @@ def include_name(
 
 
 def include_object(
-    object: SchemaItem,  # Alembic's own name for it.
+    object: SchemaItem,  # Alembic calls it so.
     name: str | None,
     type_: str,
     reflected: bool,
     compare_to: SchemaItem | None,
 ) -> bool:
-    """For ``context.configure(include_object=…)``: what our operations made is not diffed away.
+    """For ``context.configure(include_object=…)``: keeps what our operations made out of the diff.
 
-    A chunk table without a model in the host is not dropped, and a model of a chunk table or of a
-    routing view is not created: only ``op.create_collection`` makes those. They are known by their
-    columns; a model of a view that leaves some out says so with ``info={"pgvec": "view"}``.
-    With a model of the chunk table, the host's own columns and indexes are compared as ever, and
-    ours need no mention in the model.
-    A host with a filter of its own returns ``mine(…) and include_object(…)``.
+    Autogenerate then neither drops a chunk table that has no model, nor creates a table for a model
+    of a chunk table or routing view: only ``op.create_collection`` does that. It knows them by
+    their columns; a model of a view that leaves some out needs ``info={"pgvec": "view"}``. With a
+    model of the chunk table, your own columns and indexes are compared as usual; the model need not
+    mention ours.
+    If you have a filter of your own, return ``mine(…) and include_object(…)``.
     """
     if type_ == "table":
         return _include_table(cast("Table[Any]", object), cast("Table[Any] | None", compare_to))
@@ -175,7 +167,7 @@ def _include_table(table: Table[Any], compare_to: Table[Any] | None) -> bool:
     if compare_to is None or not _is_chunk_table(compare_to):
         return False
     if table.comment is None:
-        # The comment is ours, and comments have no filter: a model that says none means ours.
+        # The comment is ours, and comments have no filter: a model without a comment means ours.
         compare_to.comment = None
     return True
 
@@ -186,6 +178,6 @@ def _is_chunk_table(table: Table[Any]) -> bool:
 
 
 def _is_ours(table: Table[Any]) -> bool:
-    """Whether a table, reflected or of a model, is a chunk table or shows one."""
+    """Whether a table, reflected or from a model, is a chunk table or a view of one."""
     columns = {column.name for column in table.columns}
     return columns >= {*_KEY, "content", "embedding"} or bool(table.info.get("pgvec"))

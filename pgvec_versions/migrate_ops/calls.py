@@ -1,6 +1,6 @@
-"""The operations as calls: ``op.<verb>(…)`` in a migration, for Alembic and for type checkers.
+"""The operations as methods of ``op``, for Alembic and for type checkers.
 
-Importing this registers all of them with Alembic.
+Importing this module registers them with Alembic.
 """
 
 from __future__ import annotations
@@ -34,15 +34,13 @@ from pgvec_versions.migrate_ops.privileges import (
     RevokeWriteOp,
 )
 
-__all__ = ["PgvecOperations", "op"]
-
 # --- Their names on op ---
 
 P = ParamSpec("P")
 
 
 class _Declared(Generic[P]):
-    """An operation as a method: what its class takes, the method takes."""
+    """An operation as a method, with the parameters of its class."""
 
     def __init__(self, made_by: Callable[P, PgvecOp]) -> None:
         self._made_by = made_by
@@ -57,7 +55,7 @@ class _Declared(Generic[P]):
 
 
 class PgvecOperations(Operations):
-    """Alembic's operations together with those of pgvec: what ``op`` of this module is."""
+    """Alembic's operations and those of pgvec: the type of this module's ``op``."""
 
     upgrade_pgvec = _Declared(UpgradePgvecOp)
     downgrade_pgvec = _Declared(DowngradePgvecOp)
@@ -76,7 +74,7 @@ class PgvecOperations(Operations):
     revoke_worker = _Declared(RevokeWorkerOp)
 
 
-#: Alembic's ``op``, typed. Anything that ``alembic.op`` has is here under the same name.
+#: Alembic's ``op`` with a type. Everything in ``alembic.op`` has the same name here.
 op: PgvecOperations = cast("PgvecOperations", _alembic_op)
 
 # --- Telling Alembic ---
@@ -100,7 +98,7 @@ _OPERATIONS: tuple[type[PgvecOp], ...] = (
 )
 
 for _operation in _OPERATIONS:
-    # What register_operation takes for the text of help(op.…).
+    # register_operation takes the text of help(op.…) from here.
     PgvecOp.invoked.__func__.__doc__ = _operation.__doc__
     Operations.register_operation(_operation.verb, "invoked")(_operation)
     Operations.implementation_for(_operation)(perform)

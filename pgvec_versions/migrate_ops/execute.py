@@ -1,6 +1,7 @@
-"""What an operation is, and where its statements go: online into the migration's own transaction,
-offline into the script that ``--sql`` writes.
-"""  # noqa: D205
+"""What an operation is, and how it runs: in the migration's transaction, or into a script.
+
+Alembic writes a script with ``--sql``.
+"""
 
 from __future__ import annotations
 
@@ -19,12 +20,10 @@ from pgvec_versions.errors import PgvecError, RequirementMissing, translated
 from pgvec_versions.errors.translation import catalog_not_installed, names_nothing
 from pgvec_versions.postgres import sqlfiles
 
-__all__ = ["PgvecOp", "Target", "fields_of", "one_line_errors", "perform"]
-
 
 @contextmanager
 def one_line_errors() -> Generator[None]:
-    """Raise ``CommandError`` for this package's errors: Alembic's command prints it as one line."""
+    """Raises ``CommandError`` for this package's errors. Alembic prints it as one line."""
     try:
         with translated():
             yield
@@ -41,14 +40,14 @@ class Target:
         self.offline = self._context.as_sql
 
     def script(self, text: str) -> None:
-        """Runs several statements; nothing in the text is a placeholder."""
+        """Runs several statements. The text has no placeholders."""
         if self.offline:
             self._context.impl.static_output(text)
         else:
             self._execute(text, None)
 
     def one(self, name: str, parameters: Mapping[str, Any] | None = None) -> Any:
-        """Runs a named statement of ``sql/queries``; online, returns its first value."""
+        """Runs a named statement of ``sql/queries``. Online, returns its first value."""
         text = sqlfiles.query(name).as_string(None)
         if self.offline:
             self._context.impl.static_output(with_literals(text, parameters) + ";")
@@ -60,31 +59,38 @@ class Target:
         assert connection is not None
         if connection.dialect.driver not in ("psycopg", "psycopg_async"):
             raise RequirementMissing(
-                f"the operations of pgvec need the driver psycopg, this connection uses "
+                f"pgvec's operations need the driver psycopg; this connection uses "
                 f"{connection.dialect.driver}.",
                 hint="Write the URL of the migrations as postgresql+psycopg://….",
                 detail={"requirement": "psycopg"},
             )
         # The driver's own cursor: SQLAlchemy would take ":" and "%" in function bodies for its own.
         cursor = connection.connection.cursor()
-        there = True
+        has_catalog = True
         try:
-            # Asked first: after an error this transaction answers nothing more.
+            # Asked first: after an error this transaction answers no more questions.
             cursor.execute(sqlfiles.query("catalog_exists"))
-            there = bool((cursor.fetchone() or [False])[0])
+            has_catalog = _first_value(cursor)
             cursor.execute(text, parameters)
-            row = cursor.fetchone() if cursor.description else None
-            return row[0] if row else None
+            return _first_value(cursor) if cursor.description else None
         except psycopg.Error as exc:
-            if names_nothing(exc) and not there:
+            if names_nothing(exc) and not has_catalog:
                 raise catalog_not_installed(exc.sqlstate) from exc
             raise
         finally:
             cursor.close()
 
 
+def _first_value(cursor: Any) -> Any:
+    row = cursor.fetchone()
+    if row is None:
+        return None
+    value, *_ = row
+    return value
+
+
 def with_literals(text: str, parameters: Mapping[str, Any] | None) -> str:
-    """The statement with its values written out, as psycopg would send them."""
+    """The statement with its values as literals, as psycopg would write them."""
     if parameters is None:
         return text
     parts = re.split(r"%\((\w+)\)s", text)
@@ -97,13 +103,13 @@ def with_literals(text: str, parameters: Mapping[str, Any] | None) -> str:
 
 
 class PgvecOp(MigrateOperation):
-    """What all operations share. ``verb`` is the name on ``op``; the fields are its arguments."""
+    """The base of all operations. ``verb``: the method of ``op``; the fields are its arguments."""
 
     verb: ClassVar[str]
 
     @classmethod
     def invoked(cls, operations: Operations, *args: Any, **kwargs: Any) -> Any:
-        """What ``op.<verb>(…)`` calls."""
+        """Alembic calls this for ``op.<verb>(…)``."""
         return operations.invoke(cls(*args, **kwargs))
 
     def run(self, target: Target) -> None:
@@ -115,16 +121,16 @@ class PgvecOp(MigrateOperation):
         return {f.name: getattr(self, f.name) for f in fields_of(self)}
 
     def to_diff_tuple(self) -> tuple[Any, ...]:
-        """How ``alembic check`` lists the operation."""
+        """The form in which ``alembic check`` lists the operation."""
         return (self.verb, *self.arguments().values())
 
 
 def fields_of(operation: PgvecOp | type[PgvecOp]) -> list[dataclasses.Field[Any]]:
-    """What an operation is made from."""
+    """The fields that are arguments of an operation."""
     return [f for f in dataclasses.fields(cast("Any", operation)) if f.init]
 
 
 def perform(operations: Operations, operation: PgvecOp) -> None:
-    """What Alembic calls for each of our operations. Raises: CommandError."""
+    """Alembic calls this to run an operation. Raises: CommandError."""
     with one_line_errors():
         operation.run(Target(operations))

@@ -1,4 +1,4 @@
-"""The operations on the catalog, on collections and on versions, and the way back from each.
+"""The operations on the catalog, on collections and on versions, each with its reverse.
 
 Catalog: upgrade, downgrade. Collection: create, drop, refresh. Version: register, abandon,
 cut over, roll back.
@@ -24,26 +24,14 @@ from pgvec_versions.postgres.install import (
     upgrade_script,
 )
 
-__all__ = [
-    "AbandonOp",
-    "CreateCollectionOp",
-    "CutOverOp",
-    "DowngradePgvecOp",
-    "DropCollectionOp",
-    "RefreshCollectionOp",
-    "RegisterModelVersionOp",
-    "RollBackOp",
-    "UpgradePgvecOp",
-]
-
 
 @dataclass
 class UpgradePgvecOp(PgvecOp):
-    """Brings the catalog to ``version``, and functions and views to what the package has.
+    """Upgrades the catalog to ``version``, and replaces functions and views by the package's.
 
-    Effects: creates the extension ``vector`` if it is missing. A catalog that is there
-    already, from ``pgvec init`` or another history, only has its functions refreshed. Under
-    ``--sql``: the script from ``version - 1`` to ``version``.
+    Effects: creates the extension ``vector`` if it is missing. If the catalog exists already, from
+    ``pgvec init`` or another history, only replaces functions and views. With ``--sql``: writes
+    the script from ``version - 1`` to ``version``.
     Raises: CatalogMismatch (a newer catalog), RequirementMissing, NotPermitted.
     """
 
@@ -51,7 +39,7 @@ class UpgradePgvecOp(PgvecOp):
     version: int = 1
 
     def run(self, target: Target) -> None:
-        """See the class."""
+        """Sends the statements."""
         latest = sqlfiles.latest_catalog_version()
         _check_version(self.version, 1, latest)
         with needs_pgvector():
@@ -62,24 +50,24 @@ class UpgradePgvecOp(PgvecOp):
         target.script(upgrade_script(found, max(found, self.version)))
 
     def reverse(self) -> DowngradePgvecOp:
-        """The way back to the version before."""
+        """A downgrade to the version before."""
         return DowngradePgvecOp(self.version - 1)
 
 
 @dataclass
 class DowngradePgvecOp(PgvecOp):
-    """Takes the catalog down to ``version``; at 0 nothing of ours is left but the extension.
+    """Downgrades the catalog to ``version``. At 0 only the extension ``vector`` is left.
 
-    Effects: nothing where the catalog is not above ``version``. Under ``--sql``: the script from
+    Effects: none if the catalog is not above ``version``. With ``--sql``: writes the script from
     ``version + 1``.
-    Raises: CatalogMismatch (PV008) while a collection exists, or for a newer catalog.
+    Raises: CatalogMismatch (PV008) while a collection exists, or if the catalog is newer.
     """
 
     verb: ClassVar[str] = "downgrade_pgvec"
     version: int = 0
 
     def run(self, target: Target) -> None:
-        """See the class."""
+        """Sends the statements."""
         latest = sqlfiles.latest_catalog_version()
         _check_version(self.version, 0, latest - 1)
         found = self.version + 1 if target.offline else _installed(target)
@@ -89,14 +77,14 @@ class DowngradePgvecOp(PgvecOp):
             target.script(downgrade_script(found, self.version))
 
     def reverse(self) -> UpgradePgvecOp:
-        """The next version again."""
+        """An upgrade to the next version."""
         return UpgradePgvecOp(self.version + 1)
 
 
 def _check_version(version: int, least: int, most: int) -> None:
     if not least <= version <= most:
         raise InvalidArgument(
-            f"catalog version {version} is not to be had here: this package has {least} to {most}.",
+            f"this package has no catalog version {version}: it has {least} to {most}.",
             hint="Upgrade the package (pip install -U pgvec-versions), or correct the number.",
             detail={"version": version, "least": least, "most": most},
         )
@@ -110,7 +98,7 @@ def _installed(target: Target) -> int:
 class CreateCollectionOp(PgvecOp):
     """Creates a collection: chunk table and empty routing view, in the current schema.
 
-    Units: ``retire_after`` is a timedelta or what PostgreSQL reads as an interval.
+    Units: ``retire_after`` is a timedelta, or a text that PostgreSQL reads as an interval.
     Raises: AlreadyExists, InvalidName, InvalidArgument.
     """
 
@@ -125,11 +113,11 @@ class CreateCollectionOp(PgvecOp):
     follow_while_draining: bool = True
 
     def run(self, target: Target) -> None:
-        """See the class."""
+        """Sends the statements."""
         target.one("create_collection", self.arguments())
 
     def reverse(self) -> DropCollectionOp:
-        """Drops it, with everything it holds by then."""
+        """Drops it with everything in it."""
         dropped = DropCollectionOp(self.collection)
         dropped.created = self
         return dropped
@@ -137,9 +125,9 @@ class CreateCollectionOp(PgvecOp):
 
 @dataclass
 class DropCollectionOp(PgvecOp):
-    """Drops a collection with all its chunks, versions and views; the events stay.
+    """Drops a collection with all its chunks, versions and views. Its events stay.
 
-    Raises: UnknownCollection; a database error when something of the host's depends on it.
+    Raises: UnknownCollection; a database error if an object of the host depends on it.
     """
 
     verb: ClassVar[str] = "drop_collection"
@@ -147,11 +135,11 @@ class DropCollectionOp(PgvecOp):
     created: CreateCollectionOp | None = field(default=None, init=False, repr=False, compare=False)
 
     def run(self, target: Target) -> None:
-        """See the class."""
+        """Sends the statements."""
         target.one("drop_collection", self.arguments())
 
     def reverse(self) -> CreateCollectionOp:
-        """Known only when this is the reverse of a create. Raises: NotImplementedError."""
+        """The create that this reverses. Raises: NotImplementedError if there is none."""
         if self.created is None:
             raise NotImplementedError(
                 "drop_collection does not know how the collection was created"
@@ -161,13 +149,13 @@ class DropCollectionOp(PgvecOp):
 
 @dataclass
 class RegisterModelVersionOp(PgvecOp):
-    """Registers a version: label, embedder's identity, and an empty leaf that follows writes.
+    """Registers a version: its label, its embedder, and an empty leaf that follows writes.
 
-    ``embedder`` is what ``EmbedderIdentity.to_json()`` gives: data, never code.
-    Effects: a version that is live with the very same arguments is left as it is, so that a label
-    that ``pgvec upgrade`` registered, or one that outlived a downgrade, does not stop the history.
-    The reverse abandons the version, and an abandoned label is never used again: after a downgrade
-    past this operation, going up again needs a new label, or a downgrade that drops the collection.
+    ``embedder`` is the result of ``EmbedderIdentity.to_json()``: data, never code.
+    Effects: none if a live version has exactly these arguments. So a label that ``pgvec upgrade``
+    registered, or that outlived a downgrade, does not stop the history. The reverse abandons the
+    version, and you cannot use an abandoned label again: after a downgrade past this operation, an
+    upgrade needs a new label, or a downgrade that drops the collection.
     Raises: AlreadyExists, InvalidName, InvalidArgument, UnknownCollection, LockTimeout.
     """
 
@@ -181,12 +169,12 @@ class RegisterModelVersionOp(PgvecOp):
     ef_construction: int = 64
 
     def run(self, target: Target) -> None:
-        """See the class."""
+        """Sends the statements."""
         values = {**self.arguments(), "embedder": Jsonb(dict(self.embedder))}
         target.one("register_unless_there", values)
 
     def reverse(self) -> AbandonOp:
-        """Abandons it, unless it was active once: then it drains or stays active as it does now."""
+        """Abandons it, unless it was active once: then it stays as it is, draining or active."""
         given_up = AbandonOp(self.collection, self.model_version, unless_activated=True)
         given_up.registered = self
         return given_up
@@ -194,13 +182,12 @@ class RegisterModelVersionOp(PgvecOp):
 
 @dataclass
 class AbandonOp(PgvecOp):
-    """Gives up a version before it was ever active. Its label is never used again; its leaf goes
-    with the next retirement.
+    """Gives up a version that was never active. The next retirement drops its leaf.
 
-    ``unless_activated`` leaves a version that was active where it is (draining: it retires when it
-    is due), as the downgrade of a registration wants it.
+    You cannot use its label again. ``unless_activated``: leaves a version that was active as it is
+    (a draining one retires when it is due); the reverse of a registration needs that.
     Raises: WrongState, UnknownVersion, UnknownCollection, LockTimeout.
-    """  # noqa: D205
+    """
 
     verb: ClassVar[str] = "abandon"
     collection: str
@@ -212,12 +199,12 @@ class AbandonOp(PgvecOp):
     )
 
     def run(self, target: Target) -> None:
-        """See the class."""
+        """Sends the statements."""
         name = "abandon_unless_activated" if self.unless_activated else "abandon"
         target.one(name, {"collection": self.collection, "model_version": self.model_version})
 
     def reverse(self) -> RegisterModelVersionOp:
-        """Known only when this is the reverse of a registration. Raises: NotImplementedError."""
+        """The registration that this reverses. Raises: NotImplementedError if there is none."""
         if self.registered is None:
             raise NotImplementedError("an abandoned label is never used again")
         return self.registered
@@ -227,11 +214,11 @@ class AbandonOp(PgvecOp):
 class CutOverOp(PgvecOp):
     """Makes a version active; the previous one drains.
 
-    Effects: a version that is building is indexed and checked first, in the same transaction: an
-    empty or small one can go all the way in a migration, a large one is better made ready before
-    (``pgvec upgrade``). A version that a downgrade rolled back from is rolled forward; one that is
-    active already stays so.
-    Raises: NotReady while a chunk is missing, WrongState, LockTimeout.
+    Effects: if the version is building, first builds its index and checks it, in the same
+    transaction. That suits an empty or small version; make a large one ready before the migration
+    (``pgvec upgrade``). Rolls forward to a version that a downgrade rolled back from. Does nothing
+    if the version is active already.
+    Raises: NotReady (a chunk is missing), WrongState, LockTimeout.
     """
 
     verb: ClassVar[str] = "cut_over"
@@ -239,22 +226,22 @@ class CutOverOp(PgvecOp):
     model_version: str
 
     def run(self, target: Target) -> None:
-        """See the class."""
+        """Sends the statements."""
         for name in ("build_index_if_building", "make_ready_if_building", "activate"):
             target.one(name, self.arguments())
 
     def reverse(self) -> RollBackOp:
-        """Back to the version that was active before."""
+        """A roll-back of this cut-over."""
         return RollBackOp(self.collection, cut_over_to=self.model_version)
 
 
 @dataclass
 class RollBackOp(PgvecOp):
-    """Makes the version active again that was active last; the present one drains.
+    """Makes the version active again that was active last; the current one drains.
 
-    With ``cut_over_to``, takes back that cut-over only: nothing happens when that version is not
-    active, or when it was the first, with nothing before it. Use that in ``downgrade``.
-    Raises: WrongState (nothing to go back to), NotReady (it must catch up), LockTimeout.
+    With ``cut_over_to``, reverses only that cut-over: does nothing if that version is not active,
+    or was the first one. Use it in ``downgrade``.
+    Raises: WrongState (no version to go back to), NotReady (it must catch up), LockTimeout.
     """
 
     verb: ClassVar[str] = "roll_back"
@@ -263,7 +250,7 @@ class RollBackOp(PgvecOp):
     cut_over_to: str | None = None
 
     def run(self, target: Target) -> None:
-        """See the class."""
+        """Sends the statements."""
         if self.cut_over_to is None:
             target.one("roll_back_now", {"collection": self.collection})
         else:
@@ -271,7 +258,7 @@ class RollBackOp(PgvecOp):
             target.one("take_back_cut_over", values)
 
     def reverse(self) -> CutOverOp | RollBackOp:
-        """The cut-over again; without its label, a roll-back, which goes to the one active last."""
+        """The same cut-over; without its label, another roll-back, which leads forward again."""
         if self.cut_over_to is None:
             return RollBackOp(self.collection)
         return CutOverOp(self.collection, self.cut_over_to)
@@ -279,12 +266,12 @@ class RollBackOp(PgvecOp):
 
 @dataclass
 class RefreshCollectionOp(PgvecOp):
-    """Brings leaves and views up to the chunk table, whose columns or policies the host changed.
+    """Updates leaves and views after the host changed the chunk table's columns or policies.
 
-    After ``op.add_column``. Before ``op.drop_column`` or a change of a column's type, with that
-    column in ``without``: the views depend on it and let it go; refresh once more after a change
-    of type.
-    Raises: UnknownCollection, InvalidArgument (a column that is not the host's own), LockTimeout.
+    Call it after ``op.add_column``. Call it before ``op.drop_column``, or a change of a column's
+    type, with the column in ``without``: then the views no longer depend on it. After a change of
+    type, call it again.
+    Raises: UnknownCollection, InvalidArgument (the column is not the host's own), LockTimeout.
     """
 
     verb: ClassVar[str] = "refresh_collection"
@@ -293,10 +280,10 @@ class RefreshCollectionOp(PgvecOp):
     without: Sequence[str] = ()
 
     def run(self, target: Target) -> None:
-        """See the class."""
+        """Sends the statements."""
         values = {"collection": self.collection, "without": list(self.without)}
         target.one("refresh_collection", values)
 
     def reverse(self) -> RefreshCollectionOp:
-        """The same: what is refreshed is what stands there."""
+        """The same: a refresh takes the chunk table as it is."""
         return RefreshCollectionOp(self.collection)

@@ -1,7 +1,8 @@
-"""The operations on privileges: grant and revoke, to read, to write, to work.
+"""The operations on privileges: grant and revoke, to read, to write, and to run a worker.
 
-A grant is recorded, and given again for every later version; a revoke takes the record and what it
-alone gave. Each is the reverse of the other. A role is named as it is, without quotes.
+A grant is recorded, and applied again to every later version. A revoke deletes the record and takes
+back what only this record gave. Each is the reverse of the other. Write a role's name as it is,
+without quotes.
 """
 
 from __future__ import annotations
@@ -12,30 +13,21 @@ from typing import ClassVar
 
 from pgvec_versions.migrate_ops.execute import PgvecOp, Target
 
-__all__ = [
-    "GrantReadOp",
-    "GrantWorkerOp",
-    "GrantWriteOp",
-    "RevokeReadOp",
-    "RevokeWorkerOp",
-    "RevokeWriteOp",
-]
-
 
 @dataclass
 class _PrivilegeOp(PgvecOp):
-    """One privilege of one role on one collection. ``back`` makes the operation that undoes it."""
+    """A privilege of a role on a collection. ``back`` makes the reverse operation."""
 
     collection: str
     grantee: str
     back: ClassVar[Callable[[str, str], PgvecOp]]
 
     def run(self, target: Target) -> None:
-        """See the class."""
+        """Calls the SQL function of the same name."""
         target.one(self.verb, self.arguments())
 
     def reverse(self) -> PgvecOp:
-        """Revokes what was granted, grants what was revoked."""
+        """A revoke for a grant, a grant for a revoke."""
         return type(self).back(self.collection, self.grantee)
 
 
@@ -62,7 +54,7 @@ class RevokeWorkerOp(_PrivilegeOp):
 
 @dataclass
 class GrantReadOp(_PrivilegeOp):
-    """Lets a role query: the views and ``pgvec.nearest``, now and for every later version.
+    """Lets a role query the views and ``pgvec.nearest``, now and for every later version.
 
     Raises: UnknownCollection; a database error for an unknown role.
     """
@@ -84,7 +76,7 @@ class GrantWriteOp(_PrivilegeOp):
 
 @dataclass
 class GrantWorkerOp(_PrivilegeOp):
-    """Lets a role do a worker's part: work items and leaves, no DDL.
+    """Lets a role run a worker: it may change work items and leaves, but run no DDL.
 
     Raises: UnknownCollection; a database error for an unknown role.
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Engine
 from sqlalchemy.engine import URL
@@ -11,14 +11,22 @@ from sqlalchemy.engine import URL
 from pgvec_versions.postgres import sqlfiles
 from pgvec_versions.postgres.database import autocommitted, engine_for, transaction
 from pgvec_versions.postgres.install import require_catalog
+from pgvec_versions.postgres.rows import read_row, read_value
+
+
+class RetirementSetting(NamedTuple):
+    """How a collection retires its versions. ``on_retire``: ``drop``, ``archive`` or ``export``."""
+
+    on_retire: str
+    read_window: timedelta
 
 
 def hold_version(
     target: str | URL | Engine, collection: str, model_version: str, reason: str
 ) -> None:
-    """Keeps a version from retirement until it is released.
+    """Keeps a version from retiring until you release it.
 
-    Raises: WrongState (gone already), InvalidArgument (no reason), UnknownVersion.
+    Raises: WrongState (it is gone), InvalidArgument (no reason), UnknownVersion.
     """
     _verb(target, "hold_version", collection, model_version=model_version, reason=reason)
 
@@ -33,22 +41,19 @@ def set_retirement(
     collection: str,
     on_retire: str | None = None,
     read_window: str | timedelta | None = None,
-) -> tuple[str, timedelta]:
-    """Says how a collection retires its versions; None stays as it is. Returns what holds now.
+) -> RetirementSetting:
+    """Sets how a collection retires its versions, and returns the setting. None changes nothing.
 
-    ``on_retire``: ``drop``, ``archive`` or ``export``. Raises: InvalidArgument.
+    Raises: InvalidArgument.
     """
     if on_retire is not None or read_window is not None:
         _verb(target, "set_retirement", collection, on_retire=on_retire, read_window=read_window)
     with autocommitted(engine_for(target)) as raw:
-        row: Any = raw.execute(
-            sqlfiles.query("retirement_setting"), {"collection": collection}
-        ).fetchone()
-    return row[0], row[1]
+        found = read_row(raw, sqlfiles.query("retirement_setting"), {"collection": collection})
+    return RetirementSetting(found.on_retire, found.read_window)
 
 
 def _verb(target: str | URL | Engine, name: str, collection: str, **parameters: Any) -> Any:
     with transaction(engine_for(target)) as raw:
         require_catalog(raw)
-        row = raw.execute(sqlfiles.query(name), {"collection": collection, **parameters}).fetchone()
-    return row[0] if row else None
+        return read_value(raw, sqlfiles.query(name), {"collection": collection, **parameters})

@@ -1,4 +1,4 @@
-"""The retirement job, run from here: what is due, once or every so often."""
+"""Running the retirement job from Python: once, or at intervals."""
 
 from __future__ import annotations
 
@@ -9,23 +9,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from psycopg.rows import dict_row
 from sqlalchemy import Engine
 from sqlalchemy.engine import URL
 
-from pgvec_versions.errors import (
-    PgvecError,
-)
+from pgvec_versions.errors import PgvecError
 from pgvec_versions.postgres import sqlfiles
-from pgvec_versions.postgres.database import autocommitted, engine_for
+from pgvec_versions.postgres.database import PgConnection, autocommitted, engine_for
 from pgvec_versions.postgres.install import require_catalog
+from pgvec_versions.postgres.rows import read_row, read_rows, read_value
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Retirement:
-    """What became of a version that was due: ``retired``, or the reason why not. Units: bytes."""
+    """What happened to a version that was due. ``outcome``: ``retired``, or why it stays."""
 
     collection: str
     model_version: str
@@ -38,67 +36,69 @@ class Retirement:
 def retirement_plan(
     target: str | URL | Engine, *, ignore_readers: bool = False
 ) -> list[Retirement]:
-    """What ``retire_due`` would do now: one entry a version that is due. Changes nothing."""
+    """What ``retire_due`` would do now, an entry for each version that is due. Changes nothing."""
     with autocommitted(engine_for(target)) as raw:
         require_catalog(raw)
-        return [Retirement(**row) for row in _plan(raw, ignore_readers)]
+        return list(_plan(raw, ignore_readers).values())
 
 
-def _plan(raw: Any, ignore_readers: bool) -> list[dict[str, Any]]:
-    with raw.cursor(row_factory=dict_row) as cursor:
-        rows = cursor.execute(
-            sqlfiles.query("retirement_plan"), {"within": "0", "ignore_readers": ignore_readers}
-        ).fetchall()
-    wanted = ("collection", "model_version", "outcome", "bytes", "detail", "on_retire")
-    return [{name: row[name] for name in wanted} for row in rows]
+def _plan(raw: PgConnection, ignore_readers: bool) -> dict[tuple[str, str], Retirement]:
+    """What is due, by collection and version."""
+    planned = read_rows(
+        raw, sqlfiles.query("retirement_plan"), {"within": "0", "ignore_readers": ignore_readers}
+    )
+    return {
+        (row.collection, row.model_version): Retirement(
+            row.collection, row.model_version, row.outcome, row.bytes, row.detail, row.on_retire
+        )
+        for row in planned
+    }
 
 
 def retire_due(target: str | URL | Engine, *, ignore_readers: bool = False) -> list[Retirement]:
     """Retires every version that is due, in all collections: ``CALL pgvec.retire_due()``.
 
-    Returns one entry a version that was due. Units: bytes freed, or held.
-    ``ignore_readers``: a version that is still read goes too.
+    Returns an entry for each version that was due. Units: bytes freed or kept.
+    ``ignore_readers``: also retires versions that are still read.
     """
     with autocommitted(engine_for(target)) as raw:
         require_catalog(raw)
-        due = {(r["collection"], r["model_version"]): r for r in _plan(raw, ignore_readers)}
-        before: Any = raw.execute(sqlfiles.query("last_run_id")).fetchone()
+        due = _plan(raw, ignore_readers)
+        before = read_value(raw, sqlfiles.query("last_run_id"))
         raw.execute(sqlfiles.query("retire_due"), {"ignore_readers": ignore_readers})
-        with raw.cursor(row_factory=dict_row) as cursor:
-            run = cursor.execute(sqlfiles.query("own_run"), {"before": before[0]}).fetchone()
+        run = read_row(raw, sqlfiles.query("own_run"), {"before": before})
     if run is None:  # A standby.
         return []
-    found = [
-        Retirement(
-            said["collection"],
-            said["model_version"],
-            said["outcome"],
-            int(said.get("bytes") or _planned(due, said).get("bytes") or 0),
-            said.get("detail"),
-            said.get("on_retire") or _planned(due, said).get("on_retire") or "drop",
-        )
-        for said in run["did"] + run["refused"]
-    ]
-    if run["outcome"] == "left to another run":
-        met = {(r.collection, r.model_version) for r in found}
+    found = [_reported(entry, due) for entry in run.did + run.refused]
+    if run.outcome == "left to another run":
+        reported = {(entry.collection, entry.model_version) for entry in found}
         found += [
-            Retirement(*key, "another session is retiring", row["bytes"])
-            for key, row in due.items()
-            if key not in met
+            Retirement(*key, "another session is retiring", planned.bytes)
+            for key, planned in due.items()
+            if key not in reported
         ]
     return found
 
 
-def _planned(due: dict[tuple[str, str], dict[str, Any]], said: dict[str, Any]) -> dict[str, Any]:
-    """What the plan had said of the version, if it was due then."""
-    return due.get((said["collection"], said["model_version"]), {})
+def _reported(entry: dict[str, Any], due: dict[tuple[str, str], Retirement]) -> Retirement:
+    """An entry of the run's report. What the report leaves out is taken from the plan."""
+    collection, model_version = entry["collection"], entry["model_version"]
+    planned = due.get((collection, model_version))
+    return Retirement(
+        collection,
+        model_version,
+        entry["outcome"],
+        int(entry.get("bytes") or (planned.bytes if planned else 0) or 0),
+        entry.get("detail"),
+        entry.get("on_retire") or (planned.on_retire if planned else None) or "drop",
+    )
 
 
 @contextmanager
 def retiring_every(target: str | URL | Engine, seconds: float | None) -> Generator[None]:
-    """Runs the job at once and then every ``seconds``, in a thread, while the block runs.
+    """Runs the job in a thread while the block runs: at once, then every ``seconds``.
 
-    None: does nothing. A run that fails is logged and does not end the next ones.
+    None runs nothing. A run that fails is logged, and the next one runs anyway.
     """
     if seconds is None:
         yield

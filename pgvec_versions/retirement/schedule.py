@@ -1,14 +1,13 @@
-"""When the retirement job runs: by pg_cron, here or in another database, or another scheduler."""
+"""Scheduling the retirement job: by pg_cron in this or another database, or another scheduler."""
 
 from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import Any
 
 from psycopg import errors as pg_errors
 from psycopg import sql
-from psycopg.rows import dict_row
+from psycopg.rows import class_row
 from sqlalchemy import Engine
 from sqlalchemy.engine import URL
 
@@ -19,11 +18,18 @@ from pgvec_versions.errors import (
     RequirementMissing,
 )
 from pgvec_versions.postgres import sqlfiles
-from pgvec_versions.postgres.database import autocommitted, engine_for, transaction
+from pgvec_versions.postgres.database import (
+    PgConnection,
+    autocommitted,
+    engine_for,
+    transaction,
+)
 from pgvec_versions.postgres.install import require_catalog
 from pgvec_versions.postgres.pg_cron import cron_schema
+from pgvec_versions.postgres.rows import read_row, read_value
 from pgvec_versions.retirement.timetable import scheduler_lines
 
+#: Once an hour, and not on the hour, when every other job runs.
 DEFAULT_SCHEDULE = "17 * * * *"
 
 log = logging.getLogger(__name__)
@@ -31,7 +37,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """The pg_cron job that retires what is due."""
+    """The pg_cron job that calls ``pgvec.retire_due()``."""
 
     jobid: int
     schedule: str
@@ -40,16 +46,16 @@ class Job:
 
 
 def cron_elsewhere(engine: Engine, cron_database: str | None = None) -> tuple[Engine, str] | None:
-    """An engine on the database of this server that pg_cron works in, and this database's name.
+    """An engine on the database of this server that has pg_cron, and this database's name.
 
-    None where pg_cron is in this very database, or nowhere, or the role may not know.
+    None if pg_cron is in this database, or nowhere, or the role cannot find out.
     """
     with autocommitted(engine) as raw:
-        row: Any = raw.execute(sqlfiles.query("cron_database")).fetchone()
-    there, here = cron_database or row[0], row[1]
-    if there is None or there == here:
+        found = read_row(raw, sqlfiles.query("cron_database"))
+    there = cron_database or found.cron_database
+    if there is None or there == found.here:
         return None
-    return engine_for(engine.url.set(database=there)), here
+    return engine_for(engine.url.set(database=there)), found.here
 
 
 def schedule_retirement(
@@ -57,21 +63,19 @@ def schedule_retirement(
 ) -> str:
     """Puts ``CALL pgvec.retire_due()`` on a schedule; calling it again leaves one job.
 
-    Takes pg_cron in this database, or else in another one of this server, found by itself or named
-    by ``cron_database``. Returns what was done, or without pg_cron ready lines for cron, systemd
-    and Kubernetes.
-    Raises: InvalidArgument for a schedule that pg_cron does not take; RequirementMissing when
-    ``cron_database`` has no pg_cron.
+    Uses pg_cron in this database, else in another database of this server: ``cron_database``, or
+    the one that the server's settings name. Returns what it did; without pg_cron, lines to paste
+    for cron, systemd and Kubernetes.
+    Raises: InvalidArgument (pg_cron does not accept the schedule), RequirementMissing
+    (``cron_database`` has no pg_cron).
     """
     engine = engine_for(target)
     with transaction(engine) as raw:
         require_catalog(raw)
-        row: Any = raw.execute(
-            sqlfiles.query("schedule_retirement"), {"schedule": schedule}
-        ).fetchone()
+        answer = str(read_value(raw, sqlfiles.query("schedule_retirement"), {"schedule": schedule}))
         cron = cron_schema(raw)
     if cron is not None and not cron_database:
-        return str(row[0])
+        return answer
     elsewhere = cron_elsewhere(engine, cron_database)
     if elsewhere is None:
         return scheduler_lines(schedule)
@@ -80,32 +84,16 @@ def schedule_retirement(
         with transaction(there) as raw:
             cron = cron_schema(raw)
             if cron is not None:
-                try:
-                    made: Any = raw.execute(
-                        sqlfiles.query("schedule_elsewhere").format(cron=cron),
-                        {
-                            "schedule": schedule,
-                            "database": here,
-                            "runs": sql.SQL("{}.job_run_details").format(cron).as_string(raw),
-                        },
-                    ).fetchone()
-                except (pg_errors.DataError, pg_errors.InternalError) as exc:
-                    raise InvalidArgument(
-                        f"pg_cron does not take the schedule {schedule!r}.",
-                        hint='Five fields as in cron, or "N seconds" with N from 1 to 59.',
-                        detail={"schedule": schedule},
-                        sqlstate=exc.sqlstate,
-                    ) from exc
-                raw.execute(sqlfiles.query("activate_job").format(cron=cron), {"jobid": made[0]})
+                job = _schedule_for(raw, cron, here, schedule)
                 return (
-                    f"pg_cron job {made[0]} in database {there.url.database}: "
+                    f"pg_cron job {job} in database {there.url.database}: "
                     f"CALL pgvec.retire_due() in {here} at {schedule}."
                 )
     except (DatabaseUnavailable, NotPermitted) as exc:
         if cron_database:
             raise
         log.warning("pg_cron in database %s is out of reach: %s", there.url.database, exc)
-        return str(row[0])
+        return answer
     if cron_database:
         raise RequirementMissing(
             f"pg_cron is not in database {cron_database}.",
@@ -115,14 +103,39 @@ def schedule_retirement(
     return scheduler_lines(schedule)
 
 
+def _schedule_for(raw: PgConnection, cron: sql.Identifier, database: str, schedule: str) -> int:
+    """Schedules the job for another database, in the one of pg_cron. Returns the job's number.
+
+    Raises: InvalidArgument.
+    """
+    try:
+        job: int = read_value(
+            raw,
+            sqlfiles.query("schedule_elsewhere").format(cron=cron),
+            {
+                "schedule": schedule,
+                "database": database,
+                "runs": sql.SQL("{}.job_run_details").format(cron).as_string(raw),
+            },
+        )
+    except (pg_errors.DataError, pg_errors.InternalError) as exc:
+        raise InvalidArgument(
+            f"pg_cron does not take the schedule {schedule!r}.",
+            hint='Five fields as in cron, or "N seconds" with N from 1 to 59.',
+            detail={"schedule": schedule},
+            sqlstate=exc.sqlstate,
+        ) from exc
+    raw.execute(sqlfiles.query("activate_job").format(cron=cron), {"jobid": job})
+    return job
+
+
 def unschedule_retirement(target: str | URL | Engine, cron_database: str | None = None) -> bool:
-    """Takes the job away, wherever pg_cron is. Returns whether there was one."""
+    """Removes the job, whichever database pg_cron is in. Returns whether there was one."""
     engine = engine_for(target)
     with transaction(engine) as raw:
         require_catalog(raw)
-        row: Any = raw.execute(sqlfiles.query("unschedule_retirement")).fetchone()
-    if row[0]:
-        return True
+        if read_value(raw, sqlfiles.query("unschedule_retirement")):
+            return True
     elsewhere = cron_elsewhere(engine, cron_database)
     if elsewhere is None:
         return False
@@ -132,22 +145,21 @@ def unschedule_retirement(target: str | URL | Engine, cron_database: str | None 
             cron = cron_schema(raw)
             if cron is None:
                 return False
-            gone: Any = raw.execute(
-                sqlfiles.query("unschedule_elsewhere").format(cron=cron), {"database": here}
-            ).fetchone()
+            removed = read_value(
+                raw, sqlfiles.query("unschedule_elsewhere").format(cron=cron), {"database": here}
+            )
     except (DatabaseUnavailable, NotPermitted):
         if cron_database:
             raise
         return False
-    return bool(gone[0])
+    return bool(removed)
 
 
 def retirement_job(target: str | URL | Engine) -> Job | None:
-    """The job in this database, or None when there is none or pg_cron is not here."""
+    """The job in this database. None if there is none, or pg_cron is not here."""
     with autocommitted(engine_for(target)) as raw:
         cron = cron_schema(raw)
         if cron is None:
             return None
-        with raw.cursor(row_factory=dict_row) as cursor:
-            row = cursor.execute(sqlfiles.query("retirement_job").format(cron=cron)).fetchone()
-    return Job(**row) if row else None
+        with raw.cursor(row_factory=class_row(Job)) as cursor:
+            return cursor.execute(sqlfiles.query("retirement_job").format(cron=cron)).fetchone()

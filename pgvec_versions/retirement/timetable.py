@@ -1,12 +1,10 @@
-"""Schedules as pg_cron and cron write them: how far apart, and said for other schedulers. Pure."""
+"""Schedules of cron and pg_cron: the time between runs, and lines for other schedulers. Pure."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
 from datetime import timedelta
-
-__all__ = ["longest_gap", "scheduler_lines"]
 
 _SECONDS = re.compile(r"^\s*(\d+) seconds?\s*$")
 _DAYS = ("Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -17,7 +15,7 @@ _NAMES = {day.lower(): str(number) for number, day in enumerate(_DAYS[:7])} | {
 
 
 def _values(field: str, least: int, most: int) -> list[int] | None:
-    """The values of one field of five, or None for one that cron itself would not read."""
+    """The values of one of the five fields; None if cron could not read it."""
     found: set[int] = set()
     for part in field.lower().split(","):
         spread, _, step = part.partition("/")
@@ -48,15 +46,15 @@ def _fields(schedule: str) -> list[list[int]] | None:
 
 
 def _widest(points: Iterable[int], round_trip: int) -> int:
-    """The largest distance between two neighbours on a circle."""
+    """The largest distance between neighbours on a circle of that length."""
     ordered = sorted(set(points))
     return max(b - a for a, b in zip(ordered, [*ordered[1:], ordered[0] + round_trip], strict=True))
 
 
 def longest_gap(schedule: str) -> timedelta | None:
-    """The longest time between two runs, or None for what is no schedule.
+    """The longest time between two runs; None if this is not a schedule.
 
-    A day of the month or a month counts as a month of 31 days.
+    A schedule for certain days of the month counts as monthly, one for certain months as yearly.
     """
     seconds = _SECONDS.match(schedule)
     if seconds:
@@ -75,7 +73,11 @@ def longest_gap(schedule: str) -> timedelta | None:
 
 
 def _calendar(schedule: str) -> str | None:
-    """The five fields as systemd's OnCalendar; None for what it cannot say: either of two days."""
+    """The five fields as systemd's OnCalendar.
+
+    None for a schedule with days of the month and of the week: cron runs on either of them, systemd
+    only on both.
+    """
     fields = _fields(schedule)
     if fields is None:
         return None
@@ -84,21 +86,22 @@ def _calendar(schedule: str) -> str | None:
     if weekly and len(days) < 31:
         return None
 
-    def said(values: list[int], most: int) -> str:
+    def listed(values: list[int], most: int) -> str:
         return "*" if len(values) == most else ",".join(f"{value:02d}" for value in values)
 
     named = ",".join(dict.fromkeys(_DAYS[day] for day in weekdays)) + " " if weekly else ""
-    return f"{named}*-{said(months, 12)}-{said(days, 31)} {said(hours, 24)}:{said(minutes, 60)}:00"
+    date = f"*-{listed(months, 12)}-{listed(days, 31)}"
+    return f"{named}{date} {listed(hours, 24)}:{listed(minutes, 60)}:00"
 
 
 def scheduler_lines(schedule: str, program: str = "pgvec") -> str:
-    """Ready lines for cron, a systemd timer and a Kubernetes CronJob.
+    """Lines to paste for cron, a systemd timer and a Kubernetes CronJob.
 
-    None of them holds the database URL, and none puts it on a command line, where everybody who may
-    list processes reads its password: pgvec takes it from the environment.
+    pgvec takes the database URL from the environment. On a command line, everybody who can list
+    processes would read its password.
     """
     seconds = _SECONDS.match(schedule)
-    # The others know no seconds: once a minute is the most often that they can.
+    # The others have no seconds: once a minute is as often as they can.
     five = "* * * * *" if seconds else schedule
     if seconds:
         timer = f"OnBootSec=1min\nOnUnitActiveSec={seconds[1]}s\nAccuracySec=1s"

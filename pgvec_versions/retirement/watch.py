@@ -1,4 +1,4 @@
-"""Watching retirement: what the job did, when it last succeeded, and what is wrong with it."""
+"""Watching retirement: what the job did, when it last succeeded, and what is wrong."""
 
 from __future__ import annotations
 
@@ -14,12 +14,17 @@ from pgvec_versions.errors import DatabaseUnavailable, NotPermitted
 from pgvec_versions.postgres import sqlfiles
 from pgvec_versions.postgres.database import PgConnection, autocommitted, engine_for
 from pgvec_versions.postgres.pg_cron import cron_schema
+from pgvec_versions.postgres.rows import read_row, read_value
 from pgvec_versions.retirement.timetable import longest_gap
 
-#: Without a job that says how often, and without runs that show it.
+#: How often the job runs if neither a schedule nor earlier runs tell.
 _ASSUMED_INTERVAL = timedelta(hours=1)
-#: A run that is still open after this is not coming back.
+#: A run that takes longer hangs, or was killed.
 _LONGEST_RUN = timedelta(hours=1)
+_SHORTEST_INTERVAL = timedelta(minutes=1)
+#: As much of pg_cron's message as a finding shows. Units: characters.
+_SHOWN = 200
+#: What to do about a due version that stays, by the outcome that ``pgvec.retire_due`` reports.
 _STUCK = {
     "feeding": "run pgvec worker",
     "still read": "find the app instance that still reads it, or: pgvec retire --ignore-readers",
@@ -30,7 +35,7 @@ _STUCK = {
 
 @dataclass(frozen=True, slots=True)
 class RetirementFinding:
-    """One thing that was looked at: ``ok``, ``warning`` or ``problem``."""
+    """One result of the check: ``ok``, ``warning`` or ``problem``."""
 
     level: Literal["ok", "warning", "problem"]
     what: str
@@ -40,29 +45,29 @@ class RetirementFinding:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """What ``pgvec.retirement_watch()`` says, with the job wherever pg_cron is."""
+    """What ``pgvec.retirement_watch()`` returns, and the job, whichever database pg_cron is in."""
 
     now: datetime
     facts: dict[str, Any]
     job: dict[str, Any] | None
-    #: Whether the place where the job would be was looked at.
+    #: Whether this role could look where the job would be.
     job_known: bool
 
     @property
     def interval(self) -> timedelta:
-        """How often the job runs: as it is scheduled, or else as it was seen to."""
-        said = longest_gap(self.job["schedule"]) if self.job else None
-        if said is not None:
-            return said
+        """The time between two runs: by the job's schedule, else by the runs so far."""
+        scheduled = longest_gap(self.job["schedule"]) if self.job else None
+        if scheduled is not None:
+            return scheduled
         starts = [_moment(start) for start in self.facts["starts"]]
         gaps = sorted(b - a for a, b in pairwise(starts))
-        # Runs by hand come in bursts: they do not make the job a busy one.
+        # The median, and never under a minute: runs by hand come in bursts.
         usual = gaps[len(gaps) // 2] if len(gaps) > 2 else _ASSUMED_INTERVAL
-        return max(usual, timedelta(minutes=1))
+        return max(usual, _SHORTEST_INTERVAL)
 
     @property
     def last_success(self) -> datetime | None:
-        """When a run last ended well."""
+        """When a run last succeeded."""
         run = self.facts["last_success"]
         return _moment(run["ended_at"]) if run else None
 
@@ -72,24 +77,22 @@ def _moment(text: str) -> datetime:
 
 
 def watch(raw: PgConnection, engine: Engine | None = None) -> Watch:
-    """Reads what watching needs. With an engine, also from the database where pg_cron is."""
-    row: Any = raw.execute(sqlfiles.query("retirement_watch")).fetchone()
-    facts: dict[str, Any] = row[0]
-    job, looked = facts["job"], bool(facts["cron_here"])
+    """Reads the facts. With an engine, also from the database that has pg_cron."""
+    facts: dict[str, Any] = read_value(raw, sqlfiles.query("retirement_watch"))
+    job, job_known = facts["job"], bool(facts["cron_here"])
     elsewhere = facts["cron_elsewhere"]
     if job is None and elsewhere and engine is not None:
-        here: Any = raw.execute(sqlfiles.query("cron_database")).fetchone()
+        here: str = read_row(raw, sqlfiles.query("cron_database")).here
         try:
-            job = _job_elsewhere(engine_for(engine.url.set(database=elsewhere)), here[1])
-            looked = True
+            job = _job_elsewhere(engine_for(engine.url.set(database=elsewhere)), here)
+            job_known = True
         except (DatabaseUnavailable, NotPermitted):
-            looked = False
+            job_known = False
         if job is not None:
-            may: Any = raw.execute(
-                sqlfiles.query("may_retire"), {"username": job["username"]}
-            ).fetchone()
-            job["may_retire"] = may[0]
-    return Watch(_moment(facts["now"]), facts, job, looked)
+            job["may_retire"] = read_value(
+                raw, sqlfiles.query("may_retire"), {"username": job["username"]}
+            )
+    return Watch(_moment(facts["now"]), facts, job, job_known)
 
 
 def _job_elsewhere(engine: Engine, database: str) -> dict[str, Any] | None:
@@ -104,12 +107,12 @@ def _job_elsewhere(engine: Engine, database: str) -> dict[str, Any] | None:
 
 
 def retirement_findings(raw: PgConnection, engine: Engine | None = None) -> list[RetirementFinding]:
-    """What ``pgvec doctor`` says of retirement. Changes nothing."""
+    """What ``pgvec doctor`` reports about retirement. Changes nothing."""
     return judge(watch(raw, engine))
 
 
 def judge(seen: Watch) -> list[RetirementFinding]:
-    """The findings, from what was seen. Pure."""
+    """The findings that follow from the facts. Pure."""
     if not seen.facts["versions"]:
         return []
     return [*_judge_job(seen), *_judge_runs(seen), *_judge_due(seen)]
@@ -119,9 +122,7 @@ def _judge_job(seen: Watch) -> list[RetirementFinding]:
     job = seen.job
     if job is None:
         if seen.last_success is not None and seen.now - seen.last_success <= 2 * seen.interval:
-            return [
-                RetirementFinding("ok", "retirement", "no pg_cron job, and yet it runs regularly")
-            ]
+            return [RetirementFinding("ok", "retirement", "no pg_cron job, but it runs regularly")]
         elsewhere = seen.facts["cron_elsewhere"]
         where = (
             "no pg_cron job in this database"
@@ -157,7 +158,7 @@ def _judge_job(seen: Watch) -> list[RetirementFinding]:
             RetirementFinding(
                 "problem",
                 "retirement",
-                f"{name} failed last time: {message[:200]}",
+                f"{name} failed last time: {message[:_SHOWN]}",
                 "SELECT * FROM cron.job_run_details ORDER BY runid DESC;",
             )
         )
@@ -168,7 +169,7 @@ def _judge_runs(seen: Watch) -> list[RetirementFinding]:
     found: list[RetirementFinding] = []
     last, succeeded = seen.facts["last"], seen.last_success
     if last and last["outcome"] == "failed":
-        told = ", ".join(
+        refused = ", ".join(
             f"{r['model_version']} of {r['collection']}: {r['outcome']}" for r in last["refused"]
         )
         found.append(
@@ -176,7 +177,7 @@ def _judge_runs(seen: Watch) -> list[RetirementFinding]:
                 "problem",
                 "retirement run",
                 f"failed at {_moment(last['started_at']):%Y-%m-%d %H:%M}: "
-                + (told or "it was killed"),
+                + (refused or "it was killed"),
                 "See refused in pgvec.retirement_run.",
             )
         )
@@ -243,7 +244,7 @@ def _judge_due(seen: Watch) -> list[RetirementFinding]:
 
 
 def retirement_line(seen: Watch) -> str:
-    """One line for ``pgvec status``: when retirement last succeeded, and what is wrong with it."""
+    """A line for ``pgvec status``: when retirement last succeeded, and what is wrong."""
     succeeded = seen.last_success
     text = (
         f"retirement last succeeded {succeeded.astimezone():%Y-%m-%d %H:%M}"

@@ -22,7 +22,7 @@ from sqlalchemy.engine import URL
 
 from pgvec_versions.catalog import read_collection
 from pgvec_versions.embedders import Embedder
-from pgvec_versions.embedders.of_versions import BoundEmbedders
+from pgvec_versions.embedders.by_version import BoundEmbedders
 from pgvec_versions.errors import (
     Busy,
     EmbedderError,

@@ -21,7 +21,7 @@ def test_it_prints_writes_a_page_and_ends_with_a_code_for_ci(
     run("add", "one.txt")
     ended = run("doctor", "-c", "docs", "--html", "report.html")
     assert ended.code == 0
-    assert "1 of 1 sampled chunks are made again" in " ".join(ended.out.split())
+    assert "1 of 1 sampled chunks are reproduced" in " ".join(ended.out.split())
     assert (tmp_path / "report.html").read_text().startswith("<!doctype html>")
     assert run("doctor", "--strict").code == 3, "there is no job"
     assert run("doctor", "-c", "nothing").code == 4

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
-from pgvec_versions.retirement import archive
+from pgvec_versions.retirement import parquet
 from pgvec_versions.retirement.job import retiring_every
 from tests.cli.conftest import Run
 from tests.sql.helpers import one, rows, state
@@ -129,7 +129,7 @@ def test_without_pyarrow_parquet_says_what_to_install(
     def missing(name: str) -> None:
         raise ImportError(name)
 
-    monkeypatch.setattr(archive, "import_module", missing)
+    monkeypatch.setattr(parquet, "import_module", missing)
     ended = run("export", "v1", "v1.parquet")
     assert ended.code == 2
     assert "pgvec-versions[archive]" in ended.complaint

@@ -15,13 +15,13 @@ from sqlalchemy import Engine
 from pgvec_versions.catalog import read_collection
 from pgvec_versions.chunks.store import ChunkStore
 from pgvec_versions.embedders import EmbedderIdentity
+from pgvec_versions.embedders.by_version import BoundEmbedders
 from pgvec_versions.embedders.canaries import CANARIES, CHECKED
 from pgvec_versions.embedders.fingerprints import (
     declare_equivalent,
     make_canaries,
     store_fingerprint,
 )
-from pgvec_versions.embedders.of_versions import BoundEmbedders
 from pgvec_versions.errors import (
     EmbedderFailed,
     EmbedderMismatch,

@@ -61,7 +61,7 @@ def test_the_doctor_looks_at_a_collection_and_at_a_table_of_two_models(
     server: EmbeddedServer, database: str, tmp_path: Path
 ) -> None:
     said = played("doctor.md", server, database, tmp_path)
-    assert "1 of 1 sampled chunks are made again" in said
+    assert "1 of 1 sampled chunks are reproduced" in said
     assert "2 groups of vectors that are not comparable" in said
     assert "static-1 makes" in said
     assert "a problem, with exit code 3" in said

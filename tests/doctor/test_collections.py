@@ -48,7 +48,7 @@ def store(engine: Engine) -> ChunkStore:
 def test_a_healthy_collection_has_nothing(engine: Engine, store: ChunkStore) -> None:
     assert ill(engine) == []
     said = [f.evidence for f in examine(engine, embedder=tiny)]
-    assert any("20 of 20 sampled chunks are made again" in text for text in said)
+    assert any("20 of 20 sampled chunks are reproduced" in text for text in said)
     assert any("32 canaries: least cosine 1.0000" in text for text in said)
 
 
@@ -74,7 +74,7 @@ def test_vectors_that_the_embedder_did_not_make_are_found(
             literal(other.vector(text)),
             text,
         )
-    assert sick(engine, "sampled chunks are made again").level == "problem"
+    assert sick(engine, "sampled chunks are reproduced").level == "problem"
 
 
 def test_a_text_that_changed_without_its_vector_is_found(engine: Engine, store: ChunkStore) -> None:
@@ -83,7 +83,7 @@ def test_a_text_that_changed_without_its_vector_is_found(engine: Engine, store: 
         "DO $$ BEGIN SET LOCAL session_replication_role = replica;"
         f" UPDATE {LEAF} SET content = 'edited ' || content; END $$",
     )
-    assert "0 of 20" in sick(engine, "sampled chunks are made again").evidence
+    assert "0 of 20" in sick(engine, "sampled chunks are reproduced").evidence
 
 
 def test_another_model_behind_the_name_is_found(engine: Engine, store: ChunkStore) -> None:
@@ -123,7 +123,7 @@ def test_lengths_of_two_kinds_are_found(engine: Engine, store: ChunkStore) -> No
 
 def test_texts_that_are_there_twice_are_found(engine: Engine, store: ChunkStore) -> None:
     store.add([Chunk("text 001", "a copy", 0)])
-    assert "1 of 31" in sick(engine, "have a text that another one has").evidence
+    assert "1 of 31" in sick(engine, "have the text of another one").evidence
 
 
 def test_a_vector_of_several_texts_is_found(engine: Engine, store: ChunkStore) -> None:
@@ -253,7 +253,7 @@ def test_a_check_that_may_not_look_says_so(engine: Engine, store: ChunkStore) ->
 
         url = engine.url.update_query_dict({"options": "-c role=doctor_stranger"})
         found = examine(engine_for(url))
-        assert any(f.what == "leaves" and "could not be looked at" in f.evidence for f in found)
+        assert any(f.what == "leaves" and "could not be checked" in f.evidence for f in found)
     finally:
         execute(engine, "DROP OWNED BY doctor_stranger")
         execute(engine, "DROP ROLE doctor_stranger")

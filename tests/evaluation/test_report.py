@@ -91,7 +91,7 @@ def test_the_canary_history_and_the_shadow_have_their_place(reported: Engine) ->
         lines = gather(reported, "docs", "v2").canaries
         return [(line.model_version, line.what.split(":")[0], line.least_cosine) for line in lines]
 
-    assert ("v2", "kept at registration", None) in told()
+    assert ("v2", "stored at registration", None) in told()
     measured = [line for line in told() if line[1] == "evaluated"]
     assert measured == [("v1", "evaluated", 1.0), ("v2", "evaluated", 1.0)]
     assert [line[:2] for line in told()[-2:]] == [

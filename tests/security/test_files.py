@@ -35,7 +35,7 @@ from pgvec_versions.new_files import new_file, write_text
 from pgvec_versions.postgres import embedded
 from pgvec_versions.postgres.database import engine_for
 from pgvec_versions.postgres.embedded import embedded_server
-from pgvec_versions.retirement import archive
+from pgvec_versions.retirement import archive, checked_files
 from pgvec_versions.retirement.archive import export_version, restore_version
 from pgvec_versions.retirement.job import retiring_every
 from pgvec_versions.retirement.timetable import scheduler_lines
@@ -250,7 +250,7 @@ def test_what_is_restored_is_what_was_verified(
 def test_a_file_of_many_blocks_comes_back_the_same(
     database: str, db: psycopg.Connection[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(archive, "_BLOCK", 97)
+    monkeypatch.setattr(checked_files, "BLOCK", 97)
     due(db)
     db.execute("SELECT pgvec.set_retirement('docs', 'drop')")
     question = "SELECT chunk_id, content, embedding::text FROM docs_at_v1 ORDER BY chunk_id"

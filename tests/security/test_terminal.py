@@ -22,9 +22,9 @@ from rich.table import Table
 
 from pgvec_versions import cli
 from pgvec_versions.chunks.store import ChunkStore
-from pgvec_versions.cli.common import progress_bar
 from pgvec_versions.cli.plain import safe_logging
 from pgvec_versions.cli.printing import console, styled
+from pgvec_versions.cli.progress import progress_bar
 from pgvec_versions.doctor import Finding
 from pgvec_versions.doctor import as_html as findings_as_html
 from pgvec_versions.embedders import build_embedder

@@ -53,7 +53,7 @@ def ill(found: list[Finding]) -> list[tuple[str, str]]:
         ("0.7.4", "problem", "0.7.4"),
         ("0.8.0", "warning", "CVE-2026-3172"),
         ("0.8.1", "warning", "CVE-2026-3172"),
-        ("0.8.2", "warning", "mended in 0.8.4"),
+        ("0.8.2", "warning", "fixed in 0.8.4"),
         ("0.8.4", None, ""),
         ("0.9.0", None, ""),
         (None, "problem", "not in this database"),

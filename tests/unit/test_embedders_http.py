@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 
 from pgvec_versions.embedders import Embedder, HttpEmbedder
-from pgvec_versions.embedders.http import MAX_WAIT, retry_after_seconds
+from pgvec_versions.embedders.http import MAX_WAIT
+from pgvec_versions.embedders.http_answers import retry_after_seconds
 from pgvec_versions.errors import (
     BadEmbedding,
     ConfigError,

@@ -144,7 +144,7 @@ def test_bounds_are_read_and_written_back() -> None:
 
 @pytest.mark.parametrize("text", ["recall", "recall@10>0.9", "recall@10>=much", "R@1>=0.5; x"])
 def test_what_is_no_bound_is_refused(text: str) -> None:
-    with pytest.raises(InvalidArgument, match="no bound"):
+    with pytest.raises(InvalidArgument, match="not a bound"):
         bounds.parse_bounds([text])
 
 

@@ -1,90 +1,30 @@
-"""``pgvec search`` and ``pgvec status``."""
+"""``pgvec status``."""
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
-import typer
 from rich import box
 from rich.table import Table
 
 from pgvec_versions.catalog import status_rows
 from pgvec_versions.chunks.store import ChunkStore
-from pgvec_versions.cli.common import (
+from pgvec_versions.cli.options import (
     CollectionOption,
     ConfigOption,
+    DatabaseUrlOption,
     JsonOption,
-    UrlOption,
-    console,
-    emit,
-    workplace,
 )
-from pgvec_versions.cli.printing import print_lines, styled
-from pgvec_versions.errors import InvalidArgument
+from pgvec_versions.cli.printing import console, emit, print_lines, styled
+from pgvec_versions.cli.workplace import workplace
 from pgvec_versions.postgres.database import autocommitted
 from pgvec_versions.postgres.install import require_catalog
 from pgvec_versions.retirement.watch import retirement_line, watch
 
-__all__ = ["register", "status_table"]
-
-
-def search(
-    query: Annotated[str, typer.Argument(help="What to look for.")],
-    k: Annotated[int, typer.Option("-k", help="How many hits.")] = 5,
-    where: Annotated[
-        str | None,
-        typer.Option("--where", help='Metadata that a hit must contain, as JSON: {"lang": "en"}.'),
-    ] = None,
-    ef_search: Annotated[
-        int | None, typer.Option(help="Candidates that the index looks at, 1 to 1000.")
-    ] = None,
-    exact: Annotated[bool, typer.Option("--exact", help="Without the index, for checks.")] = False,
-    version: Annotated[
-        str | None, typer.Option(help="Ask this live version, whatever is active.")
-    ] = None,
-    collection: CollectionOption = None,
-    database_url: UrlOption = None,
-    config: ConfigOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Find the chunks nearest to a text, in the active version."""
-    contains: dict[str, Any] | None = None
-    if where is not None:
-        try:
-            contains = json.loads(where)
-        except ValueError as exc:
-            raise InvalidArgument(
-                f"--where is not JSON: {exc}.", hint='Write it as \'{"lang": "en"}\'.'
-            ) from None
-        if not isinstance(contains, dict):
-            raise InvalidArgument(
-                "--where must be a JSON object.", hint='Write it as \'{"lang": "en"}\'.'
-            )
-    with workplace(database_url, config, collection) as here:
-        store = ChunkStore(here.engine, here.collection, here.embedders())
-        hits = store.search(
-            query, k, filter=contains, ef_search=ef_search, exact=exact, version=version
-        )
-    if as_json:
-        emit(hits, True)
-        return
-    if not hits:
-        console.print("nothing found.")
-        return
-    table = Table(title=f"{here.collection}, version {hits[0].model_version}", title_justify="left")
-    table.add_column("distance", justify="right")
-    table.add_column("document")
-    table.add_column("text", overflow="fold")
-    for hit in hits:
-        text = " ".join(hit.content.split())
-        table.add_row(
-            f"{hit.distance:.4f}",
-            hit.document_id or hit.chunk_id,
-            text[:160] + ("…" if len(text) > 160 else ""),
-        )
-    console.print(table)
+#: As much of an error as the table has room for. Units: characters.
+_SHOWN = 120
+_COLOURS = {"active": "bold green", "ready": "cyan", "building": "yellow", "draining": "magenta"}
 
 
 def _size(count: int | None) -> str:
@@ -103,14 +43,14 @@ def _when(moment: datetime | None) -> str:
 
 
 def _meaning(row: dict[str, Any]) -> str:
-    """What the row says, for someone who never read the states."""
+    """What the state means, for someone who does not know the states yet."""
     state = row["state"]
     if row["fingerprint"] == "differs":
         return "an embedder of its name makes other vectors: nothing is written with it"
     if row["paused_at"]:
         return f"paused since {_when(row['paused_at'])}; next: pgvec resume"
     if row["items_set_aside"]:
-        return f"{row['items_set_aside']} work items failed: {row['last_error'] or ''}"[:120]
+        return f"{row['items_set_aside']} work items failed: {row['last_error'] or ''}"[:_SHOWN]
     if state == "active":
         return "answers queries" + (
             f", {row['items_open']} chunks to follow" if row["items_open"] else ""
@@ -132,7 +72,7 @@ def _meaning(row: dict[str, Any]) -> str:
 
 
 def status_table(rows: list[dict[str, Any]]) -> Table:
-    """A line a version, as people read it."""
+    """The table that ``pgvec status`` prints: a line for each version."""
     table = Table(box=box.SIMPLE_HEAD)
     for column in ("collection", "version", "state"):
         table.add_column(column)
@@ -141,13 +81,12 @@ def status_table(rows: list[dict[str, Any]]) -> Table:
     table.add_column("index")
     table.add_column("size", justify="right")
     table.add_column("what it means")
-    colours = {"active": "bold green", "ready": "cyan", "building": "yellow", "draining": "magenta"}
     for row in rows:
         gone = row["chunks"] is None
         table.add_row(
             row["collection"],
             row["model_version"],
-            styled((row["state"], colours.get(row["state"], "dim"))),
+            styled((row["state"], _COLOURS.get(row["state"], "dim"))),
             "–" if gone else f"{row['chunks']:,}",
             "–" if gone else f"{float(row['share_complete']):.1%}",
             "–" if gone else ("valid" if row["index_valid"] else "none"),
@@ -159,11 +98,11 @@ def status_table(rows: list[dict[str, Any]]) -> Table:
 
 def status(
     collection: CollectionOption = None,
-    database_url: UrlOption = None,
+    database_url: DatabaseUrlOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what is active, what is being built and how far, and what retires when."""
+    """Show every version: its state, progress and retirement."""
     with workplace(database_url, config, collection) as here, autocommitted(here.engine) as raw:
         require_catalog(raw)
         if collection is not None:
@@ -177,9 +116,3 @@ def status(
         print_lines(line)
     else:
         console.print("no version is registered yet; next: pgvec init NAME, then pgvec upgrade.")
-
-
-def register(app: typer.Typer) -> None:
-    """Adds the verbs of this file."""
-    app.command()(search)
-    app.command()(status)

@@ -1,4 +1,4 @@
-"""``pgvec init``: installs or upgrades the catalog and, with a name, creates the collection."""
+"""``pgvec init``."""
 
 from __future__ import annotations
 
@@ -7,59 +7,59 @@ from typing import Annotated, Any
 import typer
 
 from pgvec_versions.catalog import collection_names
-from pgvec_versions.cli.common import (
+from pgvec_versions.cli.dry_run import print_plan
+from pgvec_versions.cli.options import (
     ConfigOption,
+    DatabaseUrlOption,
+    DryRunOption,
     JsonOption,
-    UrlOption,
-    Workplace,
-    emit,
-    workplace,
 )
-from pgvec_versions.cli.control import DryRunOption, plan
+from pgvec_versions.cli.printing import emit
+from pgvec_versions.cli.workplace import Workplace, workplace
 from pgvec_versions.postgres import sqlfiles
 from pgvec_versions.postgres.database import autocommitted, transaction
 from pgvec_versions.postgres.install import install, installed_version
 from pgvec_versions.postgres.sqlfiles import latest_catalog_version
 from pgvec_versions.upgrade.preview import preview
 
-__all__ = ["register"]
+#: The default of pgvec.create_collection.
+_RETIRE_AFTER = "7 days"
 
 
 def init(
-    collection: Annotated[str | None, typer.Argument(help="The collection to create.")] = None,
-    distance: Annotated[str, typer.Option(help="cosine, l2 or inner_product.")] = "cosine",
+    collection: Annotated[
+        str | None, typer.Argument(metavar="COLLECTION", help="Name of a collection to create.")
+    ] = None,
+    distance: Annotated[
+        str, typer.Option(help="Distance: cosine, l2 or inner_product.")
+    ] = "cosine",
     storage: Annotated[
-        str, typer.Option(help="vector, or halfvec for half the size and up to 4,000 dimensions.")
+        str, typer.Option(help="Type of vectors: vector, or halfvec for half the size.")
     ] = "vector",
-    id_type: Annotated[
-        str, typer.Option(help="The type of chunk_id: uuid, bigint or text.")
-    ] = "uuid",
+    id_type: Annotated[str, typer.Option(help="Type of chunk_id: uuid, bigint or text.")] = "uuid",
     retire_after: Annotated[
         str | None,
         typer.Option(
-            help="How long a previous version stays; by default as in pgvec.toml, or 7 days."
+            help="Grace period of a previous version; by default as in pgvec.toml, else 7 days."
         ),
     ] = None,
     require_query_version: Annotated[
-        bool, typer.Option(help="Whether a query must declare the version that made its vector.")
+        bool, typer.Option(help="Make every query declare the version that made its vector.")
     ] = True,
     follow_while_draining: Annotated[
         bool,
-        typer.Option(
-            help="Whether a previous version goes on following writes, "
-            "for a roll-back without delay."
-        ),
+        typer.Option(help="Let a draining version follow writes, for a roll-back without delay."),
     ] = True,
     dry: DryRunOption = False,
-    database_url: UrlOption = None,
+    database_url: DatabaseUrlOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Install or upgrade the catalog; with a name, create the collection too."""
+    """Install or upgrade the catalog; with a name, create a collection."""
     with workplace(database_url, config) as here:
         if dry:
             options = {"distance": distance, "storage": storage, "id_type": id_type}
-            _dry_init(here, collection, options, as_json)
+            _print_plan(here, collection, options, as_json)
             return
         with transaction(here.engine) as raw:
             before, after = install(raw)
@@ -72,7 +72,7 @@ def init(
                 "storage": storage,
                 "id_type": id_type,
                 "retire_after": retire_after
-                or (configured.retire_after if configured else "7 days"),
+                or (configured.retire_after if configured else _RETIRE_AFTER),
                 "require_query_version": require_query_version,
                 "follow_while_draining": follow_while_draining,
             }
@@ -80,25 +80,10 @@ def init(
                 created = collection not in collection_names(raw)
                 if created:
                     raw.execute(sqlfiles.query("create_collection"), parameters)
-    lines = [
-        f"catalog version {after}: "
-        + (
-            "installed."
-            if before == 0
-            else "up to date."
-            if before == after
-            else f"upgraded from {before}."
-        )
-    ]
+    lines = [_catalog_line(before, after)]
     if collection is not None:
-        lines.append(
-            f"collection {collection}: "
-            + (
-                "created; next: pgvec upgrade --cut-over."
-                if created
-                else "was there already, unchanged."
-            )
-        )
+        outcome = "created; next: pgvec upgrade --cut-over." if created else "existed; unchanged."
+        lines.append(f"collection {collection}: {outcome}")
     emit(
         {"catalog_version": after, "before": before, "collection": collection, "created": created},
         as_json,
@@ -106,7 +91,16 @@ def init(
     )
 
 
-def _dry_init(
+def _catalog_line(before: int, after: int) -> str:
+    """What became of the catalog; version 0 stands for none."""
+    if before == 0:
+        return f"catalog version {after}: installed."
+    if before == after:
+        return f"catalog version {after}: up to date."
+    return f"catalog version {after}: upgraded from {before}."
+
+
+def _print_plan(
     here: Workplace, collection: str | None, options: dict[str, str], as_json: bool
 ) -> None:
     newest = latest_catalog_version()
@@ -128,9 +122,4 @@ def _dry_init(
             blocks += made.in_the_way
         else:
             does.append(f"creates the collection {collection}")
-    plan(does, blocks, as_json)
-
-
-def register(app: typer.Typer) -> None:
-    """Adds the verbs of this file."""
-    app.command()(init)
+    print_plan(does, blocks, as_json)

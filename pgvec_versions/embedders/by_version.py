@@ -1,8 +1,7 @@
-"""Embedders bound to the versions of a collection: whoever embeds goes through here.
+"""The embedder of each version of a collection. All texts are embedded through this module.
 
-Promise: an embedder is used for a version only after its identity was compared with the one that
-the version was registered with, and its canaries with those that the version keeps; and everything
-it returns is checked before anyone sees it.
+Promise: before an embedder is used for a version, its identity is compared with the registered one,
+and its canaries with those that the version keeps. Every vector it returns is checked.
 """
 
 from __future__ import annotations
@@ -22,15 +21,16 @@ from pgvec_versions.postgres.database import PgConnection
 from pgvec_versions.states import State
 from pgvec_versions.values import QueryVector
 
-__all__ = ["BoundEmbedders"]
+#: As much of an embedder's own error as ours repeats. Units: characters.
+_SHOWN = 300
 
 
 class BoundEmbedders:
-    """Embedders by label, checked against the catalog.
+    """Embedders by version label, checked against the catalog.
 
-    Takes a mapping of labels to embedders (labels that are not registered yet are kept for later),
-    or a single embedder, which is bound to the version that was registered with its identity.
-    ``run_model`` calls the model, in a thread of its own for whoever must not wait.
+    Takes a mapping of labels to embedders, and keeps those of unknown labels for later; or a single
+    embedder, which it binds to the version that was registered with its identity. ``run_model``
+    calls the model: under asyncio, in another thread.
     """
 
     def __init__(
@@ -58,8 +58,8 @@ class BoundEmbedders:
     def verify(self, collection: Collection, connection: PgConnection) -> None:
         """Compares the identity of every embedder whose version is registered.
 
-        The canaries are read here, and compared before the first vector: no model is loaded that is
-        not needed. Raises: EmbedderMismatch.
+        Reads the canaries too, but compares them before the first vector only: no model is loaded
+        before it is needed. Raises: EmbedderMismatch.
         """
         bound: list[str] = []
         for version in collection.versions:
@@ -79,19 +79,19 @@ class BoundEmbedders:
 
     @property
     def labels(self) -> list[str]:
-        """The versions that can be embedded for."""
+        """The versions that have a checked embedder."""
         return list(self._verified)
 
     def has(self, label: str) -> bool:
-        """Whether there is a checked embedder for that version."""
+        """Whether that version has a checked embedder."""
         return label in self._verified
 
     def _of(self, label: str) -> tuple[Embedder, Version]:
         if label not in self._verified:
             have = ", ".join(self._verified) or "none"
             raise EmbedderMissing(
-                f"version {label} of {self._name} needs its embedder, which is not at hand "
-                f"(there is: {have}).",
+                f"version {label} of {self._name} needs its embedder, which was not given "
+                f"(given: {have}).",
                 hint=f"Give the embedder of {label!r}, in code or in pgvec.toml; "
                 "or name another live version.",
                 detail={"collection": self._name, "model_version": label, "embedders": self.labels},
@@ -113,7 +113,7 @@ class BoundEmbedders:
         return QueryVector(self._run(label, [text], queries=True)[0], label)
 
     def agreement(self, label: str) -> Agreement | None:
-        """The canaries that are looked at, made again now; None for a version without.
+        """How well the embedder reproduces its canaries now; None for a version without.
 
         Raises: EmbedderError, EmbedderMissing.
         """
@@ -122,10 +122,10 @@ class BoundEmbedders:
             return self._fingerprints.agreement(label, embedder)
 
     def check(self) -> dict[str, PgvecError]:
-        """Looks at the canaries of every live version with an embedder, where that is due.
+        """Checks the canaries of every live version that has an embedder, if that is due.
 
-        For whoever runs for long and must not wait for the first text. Returns what was refused,
-        by label, and records it. Loads the models.
+        For a long-running program that should notice before the first text. Returns the refusals
+        by label, and records them. Loads the models.
         """
         refused: dict[str, PgvecError] = {}
         for label in [label for label, version in self._verified.items() if version.live]:
@@ -156,7 +156,7 @@ class BoundEmbedders:
                 detail={"collection": self._name, "model_version": label},
             ) from exc
         finally:
-            # Here and not where the model runs: that may be a thread without a database.
+            # Not inside work(), which may run in a thread without a database.
             self._fingerprints.record()
         return checked(
             made, count=len(texts), dimensions=version.dimensions, what=f"the embedder of {label}"
@@ -196,9 +196,10 @@ def _label_of(collection: Collection, embedder: Embedder) -> str:
 
 
 def write_version(collection: Collection, embedders: BoundEmbedders) -> Version:
-    """The version to write with: the active one, else the newest live one there is an embedder for.
+    """The version to write with: the active one, else another live one that has an embedder.
 
-    Raises: EmbedderMissing, also when no version was registered yet.
+    The order is active, draining, ready, building.
+    Raises: EmbedderMissing, also if no version is registered yet.
     """
     order = [State.ACTIVE, State.DRAINING, State.READY, State.BUILDING]
     candidates = sorted(
@@ -209,11 +210,11 @@ def write_version(collection: Collection, embedders: BoundEmbedders) -> Version:
             return version
     live = ", ".join(v.model_version for v in candidates) or "none"
     raise EmbedderMissing(
-        f"{collection.collection} has no live version whose embedder is at hand (live: {live}).",
+        f"{collection.collection} has no live version with an embedder given (live: {live}).",
         hint="Register a version first (pgvec upgrade), or give the embedder of a live one.",
         detail={"collection": collection.collection, "live": [v.model_version for v in candidates]},
     )
 
 
 def _first_line(exc: BaseException) -> str:
-    return (str(exc).splitlines() or [""])[0][:300]
+    return (str(exc).splitlines() or [""])[0][:_SHOWN]

@@ -1,0 +1,84 @@
+"""The table of a report: the metrics of an evaluation, old against new. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pgvec_versions.evaluation.records import Evaluation
+from pgvec_versions.evaluation.verdict import SURE
+
+_TITLES = {
+    "recall": "recall of the index",
+    "hit_rate": "hit rate",
+    "mrr": "MRR",
+    "ndcg": "nDCG",
+    "overlap": "overlap of old and new",
+    "rank_correlation": "rank correlation of old and new",
+    "reproduced": "stored vectors reproduced",
+    "search_ms_p50": "search, median",
+    "search_ms_p95": "search, 95th percentile",
+    "embed_ms_p50": "embedding a query, median",
+    "embed_ms_p95": "embedding a query, 95th percentile",
+    "index_bytes": "index",
+    "table_bytes": "table",
+}
+_ORDER = list(_TITLES)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of the table, as text. ``better`` is None if no difference is shown."""
+
+    name: str
+    title: str
+    before: str
+    after: str
+    difference: str
+    better: bool | None
+
+
+def metric_rows(evaluation: Evaluation) -> list[Row]:
+    """The metrics in a fixed order; unknown ones come last."""
+    significance = evaluation.detail.get("significance", {})
+
+    def place(name: str) -> tuple[int, str]:
+        base = _base(name)
+        return (_ORDER.index(base) if base in _ORDER else len(_ORDER)), name
+
+    names = sorted(evaluation.metrics, key=place)
+    return [_row(name, evaluation, significance.get(name)) for name in names]
+
+
+def _base(name: str) -> str:
+    return name.split("@")[0]
+
+
+def _row(name: str, evaluation: Evaluation, change: Mapping[str, float] | None) -> Row:
+    after, before = evaluation.metrics[name], evaluation.baseline.get(name)
+    base = _base(name)
+    title = _TITLES.get(base, base.replace("_", " ")) + (
+        f" @{name.split('@')[1]}" if "@" in name else ""
+    )
+    difference, better = "", None
+    if before is not None:
+        delta = after - before
+        if change is not None:
+            better = None if change["p"] >= SURE else delta > 0
+            difference = f"{delta:+.3f} (p = {change['p']:.2g})"
+        elif base.endswith("bytes") or "_ms_" in base:
+            difference = f"× {after / before:.2f}" if before else ""
+        else:
+            difference = f"{delta:+.3f}"
+    return Row(name, title, _figure(base, before), _figure(base, after), difference, better)
+
+
+def _figure(base: str, value: float | None) -> str:
+    if value is None:
+        return "–"
+    if base.endswith("bytes"):
+        small = value < 1024**2
+        return f"{value / 1024:,.0f} kB" if small else f"{value / 1024**2:,.1f} MB"
+    if "_ms_" in base:
+        return f"{value:.1f} ms"
+    return f"{value:.3f}"
