@@ -1,4 +1,5 @@
--- What abandon does, for a dry run. Raises PV001, PV002.
+-- What abandon would do, for a dry run.
+-- Raises: PV001 (no such collection), PV002 (no such version).
 CREATE OR REPLACE FUNCTION pgvec.describe_abandon(collection text, model_version text)
 RETURNS TABLE (what text, detail jsonb) LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT format('%s stops following; its pinned view and %s work items go at once, its leaf with the next retire_due',

@@ -1,4 +1,5 @@
--- What pause does, for a dry run. Raises PV001, PV002.
+-- What pause would do, for a dry run.
+-- Raises: PV001 (no such collection), PV002 (no such version).
 CREATE OR REPLACE FUNCTION pgvec.describe_pause(collection text, model_version text)
 RETURNS TABLE (what text, detail jsonb) LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE WHEN v.paused_at IS NULL

@@ -1,4 +1,5 @@
--- What resume does, for a dry run. Raises PV001, PV002.
+-- What resume would do, for a dry run.
+-- Raises: PV001 (no such collection), PV002 (no such version).
 CREATE OR REPLACE FUNCTION pgvec.describe_resume(collection text, model_version text)
 RETURNS TABLE (what text, detail jsonb) LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE WHEN v.paused_at IS NULL THEN format('nothing: %s is not paused', v.model_version)

@@ -1,6 +1,7 @@
--- What keeps a version from being routed to, from the catalog alone: an empty object when nothing does. The rows
--- themselves were looked at by make_ready; since then whatever changed became a work item.
--- Keys: open_items, set_aside, index, stopped_following. Raises PV001, PV002.
+-- Says from the catalog alone what keeps queries from being routed to a version: an empty object when nothing does.
+-- Shape: an object with the keys open_items, set_aside, index and stopped_following.
+-- Raises: PV001 (no such collection), PV002 (no such version).
+-- Why the catalog is enough: make_ready has checked the rows, and every later change has become a work item.
 CREATE OR REPLACE FUNCTION pgvec.incomplete(collection text, model_version text)
 RETURNS jsonb LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT jsonb_strip_nulls(jsonb_build_object(

@@ -1,5 +1,6 @@
--- What switch_active asks under its locks, and a dry run without them: the chunk table, the policies, what is
--- not complete (unless allow_missing), the state. Raises PV001, PV002.
+-- What switch_active checks under its locks, and a dry run without them: the chunk table, the policies, what is missing
+-- (unless allow_missing), the state.
+-- Raises: PV001 (no such collection), PV002 (no such version).
 CREATE OR REPLACE FUNCTION pgvec.refuse_switch(collection text, model_version text, verb text,
                                                allow_missing boolean DEFAULT false)
 RETURNS TABLE (code text, message text, detail jsonb, hint text) LANGUAGE sql STABLE
@@ -8,7 +9,7 @@ SET search_path = pg_catalog, pg_temp AS $$
     UNION ALL
     SELECT * FROM pgvec.refuse_other_policies($1, $2)
     UNION ALL
-    -- A version in the wrong state is told so first; what else it lacks comes after.
+    -- The wrong state comes first, and what is missing after it.
     (SELECT r.code, r.message, r.detail, r.hint FROM (
         SELECT 2, s.* FROM pgvec.refuse_state($1, $2, $3, 'active') s
         UNION ALL
