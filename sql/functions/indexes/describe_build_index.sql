@@ -1,5 +1,6 @@
--- What build_index does, for a dry run, and what it takes. The number of chunks is the planner's guess: counting would
--- read the leaf. Raises PV001, PV002.
+-- What build_index would do, for a dry run, and what it takes. The number of chunks is the planner's estimate, because
+-- a count would read the leaf.
+-- Raises: PV001 (no such collection), PV002 (no such version).
 CREATE OR REPLACE FUNCTION pgvec.describe_build_index(collection text, model_version text)
 RETURNS TABLE (what text, detail jsonb) LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE s.state WHEN 'valid' THEN 'nothing: the index is there and valid'
