@@ -11,7 +11,7 @@ BEGIN
             jsonb_build_object('canaries', jsonb_typeof(canaries)));
     END IF;
     SELECT CASE
-               WHEN jsonb_typeof(e) <> 'object' THEN 'is no object'
+               WHEN jsonb_typeof(e) <> 'object' THEN 'is not an object'
                WHEN jsonb_typeof(e -> 'canary') IS DISTINCT FROM 'string'
                     OR jsonb_typeof(e -> 'content') IS DISTINCT FROM 'string' THEN 'has no canary or no content'
                WHEN e ->> 'kind' IS NULL OR e ->> 'kind' NOT IN ('document', 'query')
@@ -19,7 +19,8 @@ BEGIN
                WHEN jsonb_typeof(e -> 'checked') NOT IN ('boolean', 'null')
                     THEN 'has a checked that is not true or false'
                WHEN jsonb_typeof(e -> 'embedding') IS DISTINCT FROM 'array' THEN 'has no embedding'
-               WHEN NOT pgvec.is_vector(e -> 'embedding') THEN 'has an embedding with what is no number of a vector'
+               WHEN NOT pgvec.is_vector(e -> 'embedding')
+                    THEN 'has an embedding with an element that no vector can hold'
            END INTO wrong
       FROM jsonb_array_elements(canaries) e
      ORDER BY 1 NULLS LAST LIMIT 1;

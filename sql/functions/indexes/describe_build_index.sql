@@ -9,7 +9,7 @@ RETURNS TABLE (what text, detail jsonb) LANGUAGE sql STABLE SET search_path = pg
            jsonb_build_object('index', s.state, 'open_items', i.open, 'about_chunks',
                (SELECT greatest(k.reltuples, 0)::bigint FROM pg_catalog.pg_class k
                  WHERE k.oid = to_regclass(format('pgvec_leaves.%I', v.leaf))))
-      FROM pgvec.get_version($1, $2) v CROSS JOIN LATERAL pgvec.items_of(v.collection, v.model_version) i
+      FROM pgvec.get_version($1, $2) v CROSS JOIN LATERAL pgvec.item_counts(v.collection, v.model_version) i
      CROSS JOIN LATERAL pgvec.index_state(v.leaf) s (state)
     UNION ALL
     SELECT format('takes about %s of disk for the index, %s with the leaf; '

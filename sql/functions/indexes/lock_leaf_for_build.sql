@@ -1,7 +1,7 @@
 -- For build_index: locks a leaf as CREATE INDEX does, which keeps a second build out too, and drops an index that a
 -- broken build left behind.
 -- Raises: 55P03 (no lock within lock_timeout; DETAIL holds the processes that have one in the way).
--- Why a lock on the leaf and no advisory lock: the leaf's lock needs privileges.
+-- Why a lock on the leaf: it needs privileges, and any role could hold an advisory lock.
 CREATE OR REPLACE FUNCTION pgvec.lock_leaf_for_build(v pgvec.model_version, lock_timeout interval)
 RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

@@ -7,7 +7,7 @@ CREATE OR REPLACE FUNCTION pgvec.change_active(collection text, model_version te
 RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     previous CONSTANT text := pgvec.active_version(collection);
-    problems CONSTANT jsonb := pgvec.incomplete(collection, model_version);
+    problems CONSTANT jsonb := pgvec.catalog_problems(collection, model_version);
 BEGIN
     -- The old one leaves before the new one comes: at no moment are two versions active.
     IF previous IS NOT NULL THEN

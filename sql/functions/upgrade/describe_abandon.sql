@@ -5,5 +5,5 @@ RETURNS TABLE (what text, detail jsonb) LANGUAGE sql STABLE SET search_path = pg
     SELECT format('%s stops following; its pinned view and %s work items go at once, its leaf with the next retire_due',
                   v.model_version, i.open + i.set_aside),
            jsonb_build_object('model_version', v.model_version, 'work_items', i.open + i.set_aside)
-      FROM pgvec.get_version($1, $2) v CROSS JOIN LATERAL pgvec.items_of(v.collection, v.model_version) i;
+      FROM pgvec.get_version($1, $2) v CROSS JOIN LATERAL pgvec.item_counts(v.collection, v.model_version) i;
 $$;

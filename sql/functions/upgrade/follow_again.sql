@@ -1,5 +1,5 @@
--- Has a draining version follow writes again. Work that was waiting for the versions that it is compared with becomes
--- its own work too.
+-- Has a draining version follow writes again. It also takes over the open work of the versions that it is compared
+-- with.
 -- Raises: PV001 (no such collection), PV002 (no such version), 55P03 (no lock on the chunk table).
 CREATE OR REPLACE FUNCTION pgvec.follow_again(collection text, model_version text)
 RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

@@ -1,5 +1,5 @@
 -- Plans the work that a version still needs: work items for every chunk that it lacks or holds in an older form. Call
--- it as often as you like: items that no worker has claimed are planned anew; claimed items and items that were set
+-- it as often as you like: items that no worker has claimed are planned again; claimed items and items that were set
 -- aside stay as they are. A draining version that has stopped following writes follows them again.
 -- Arguments:
 --   chunks_per_item  the most chunks of one interval
@@ -12,7 +12,7 @@ DECLARE
     c pgvec.collection := pgvec.get_collection(collection);
     target pgvec.model_version := pgvec.get_version(collection, model_version);
     source pgvec.model_version;
-    -- A version that did not follow writes takes the active version's word for whose a row is.
+    -- Where a row has another owner in the source, the source is right, unless the target is the active version.
     new_owner CONSTANT jsonb := CASE WHEN target.state <> 'active' THEN '"any"' END;
     open_items bigint;
 BEGIN
@@ -29,7 +29,7 @@ BEGIN
     FOR source IN SELECT * FROM pgvec.reference_versions(collection, model_version) LOOP
         PERFORM pgvec.plan_intervals(c, source, target, chunks_per_item, new_owner);
         PERFORM pgvec.plan_single_items(c, source, target, new_owner);
-        -- The active version lacks what only this one holds, unless somebody deleted it.
+        -- Chunks that only this version holds, and that were not deleted, are missing in the active one.
         IF source.state = 'active' THEN
             INSERT INTO pgvec.work_item (collection, source_version, model_version, lo, hi)
             SELECT c.collection, target.model_version, source.model_version, s.chunk_id, s.chunk_id

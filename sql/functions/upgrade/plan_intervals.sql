@@ -1,5 +1,5 @@
 -- For plan_backfill: plans intervals for the chunks that the target lacks or holds with an older text. Intervals that
--- no worker has claimed are planned anew. A chunk gets no new item while a claimed one, or one that was set aside,
+-- no worker has claimed are planned again. A chunk gets no new item while a claimed one, or one that was set aside,
 -- covers it.
 -- Arguments:
 --   new_owner  who the target's rows may pass to (pgvec.work_item.owner)

@@ -19,7 +19,7 @@ DECLARE
 BEGIN
     SELECT count(*) INTO missing FROM pgvec.missing_chunks(collection, model_version);
     SELECT count(*) INTO surplus FROM pgvec.surplus_chunks(collection, model_version);
-    SELECT i.* INTO items FROM pgvec.items_of(c.collection, v.model_version) i;
+    SELECT i.* INTO items FROM pgvec.item_counts(c.collection, v.model_version) i;
     EXECUTE format($query$
         SELECT count(*) FILTER (WHERE %1$I.vector_dims(t.embedding) <> $1),
                count(*) FILTER (WHERE NOT %1$I.%2$I(t.embedding) > 0)

@@ -1,5 +1,5 @@
--- Why abandon would refuse, in its order: the chunk table is gone, the state, an object of the host's that depends on
--- the pinned view.
+-- Why abandon would refuse, in its order: the chunk table is gone, the state, a host object that depends on the pinned
+-- view.
 -- Raises: PV001 (no such collection), PV002 (no such version).
 CREATE OR REPLACE FUNCTION pgvec.refuse_abandon(collection text, model_version text)
 RETURNS TABLE (code text, message text, detail jsonb, hint text) LANGUAGE sql STABLE

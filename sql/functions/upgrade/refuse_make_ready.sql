@@ -1,6 +1,6 @@
 -- Why make_ready would refuse, in its order: a pause, the chunk table is gone, the state, the leaf is gone, something
--- is missing in the rows. A ready version with something missing is not refused but falls back to building, unless an
--- object of the host's depends on its pinned view. Reads every row.
+-- is missing in the rows. A ready version with something missing is not refused but falls back to building, unless a
+-- host object depends on its pinned view. Reads every row.
 -- Raises: PV001 (no such collection), PV002 (no such version), 42501 (row-level security would hide rows).
 CREATE OR REPLACE FUNCTION pgvec.refuse_make_ready(collection text, model_version text)
 RETURNS TABLE (code text, message text, detail jsonb, hint text) LANGUAGE sql STABLE

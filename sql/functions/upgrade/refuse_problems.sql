@@ -1,4 +1,4 @@
--- A row of PV006 for the problems that ready_problems or incomplete found, or no row for an empty object.
+-- A row of PV006 for the problems that ready_problems or catalog_problems found, or no row for an empty object.
 -- Arguments:
 --   goal  what the version is not: complete or ready
 -- Shape: DETAIL holds all the problems, the hint is the next step for one of them.

@@ -15,7 +15,7 @@ SET search_path = pg_catalog, pg_temp AS $$
         UNION ALL
         SELECT CASE WHEN v.state IN ('ready', 'draining') THEN 1 ELSE 3 END, p.*
           FROM pgvec.get_version($1, $2) v
-         CROSS JOIN LATERAL pgvec.incomplete(v.collection, v.model_version) i (problems)
+         CROSS JOIN LATERAL pgvec.catalog_problems(v.collection, v.model_version) i (problems)
          CROSS JOIN LATERAL pgvec.refuse_problems(v.collection, v.model_version, $3, 'complete', i.problems) p
          WHERE v.dropped_at IS NULL AND NOT coalesce($4, false)) r (place, code, message, detail, hint)
      ORDER BY r.place);

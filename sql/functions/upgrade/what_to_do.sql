@@ -1,4 +1,4 @@
--- The next step for the problems that ready_problems or incomplete found, as one sentence for a hint.
+-- The next step for the problems that ready_problems or catalog_problems found, as one sentence for a hint.
 CREATE OR REPLACE FUNCTION pgvec.what_to_do(collection text, model_version text, problems jsonb)
 RETURNS text LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE
