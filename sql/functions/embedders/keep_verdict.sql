@@ -1,5 +1,5 @@
--- What pgvec.record_fingerprint does, behind the door of its collection: nobody but the owner may call it.
--- Raises PV001, PV002, PV007 (a detail that is no object).
+-- What record_fingerprint does, behind the workers' door of the collection: only the owner can call it.
+-- Raises: PV001 (no such collection), PV002 (no such version), PV007 (no verdict, or a detail that is no object).
 CREATE OR REPLACE FUNCTION pgvec.keep_verdict(collection text, model_version text, embedder jsonb, agrees boolean,
                                               least_cosine float8, detail jsonb)
 RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

@@ -1,6 +1,9 @@
--- Records what a comparison with the canaries said: the verdict with the version, and an event when it changed.
--- A version without a fingerprint is left as it is.
--- Raises PV001, PV002, PV007 (a detail that is no object), 42501 (no worker of this collection).
+-- Records the result of a comparison with the canaries: the verdict with the version, and an event when it has changed.
+-- A version without a fingerprint stays as it is.
+-- Arguments:
+--   least_cosine  the smallest cosine similarity of a canary
+-- Raises: PV001 (no such collection), PV002 (no such version), PV007 (a detail that is no object), 42501 (not a worker
+-- of this collection).
 CREATE OR REPLACE FUNCTION pgvec.record_fingerprint(collection text, model_version text, embedder jsonb, agrees boolean,
                                                     least_cosine float8, detail jsonb DEFAULT '{}')
 RETURNS void LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$

@@ -1,6 +1,7 @@
--- What a gate says to a version that it stops, from what check_gate found: a row of PV080, or none. DETAIL holds the
--- numbers.
-CREATE OR REPLACE FUNCTION pgvec.refuse_gate(judged jsonb)
+-- A row of PV080 when the gate stops a version, or no row. DETAIL holds the numbers.
+-- Arguments:
+--   verdict  what check_gate found
+CREATE OR REPLACE FUNCTION pgvec.refuse_gate(verdict jsonb)
 RETURNS TABLE (code text, message text, detail jsonb, hint text) LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp AS $$
     SELECT 'PV080',

@@ -1,5 +1,6 @@
--- What build_index does, for a dry run, and what it takes. The number of chunks is the planner's guess: counting would
--- read the leaf. Raises PV001, PV002.
+-- What build_index would do, for a dry run, and what it takes. The number of chunks is the planner's estimate, because
+-- a count would read the leaf.
+-- Raises: PV001 (no such collection), PV002 (no such version).
 CREATE OR REPLACE FUNCTION pgvec.describe_build_index(collection text, model_version text)
 RETURNS TABLE (what text, detail jsonb) LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE s.state WHEN 'valid' THEN 'nothing: the index is there and valid'
@@ -8,7 +9,7 @@ RETURNS TABLE (what text, detail jsonb) LANGUAGE sql STABLE SET search_path = pg
            jsonb_build_object('index', s.state, 'open_items', i.open, 'about_chunks',
                (SELECT greatest(k.reltuples, 0)::bigint FROM pg_catalog.pg_class k
                  WHERE k.oid = to_regclass(format('pgvec_leaves.%I', v.leaf))))
-      FROM pgvec.get_version($1, $2) v CROSS JOIN LATERAL pgvec.items_of(v.collection, v.model_version) i
+      FROM pgvec.get_version($1, $2) v CROSS JOIN LATERAL pgvec.item_counts(v.collection, v.model_version) i
      CROSS JOIN LATERAL pgvec.index_state(v.leaf) s (state)
     UNION ALL
     SELECT format('takes about %s of disk for the index, %s with the leaf; '

@@ -1,4 +1,5 @@
--- A row of PV009 while another session builds the index of a version, or none. Raises PV001, PV002.
+-- A row of PV009 while another session builds the index of a version, or no row.
+-- Raises: PV001 (no such collection), PV002 (no such version).
 CREATE OR REPLACE FUNCTION pgvec.refuse_second_build(collection text, model_version text)
 RETURNS TABLE (code text, message text, detail jsonb, hint text) LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp AS $$

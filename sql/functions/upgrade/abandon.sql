@@ -1,5 +1,6 @@
--- Gives up a version that was never active: it stops following, its pinned view and its work go now,
--- its leaf goes with the next retire_due. Raises PV001, PV002, PV005 (active, draining or gone).
+-- Gives up a version that was never active. It stops following writes, and its pinned view and its work items go at
+-- once; its leaf goes with the next retire_due.
+-- Raises: PV001 (no such collection), PV002 (no such version), PV005 (active, draining or gone).
 CREATE OR REPLACE FUNCTION pgvec.abandon(collection text, model_version text)
 RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

@@ -1,5 +1,6 @@
--- What make_ready does, for a dry run. Of a ready version it reads every row, to say whether it falls back to building.
--- Raises PV001, PV002, 42501 (row-level security).
+-- What make_ready would do, for a dry run. It reads every row of a version that is ready, to say whether the version
+-- falls back to building.
+-- Raises: PV001 (no such collection), PV002 (no such version), 42501 (row-level security would hide rows).
 CREATE OR REPLACE FUNCTION pgvec.describe_make_ready(collection text, model_version text)
 RETURNS TABLE (what text, detail jsonb) LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT format('checks every row of %s; then it is ready and has the pinned view %s',

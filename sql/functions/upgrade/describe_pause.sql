@@ -1,4 +1,5 @@
--- What pause does, for a dry run. Raises PV001, PV002.
+-- What pause would do, for a dry run.
+-- Raises: PV001 (no such collection), PV002 (no such version).
 CREATE OR REPLACE FUNCTION pgvec.describe_pause(collection text, model_version text)
 RETURNS TABLE (what text, detail jsonb) LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE WHEN v.paused_at IS NULL
@@ -8,5 +9,5 @@ RETURNS TABLE (what text, detail jsonb) LANGUAGE sql STABLE SET search_path = pg
                 ELSE format('nothing: %s is paused since %s', v.model_version,
                             to_char(v.paused_at, 'YYYY-MM-DD HH24:MI:SS')) END,
            jsonb_build_object('open_items', i.open, 'paused_at', v.paused_at)
-      FROM pgvec.get_version($1, $2) v CROSS JOIN LATERAL pgvec.items_of(v.collection, v.model_version) i;
+      FROM pgvec.get_version($1, $2) v CROSS JOIN LATERAL pgvec.item_counts(v.collection, v.model_version) i;
 $$;

@@ -1,4 +1,5 @@
--- What cut_over and roll_back do, for a dry run: which version drains and what is shown then. Raises PV001.
+-- What cut_over and roll_back would do, for a dry run: which version drains, and which one the routing view shows then.
+-- Raises: PV001 (no such collection).
 CREATE OR REPLACE FUNCTION pgvec.describe_switch(collection text, model_version text)
 RETURNS TABLE (what text, detail jsonb) LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT format('%s drains and is retired from %s on', a.label,

@@ -1,6 +1,8 @@
--- Checks a version by its rows and makes it ready, with its pinned view. A version that is ready already
--- is checked again, and falls back to building (with a warning) if a check fails.
--- Returns the state it is in afterwards. Raises PV001, PV002, PV005, PV006 (DETAIL holds the numbers), PV060 (paused).
+-- Checks a version by its rows, makes it ready and creates its pinned view. A version that is ready already is checked
+-- again; if a check fails, it falls back to building, with a warning.
+-- Returns the state that the version is in then.
+-- Raises: PV001 (no such collection), PV002 (no such version), PV005 (not building or ready), PV006 (something is
+-- missing; DETAIL holds the numbers), PV060 (paused).
 CREATE OR REPLACE FUNCTION pgvec.make_ready(collection text, model_version text)
 RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -22,7 +24,8 @@ BEGIN
     IF problems <> '{}' THEN
         PERFORM pgvec.change_state(collection, model_version, 'make_ready', 'building', problems);
         PERFORM pgvec.drop_pinned_view(collection, model_version);
-        RAISE WARNING 'version % of % is building again: %', model_version, collection, problems USING HINT = pgvec.what_to_do(collection, model_version, problems);
+        RAISE WARNING 'version % of % is building again: %', model_version, collection, problems
+            USING HINT = pgvec.what_to_do(collection, model_version, problems);
         RETURN 'building';
     END IF;
     RETURN 'ready';

@@ -1,25 +1,36 @@
--- The truth about a version, from the rows and not from the work items: the ids of chunks that it
--- lacks, or holds with content that was changed later in the version it is compared with.
--- Shape: one row a chunk. Raises PV001, PV002, PV005 when the version has no leaf any more, 42501
--- where row-level security would hide rows: half a truth is none.
+-- Says from the rows, not from the work items, which chunks a version is missing: the ids of chunks that it lacks, or
+-- holds with a text that was changed later in the version that it is compared with.
+-- Shape: one row a chunk.
+-- Raises: PV001 (no such collection), PV002 (no such version), PV005 (the version has no leaf any more), 42501
+-- (row-level security would hide rows, and so chunks that are missing).
 CREATE OR REPLACE FUNCTION pgvec.missing_chunks(collection text, model_version text)
 RETURNS TABLE (chunk_id text) LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET row_security = off AS $$
 DECLARE
-    v pgvec.model_version := pgvec.get_version(collection, model_version);
-    o pgvec.model_version;
-    parts text[] := '{}';
+    target pgvec.model_version := pgvec.get_version(collection, model_version);
+    source pgvec.model_version;
+    comparisons text[] := '{}';
 BEGIN
-    IF v.dropped_at IS NOT NULL THEN
-        PERFORM pgvec.raise_error('PV005', format('version %s of %s is %s: it has no chunks any more.', v.model_version, v.collection, v.state),
-            jsonb_build_object('collection', collection, 'model_version', model_version, 'state', v.state), 'Name a live version; see pgvec.version_status.');
+    IF target.dropped_at IS NOT NULL THEN
+        PERFORM pgvec.raise_error('PV005',
+            format('version %s of %s is %s: it has no chunks any more.', target.model_version, target.collection,
+                   target.state),
+            jsonb_build_object('collection', collection, 'model_version', model_version, 'state', target.state),
+            'Name a live version; see pgvec.version_status.');
     END IF;
-    FOR o IN SELECT * FROM pgvec.reference_versions(collection, model_version) LOOP
-        parts := parts || format('SELECT s.chunk_id FROM pgvec_leaves.%I s LEFT JOIN pgvec_leaves.%I t ON t.chunk_id = s.chunk_id '
-                                 'WHERE (t.chunk_id IS NULL OR (t.content <> s.content AND s.turn > t.turn)) '
-                                 'AND NOT EXISTS (SELECT FROM pgvec.tombstone d WHERE d.collection = %L AND d.chunk_id = s.chunk_id::text AND d.turn >= s.turn)', o.leaf, v.leaf, v.collection);
+    FOR source IN SELECT * FROM pgvec.reference_versions(collection, model_version) LOOP
+        comparisons := comparisons || format($query$
+            SELECT source.chunk_id
+              FROM pgvec_leaves.%1$I source
+              LEFT JOIN pgvec_leaves.%2$I target ON target.chunk_id = source.chunk_id
+             WHERE (target.chunk_id IS NULL OR (target.content <> source.content AND source.turn > target.turn))
+               AND NOT EXISTS (SELECT FROM pgvec.tombstone d
+                                WHERE d.collection = $1 AND d.chunk_id = source.chunk_id::text
+                                  AND d.turn >= source.turn)
+        $query$, source.leaf, target.leaf);
     END LOOP;
-    IF cardinality(parts) > 0 THEN
-        RETURN QUERY EXECUTE 'SELECT d.chunk_id::text FROM (' || array_to_string(parts, ' UNION ') || ') d ORDER BY d.chunk_id';
+    IF cardinality(comparisons) > 0 THEN
+        RETURN QUERY EXECUTE format('SELECT m.chunk_id::text FROM (%s) m ORDER BY m.chunk_id',
+                                    array_to_string(comparisons, ' UNION ')) USING target.collection;
     END IF;
 END
 $$;

@@ -1,7 +1,7 @@
--- Pauses the transition of a version: from now on no worker claims anything for it, and build_index, make_ready
--- and cut_over refuse it. What is claimed already is finished; writes go on becoming work items; queries and
--- roll_back are not touched. Returns false when it was paused already.
--- Raises PV001, PV002, PV005 (not live).
+-- Pauses the transition of a version: no worker claims work for it any more, and build_index, make_ready and cut_over
+-- refuse it. Workers finish what they have claimed, writes still become work items, and queries and roll_back go on.
+-- Returns false when the version was paused already.
+-- Raises: PV001 (no such collection), PV002 (no such version), PV005 (not live).
 CREATE OR REPLACE FUNCTION pgvec.pause(collection text, model_version text, reason text DEFAULT NULL)
 RETURNS boolean LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -14,7 +14,8 @@ BEGIN
     IF NOT FOUND THEN
         RETURN false;
     END IF;
-    PERFORM pgvec.log_event(collection, model_version, 'pause', v.state, v.state, jsonb_strip_nulls(jsonb_build_object('reason', reason)));
+    PERFORM pgvec.log_event(collection, model_version, 'pause', v.state, v.state,
+        jsonb_strip_nulls(jsonb_build_object('reason', reason)));
     RETURN true;
 END
 $$;

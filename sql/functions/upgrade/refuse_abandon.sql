@@ -1,5 +1,6 @@
--- Why abandon would refuse, in its order: the chunk table is gone, its state, something of the host's on
--- its pinned view. Raises PV001, PV002.
+-- Why abandon would refuse, in its order: the chunk table is gone, the state, a host object that depends on the pinned
+-- view.
+-- Raises: PV001 (no such collection), PV002 (no such version).
 CREATE OR REPLACE FUNCTION pgvec.refuse_abandon(collection text, model_version text)
 RETURNS TABLE (code text, message text, detail jsonb, hint text) LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp AS $$

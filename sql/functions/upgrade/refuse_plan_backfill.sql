@@ -1,5 +1,5 @@
--- Why plan_backfill would refuse, in its order: the chunk table is gone, its state, its leaf is gone.
--- Raises PV001, PV002.
+-- Why plan_backfill would refuse, in its order: the chunk table is gone, the state, the leaf is gone.
+-- Raises: PV001 (no such collection), PV002 (no such version).
 CREATE OR REPLACE FUNCTION pgvec.refuse_plan_backfill(collection text, model_version text)
 RETURNS TABLE (code text, message text, detail jsonb, hint text) LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp AS $$

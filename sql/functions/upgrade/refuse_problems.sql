@@ -1,6 +1,8 @@
--- A row of PV006 for the problems that ready_problems or incomplete found, or none for an empty object. says is what
--- the version is not: complete or ready. Shape: DETAIL holds the problems, the hint is the next step for one of them.
-CREATE OR REPLACE FUNCTION pgvec.refuse_problems(collection text, model_version text, verb text, says text,
+-- A row of PV006 for the problems that ready_problems or catalog_problems found, or no row for an empty object.
+-- Arguments:
+--   goal  what the version is not: complete or ready
+-- Shape: DETAIL holds all the problems, the hint is the next step for one of them.
+CREATE OR REPLACE FUNCTION pgvec.refuse_problems(collection text, model_version text, verb text, goal text,
                                                  problems jsonb)
 RETURNS TABLE (code text, message text, detail jsonb, hint text) LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp AS $$

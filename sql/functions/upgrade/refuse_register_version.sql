@@ -1,6 +1,8 @@
 -- Why register_version would refuse, in its order: the chunk table is gone, the label, its options, a used label,
--- row-level security. Of the options (dimensions, m, ef_construction, embedder) those are judged that are named in
--- "options", m and ef_construction together. Raises PV001.
+-- row-level security.
+-- Arguments:
+--   options  the options to check: dimensions, embedder, and m and ef_construction together
+-- Raises: PV001 (no such collection).
 CREATE OR REPLACE FUNCTION pgvec.refuse_register_version(collection text, model_version text,
                                                          options jsonb DEFAULT '{}')
 RETURNS TABLE (code text, message text, detail jsonb, hint text) LANGUAGE sql STABLE

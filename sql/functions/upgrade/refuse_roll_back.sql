@@ -1,5 +1,8 @@
--- Why roll_back would refuse, in its order: nothing drains, the transaction's isolation, then what refuse_switch finds.
--- model_version: by default pgvec.previous_version. Raises PV001, PV002.
+-- Why roll_back would refuse, in its order: no version drains, the transaction's isolation level, then what
+-- refuse_switch finds.
+-- Arguments:
+--   model_version  the version to go back to; by default pgvec.previous_version
+-- Raises: PV001 (no such collection), PV002 (no such version).
 CREATE OR REPLACE FUNCTION pgvec.refuse_roll_back(collection text, model_version text DEFAULT NULL,
                                                   allow_missing boolean DEFAULT false)
 RETURNS TABLE (code text, message text, detail jsonb, hint text) LANGUAGE sql STABLE

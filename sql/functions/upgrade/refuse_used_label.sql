@@ -1,4 +1,4 @@
--- A label is used once, whatever became of its version: a row of PV004 when it was used, or none.
+-- A row of PV004 when the collection has used the label before, whatever became of that version, or no row.
 CREATE OR REPLACE FUNCTION pgvec.refuse_used_label(collection text, model_version text)
 RETURNS TABLE (code text, message text, detail jsonb, hint text) LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp AS $$

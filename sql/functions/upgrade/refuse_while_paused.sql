@@ -1,4 +1,4 @@
--- What the verbs of a transition ask first: a row of PV060 while the version is paused, or none.
+-- A row of PV060 while the version is paused, or no row. The verbs of a transition ask it first.
 CREATE OR REPLACE FUNCTION pgvec.refuse_while_paused(collection text, model_version text, verb text)
 RETURNS TABLE (code text, message text, detail jsonb, hint text) LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp AS $$

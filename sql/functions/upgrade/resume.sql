@@ -1,5 +1,6 @@
--- Ends a pause: workers claim again for the version, and its verbs go through. Returns false when it was not paused.
--- Raises PV001, PV002.
+-- Ends a pause: workers claim work for the version again, and its verbs go through.
+-- Returns false when the version was not paused.
+-- Raises: PV001 (no such collection), PV002 (no such version).
 CREATE OR REPLACE FUNCTION pgvec.resume(collection text, model_version text)
 RETURNS boolean LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

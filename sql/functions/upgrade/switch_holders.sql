@@ -1,5 +1,7 @@
--- The sessions that have held for more than a second what a cut-over must lock: whoever reads active_<collection> or
--- writes the chunk table. Shape: a row a session, as preview says it. Raises PV001.
+-- The sessions that have held for more than a second a lock that a cut-over needs: they read active_<collection> or
+-- write to the chunk table.
+-- Shape: one row a session, in the words of a dry run.
+-- Raises: PV001 (no such collection).
 CREATE OR REPLACE FUNCTION pgvec.switch_holders(collection text)
 RETURNS TABLE (what text, detail jsonb) LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT format('session %s has read or written %s for %s and holds its lock (%s)', a.pid, c.collection,

@@ -1,11 +1,11 @@
--- The next step for the problems that ready_problems or incomplete found: one sentence for a hint.
+-- The next step for the problems that ready_problems or catalog_problems found, as one sentence for a hint.
 CREATE OR REPLACE FUNCTION pgvec.what_to_do(collection text, model_version text, problems jsonb)
 RETURNS text LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE
         WHEN problems ? 'stopped_following'
             THEN format('SELECT pgvec.plan_backfill(%L, %L); then pgvec worker --drain.', collection, model_version)
         WHEN problems ? 'set_aside'
-            THEN 'See last_error in pgvec.work_item, mend the cause, then: pgvec worker --retry-failed.'
+            THEN 'Read last_error in pgvec.work_item and fix the cause, then: pgvec worker --retry-failed.'
         WHEN problems ? 'open_items' THEN 'Let a worker finish them: pgvec worker --drain.'
         WHEN problems ?| ARRAY['missing', 'surplus']
             THEN format('SELECT pgvec.plan_backfill(%L, %L); then pgvec worker --drain.', collection, model_version)

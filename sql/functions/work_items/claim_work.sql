@@ -1,9 +1,9 @@
--- Claims up to max_items open work items of one source and one target among the named versions, for
--- as long as the lease lasts; all claimed rows bear the same lease id. Items of a version that is
--- paused, or whose index is being built, are left alone. Commit at once: the claim is the lease, never an open
--- transaction.
--- The lease id is what renew_work, release_work, fail_work and the others take for proof: keep it to yourself.
--- Shape: one row an item. Raises PV001, 42501 (no worker of this collection).
+-- Claims up to max_items open work items, of one source and one target among the versions that you name, for as long as
+-- the lease lasts. All claimed rows carry the same lease id. Skips a version that is paused or whose index is being
+-- built. Commit at once: the claim is the lease, never an open transaction. Keep the lease id to yourself: renew_work,
+-- release_work, fail_work and the others act for anyone who knows it.
+-- Shape: one row an item.
+-- Raises: PV001 (no such collection), PV007 (lease), 42501 (not a worker of this collection).
 CREATE OR REPLACE FUNCTION pgvec.claim_work(collection text, versions text[], max_items integer DEFAULT 1,
                                             lease interval DEFAULT '2 minutes')
 RETURNS TABLE (item_id bigint, source_version text, model_version text, lo text, hi text, revision integer,

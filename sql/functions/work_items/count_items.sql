@@ -1,4 +1,4 @@
--- What pgvec.queue_counts does, behind the door of its collection: nobody but the owner may call it.
+-- What queue_counts does, behind the workers' door of the collection: only the owner can call it.
 CREATE OR REPLACE FUNCTION pgvec.count_items(collection text, versions text[], newest bigint)
 RETURNS TABLE (open bigint, held bigint, set_aside bigint, next_in float8, held_for float8, newest_item bigint)
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$

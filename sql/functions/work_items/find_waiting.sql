@@ -1,5 +1,8 @@
--- What pgvec.waiting_changes does, behind the door of its collection: nobody but the owner may call it.
--- Shape: chunks is a JSON object of chunk_id to turn; the result is an array of ids. Raises PV001, PV002.
+-- What waiting_changes does, behind the writers' door of the collection: only the owner can call it.
+-- Arguments:
+--   chunks  an object of chunk_id to turn
+-- Shape: an array of ids.
+-- Raises: PV001 (no such collection), PV002 (no such version).
 CREATE OR REPLACE FUNCTION pgvec.find_waiting(collection text, model_version text, chunks jsonb)
 RETURNS jsonb LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -16,10 +19,11 @@ BEGIN
     IF found_ids IS NULL THEN
         RETURN '[]';
     END IF;
-    EXECUTE format($q$
-        SELECT coalesce(jsonb_agg(t.chunk_id::text), '[]') FROM pgvec_leaves.%I t
-         WHERE t.chunk_id = ANY ($1::%s[]) AND to_jsonb(t.turn) = $2 -> t.chunk_id::text
-    $q$, v.leaf, c.id_type) INTO known USING found_ids, chunks;
+    EXECUTE format($query$
+        SELECT coalesce(jsonb_agg(t.chunk_id::text), '[]')
+          FROM pgvec_leaves.%1$I t
+         WHERE t.chunk_id = ANY ($1::%2$s[]) AND to_jsonb(t.turn) = $2 -> t.chunk_id::text
+    $query$, v.leaf, c.id_type) INTO known USING found_ids, chunks;
     RETURN known;
 END
 $$;

@@ -1,6 +1,8 @@
--- Opens a work item for each of the chunks, from one version to another; one that stands there already is due again,
--- whoever holds it. owners: whose the target's rows are (pgvec.owner_of), which the writer was allowed to change.
--- In one order for everybody, so that two writers do not wait for each other crosswise.
+-- Opens a work item for each chunk, from one version to another. An item that exists already is due again, also when a
+-- worker holds it.
+-- Arguments:
+--   owners  the owner of each row in the target (pgvec.owner_of), which the writer was allowed to change
+-- Why always in one order: two writers who open the same items do not wait for each other crosswise.
 CREATE OR REPLACE FUNCTION pgvec.open_items(collection text, source_version text, model_version text, chunk_ids text[],
                                             owners jsonb[] DEFAULT NULL)
 RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

@@ -1,5 +1,7 @@
--- Gives claimed items back untried, to be taken again after a rest: the embedder is away, no text is to blame.
--- SECURITY DEFINER: see renew_work. Returns how many. Raises PV007.
+-- Gives claimed items back untried, to be claimed again after retry_in: the embedder is away, and no text is to blame.
+-- Returns how many.
+-- Raises: PV007 (retry_in).
+-- SECURITY DEFINER: see renew_work.
 CREATE OR REPLACE FUNCTION pgvec.postpone_work(lease uuid, error text, retry_in interval DEFAULT '5 seconds')
 RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

@@ -1,10 +1,14 @@
--- How much work there is for the named versions. For workers and the owner.
---   open         items that are to be done, claimed ones among them
---   held         of these, up to the item newest: what another worker holds, or rests after a failure
+-- Counts the work of the versions that you name. For workers and the owner.
+-- Arguments:
+--   newest  count as held only items up to this number
+-- Shape: one row.
+--   open         items to do, claimed ones among them
+--   held         of these, items that another worker holds, or that wait after a failure
 --   set_aside    items that failed too often
---   next_in      seconds until the next open item can be claimed; held_for: until the next held one can
---   newest_item  the highest item number, 0 without any
--- Raises PV001, 42501 (no worker of this collection).
+--   next_in      seconds until the next open item can be claimed
+--   held_for     seconds until the next held item can be claimed
+--   newest_item  the highest item number; 0 without any
+-- Raises: PV001 (no such collection), 42501 (not a worker of this collection).
 CREATE OR REPLACE FUNCTION pgvec.queue_counts(collection text, versions text[], newest bigint DEFAULT NULL)
 RETURNS TABLE (open bigint, held bigint, set_aside bigint, next_in float8, held_for float8, newest_item bigint)
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$

@@ -1,9 +1,10 @@
--- Behind the workers' door of a collection: what needs to know that the caller is a worker of this very collection.
--- Nobody but the owner may call it. Raises PV001, PV002, PV007 (no such verb, an argument of a wrong type).
+-- Runs a verb behind the workers' door of a collection, where the caller is known to be a worker of this collection.
+-- Only the owner can call it.
+-- Raises: PV001 (no such collection), PV002 (no such version), PV007 (no such verb, an argument of a wrong type).
 CREATE OR REPLACE FUNCTION pgvec.queue_verb(collection text, verb text, arguments jsonb)
 RETURNS jsonb LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    named CONSTANT text[] := ARRAY(SELECT jsonb_array_elements_text(
+    versions CONSTANT text[] := ARRAY(SELECT jsonb_array_elements_text(
         CASE jsonb_typeof(arguments -> 'versions') WHEN 'array' THEN arguments -> 'versions' ELSE '[]' END));
     label CONSTANT text := arguments ->> 'model_version';
     max_items integer;
@@ -26,9 +27,9 @@ BEGIN
     CASE verb
     WHEN 'claim_work' THEN
         RETURN (SELECT coalesce(jsonb_agg(to_jsonb(i) ORDER BY i.item_id), '[]')
-                  FROM pgvec.claim_items(collection, named, max_items, lease) i);
+                  FROM pgvec.claim_items(collection, versions, max_items, lease) i);
     WHEN 'queue_counts' THEN
-        RETURN (SELECT to_jsonb(n) FROM pgvec.count_items(collection, named, newest) n);
+        RETURN (SELECT to_jsonb(n) FROM pgvec.count_items(collection, versions, newest) n);
     WHEN 'retry_set_aside' THEN
         RETURN to_jsonb(pgvec.reopen_items(collection, label));
     WHEN 'record_fingerprint' THEN

@@ -1,6 +1,8 @@
--- Prolongs a lease that has not run out. Returns the number of items it still holds; 0 means that it is lost.
--- SECURITY DEFINER, like release_work, postpone_work and fail_work: the lease id, which claim_work gave to one caller
--- alone and nobody can guess, is the right to these items and to no others.
+-- Prolongs a lease that has not run out.
+-- Returns how many items it still holds; 0 means that it is lost.
+-- Raises: PV007 (prolong).
+-- SECURITY DEFINER: like release_work, postpone_work and fail_work. The lease id is the right to its items and to no
+-- others: claim_work gave it to one caller, and it cannot be guessed.
 CREATE OR REPLACE FUNCTION pgvec.renew_work(lease uuid, prolong interval DEFAULT '2 minutes')
 RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

@@ -1,4 +1,6 @@
--- What pgvec.retry_set_aside does, behind the door of its collection: nobody but the owner may call it. Raises PV001.
+-- What retry_set_aside does, behind the workers' door of the collection: only the owner can call it.
+-- Returns how many.
+-- Raises: PV001 (no such collection).
 CREATE OR REPLACE FUNCTION pgvec.reopen_items(collection text, model_version text)
 RETURNS bigint LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

@@ -1,7 +1,10 @@
--- Those of the given chunks of a version for which a change is on its way from another version. For writers: a store
--- writes such a chunk again, also where the text is the same. It answers only who knows the row: turns must be
--- those of the rows (of each chunk, in the same order), so that nothing is said of a row that a policy hides.
--- Raises PV001, PV002, 42501 (no writer of this collection).
+-- Says for which of these chunks of a version a change from another version is still to come. For writers: a store
+-- writes such a chunk again even if the text is the same.
+-- Arguments:
+--   turns  the turns of the rows, in the order of chunk_ids
+-- Shape: one row a chunk id.
+-- Raises: PV001 (no such collection), PV002 (no such version), 42501 (not a writer of this collection).
+-- Why turns: you know them only of rows that you can read, so that you learn nothing of a row that a policy hides.
 CREATE OR REPLACE FUNCTION pgvec.waiting_changes(collection text, model_version text, chunk_ids text[],
                                                  turns bigint[])
 RETURNS SETOF text LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$

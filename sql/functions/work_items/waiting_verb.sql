@@ -1,5 +1,5 @@
--- Behind the writers' door of a collection. Nobody but the owner may call it.
--- Raises PV001, PV002, PV007 (no such verb).
+-- Runs a verb behind the writers' door of a collection. Only the owner can call it.
+-- Raises: PV001 (no such collection), PV002 (no such version), PV007 (no such verb).
 CREATE OR REPLACE FUNCTION pgvec.waiting_verb(collection text, verb text, arguments jsonb)
 RETURNS jsonb LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
