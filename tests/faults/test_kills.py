@@ -28,6 +28,7 @@ from sqlalchemy.pool import NullPool
 
 from pgvec_versions import Chunk, ChunkStore, Transition, Worker
 from pgvec_versions.errors import Busy, DatabaseUnavailable, LockTimeout, PgvecError
+from tests.effort import effort
 from tests.faults.looks import assert_catalog_agrees, one, rows_by_version, tiny, wait_until
 from tests.tools import Connect, literal
 
@@ -36,7 +37,7 @@ CHUNKS = 200
 WORKERS = 4
 WRITERS = 4
 #: How long it goes on; on PostgreSQL 16 a third of it. Units: seconds.
-SECONDS = float(os.environ.get("PGVEC_FAULT_SECONDS", "60"))
+SECONDS = float(os.environ.get("PGVEC_FAULT_SECONDS", effort(ci=15, nightly=120)))
 #: Of the pauses between two faults, and how many backends are terminated for each worker killed.
 LONGEST_PAUSE = 0.4
 TERMINATED_PER_KILLED = 4
