@@ -471,16 +471,14 @@ class Transitions(RuleBasedStateMachine):
         self.indexed.add(label)
 
     def complete(self, label: str) -> bool:
-        """By the rows alone, as an outsider would judge: nothing is missing or stale."""
-        rows = rows_by_version(self.db, {v: LABELS[v] for v in self.state})
-        if self.active is None or self.active == label:
-            return True
-        mine, theirs = rows[label], rows[self.active]
-        return all(
-            key in mine
-            and (mine[key].content == row.content or mine[key].written_at >= row.written_at)
-            for key, row in theirs.items()
-        )
+        """By the rows alone: the version lacks no chunk of the active one, and none is older."""
+        return not self.db.execute(
+            "SELECT FROM docs a"
+            "  LEFT JOIN docs m ON m.chunk_id = a.chunk_id AND m.model_version = %s"
+            " WHERE a.model_version = %s"
+            "   AND (m.chunk_id IS NULL OR (m.content <> a.content AND m.turn < a.turn))",
+            (label, self.active),
+        ).fetchall()
 
     @rule(pick=picks)
     def make_ready(self, pick: int) -> None:
