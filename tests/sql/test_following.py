@@ -7,7 +7,9 @@ from hashlib import md5, sha256
 import psycopg
 import pytest
 
+from tests.end_states import holds, same, unchanged
 from tests.sql.helpers import (
+    Done,
     chunks,
     claim,
     complete,
@@ -46,15 +48,6 @@ READY = ("build_index", "make_ready")
 ONE_ID = "chunk_id = md5('a')::uuid"
 
 
-def same(db):
-    """Both versions hold the same chunks, and nothing waits."""
-    assert chunks(db, "v1") == chunks(db, "v2")
-    assert items(db) == []
-    assert rows(db, "SELECT * FROM pgvec.missing_chunks('docs', 'v1')") == []
-    assert rows(db, "SELECT * FROM pgvec.missing_chunks('docs', 'v2')") == []
-    return chunks(db, "v1")
-
-
 WAYS = [
     ("v1", "v2", "building"),
     ("v1", "v2", "ready"),
@@ -76,7 +69,7 @@ def test_new_and_changed_content_becomes_work(tx, written, other, until):
     edit(tx, "a", written, "another text")
     assert items(tx) == [(written, other, "c"), (written, other, "a")]
     assert work_off(tx, "v1", "v2") == 2
-    assert {content for content, _ in same(tx).values()} == {"another text", "b", "c"}
+    same(tx, ["another text", "b", "c"])
     assert one(
         tx,
         f"SELECT embedding::text = %s::vector::text FROM docs"
@@ -129,8 +122,8 @@ def test_every_live_version_follows(tx):
     assert sorted(items(tx)) == [("v2", "v1", "c"), ("v2", "v3", "c")]
     tx.execute("DELETE FROM docs WHERE content = 'c'")
     assert work_off(tx, "v1", "v3") == 2
-    assert same(tx).keys() == chunks(tx, "v2").keys()
-    assert chunks(tx, "v3") == {}
+    same(tx, ["a", "b"], versions=("v1", "v2"))
+    holds(tx, "v3", {})
 
 
 def test_copy_is_a_write_like_any_other(tx):
@@ -140,7 +133,7 @@ def test_copy_is_a_write_like_any_other(tx):
             copy.write_row(("v1", text, vector(text, "v1")))
     assert len(items(tx)) == 2
     work_off(tx, "v2")
-    assert len(same(tx)) == 4
+    same(tx, ["a", "b", "x", "y"])
 
 
 def test_an_upsert_is_carried_whichever_way_it_goes(tx):
@@ -154,7 +147,7 @@ def test_an_upsert_is_carried_whichever_way_it_goes(tx):
         tx.execute(upsert, (word, text, vector(text, "v1")))
     assert sorted(items(tx)) == [("v1", "v2", "a"), ("v1", "v2", "c")]
     work_off(tx, "v2")
-    assert {content for content, _ in same(tx).values()} == {"new text", "b", "c"}
+    same(tx, ["new text", "b", "c"])
     refused(
         tx,
         "PV021",
@@ -173,7 +166,7 @@ def test_a_changed_id_moves_in_every_version(tx):
     )
     assert items(tx) == [("v1", "v2", "c")]
     work_off(tx, "v2")
-    assert {content for content, _ in same(tx).values()} == {"a", "b"}
+    same(tx, ["a", "b"])
 
 
 def test_one_statement_over_all_versions_carries_nothing_twice(tx):
@@ -190,7 +183,7 @@ def test_one_statement_over_all_versions_carries_nothing_twice(tx):
 def test_a_fill_by_hand_does_not_echo(tx):
     pair(tx, until="building", words="abc")
     assert items(tx) == []
-    assert len(same(tx)) == 3
+    same(tx, {"a": "a", "b": "b", "c": "c"})
 
 
 def test_a_fill_of_only_text_and_vector_harms_no_metadata(tx):
@@ -345,7 +338,7 @@ def test_versions_edited_at_once_end_equal_with_the_later_text(db, connect, late
     assert len(items(db)) == 2
     for version in order:
         work_off(db, version)
-    assert {content for content, _ in same(db).values()} == {"later", "b"}
+    same(db, ["later", "b"])
 
 
 @pytest.mark.parametrize("order", [("v1", "v2"), ("v2", "v1")])
@@ -373,7 +366,7 @@ def test_a_delete_waits_for_whoever_relies_on_the_row(db, connect):
         writer.commit()
         assert deleted.result() == [(1,)]
     work_off(db, "v1", "v2")
-    assert {content for content, _ in same(db).values()} == {"b"}
+    same(db, ["b"])
 
 
 def test_an_older_row_that_comes_late_does_not_win(tx):
@@ -465,7 +458,7 @@ def test_a_chunk_put_again_after_its_delete_stays_whatever_its_age(tx):
         (vector("again", "v1"),),
     )
     assert work_off(tx, "v1", "v2") == 1
-    assert sorted(content for content, _ in same(tx).values()) == ["again", "b"]
+    same(tx, {"a": "again", "b": "b"})
 
 
 def test_a_change_is_later_than_what_it_replaces_though_the_clock_was_put_back(tx):
@@ -523,7 +516,7 @@ def test_a_chunk_deleted_before_the_backfill_writes_it_does_not_come_back(db, co
     with in_background(complete, worker, mine, made) as completed:
         wait_until_blocked(db, worker)
         deleter.commit()
-        assert completed.result() == (1, 0, 0, 0)
+        assert completed.result() == Done(completed=1)
     assert same(db) == {}
 
 
@@ -531,7 +524,7 @@ def test_a_chunk_deleted_while_the_backfill_writes_it_is_deleted_there_too(db, c
     mine, made = backfill_ready(db)
     deleter, worker = connect(), connect()
     worker.execute("BEGIN")
-    assert complete(worker, mine, made) == (1, 0, 1, 0)
+    assert complete(worker, mine, made) == Done(completed=1, written=1)
     with in_background(rows, deleter, "DELETE FROM docs RETURNING 1") as deleted:
         wait_until_blocked(db, deleter)
         worker.execute("COMMIT")
@@ -543,7 +536,7 @@ def test_an_edit_while_the_backfill_writes_is_the_later_one(db, connect):
     mine, made = backfill_ready(db)
     editor, worker = connect(), connect()
     worker.execute("BEGIN")
-    assert complete(worker, mine, made) == (1, 0, 1, 0)
+    assert complete(worker, mine, made) == Done(completed=1, written=1)
     with in_background(
         rows, editor, "UPDATE docs SET metadata = '{\"k\": 1}' RETURNING 1"
     ) as edited:
@@ -560,13 +553,16 @@ def test_an_edit_while_the_backfill_writes_is_the_later_one(db, connect):
 def test_a_worker_whose_lease_ran_out_changes_nothing(db):
     mine, made = backfill_ready(db)
     db.execute("UPDATE pgvec.work_item SET leased_until = clock_timestamp()")
-    assert complete(db, mine, made) == (0, 1, 0, 0)
-    assert chunks(db, "v2") == {}
+    with unchanged(db):
+        assert complete(db, mine, made) == Done(fenced=1)
+    holds(db, "v2", {})
     again = claim(db, ["v2"])
-    assert complete(db, mine, made) == (0, 1, 0, 0)
-    assert complete(db, again, read(db, again)) == (1, 0, 1, 0)
-    assert complete(db, mine, made) == (0, 1, 0, 0)
-    assert len(same(db)) == 1
+    with unchanged(db):
+        assert complete(db, mine, made) == Done(fenced=1)
+    assert complete(db, again, read(db, again)) == Done(completed=1, written=1)
+    with unchanged(db):
+        assert complete(db, mine, made) == Done(fenced=1)
+    same(db, {"a": "a"})
 
 
 def test_a_worker_who_made_a_vector_of_an_older_text_does_not_write_it(db):
@@ -576,10 +572,11 @@ def test_a_worker_who_made_a_vector_of_an_older_text_does_not_write_it(db):
     mine = claim(db, ["v2"])
     made = read(db, mine)
     edit(db, "a", "v1", "newer")
-    assert complete(db, mine, made) == (0, 1, 0, 0)
-    assert chunks(db, "v2") == {}
+    with unchanged(db):
+        assert complete(db, mine, made) == Done(fenced=1)
+    holds(db, "v2", {})
     assert work_off(db, "v2") == 1
-    assert {content for content, _ in same(db).values()} == {"newer"}
+    same(db, ["newer"])
 
 
 def test_a_worker_does_not_write_over_what_came_later_through_the_other_version(db):
@@ -588,9 +585,9 @@ def test_a_worker_does_not_write_over_what_came_later_through_the_other_version(
     mine = claim(db, ["v2"])
     made = read(db, mine)
     edit(db, "a", "v2", "later")
-    assert complete(db, mine, made) == (1, 0, 0, 0)
+    assert complete(db, mine, made) == Done(completed=1)
     work_off(db, "v1", "v2")
-    assert {content for content, _ in same(db).values()} == {"later", "b"}
+    same(db, ["later", "b"])
 
 
 def test_an_item_whose_text_changed_behind_our_back_stays_open(db):
@@ -602,11 +599,11 @@ def test_an_item_whose_text_changed_behind_our_back_stays_open(db):
         " WHERE item_id = %s",
         (mine.revisions[0], mine.lease, mine.items[0]),
     )
-    assert complete(db, mine, made) == (0, 0, 0, 0)
-    assert chunks(db, "v2") == {}
+    assert complete(db, mine, made) == Done()
+    holds(db, "v2", {})
     assert sorted(items(db)) == [("v1", "v2", "a"), ("v1", "v2", "b")]
     assert work_off(db, "v2") == 2
-    assert len(same(db)) == 2
+    same(db, {"a": "newer", "b": "b"})
 
 
 def test_vectors_for_chunks_outside_the_claim_are_not_written(db):
@@ -614,8 +611,8 @@ def test_vectors_for_chunks_outside_the_claim_are_not_written(db):
     put(db, "b")
     text = "b"
     foreign = [(made[0][0], md5(text.encode()).hexdigest(), text, sha256(text.encode()).digest())]
-    assert complete(db, mine, foreign) == (0, 0, 0, 0)
-    assert chunks(db, "v2") == {}
+    assert complete(db, mine, foreign) == Done()
+    holds(db, "v2", {})
     assert sorted(items(db)) == [("v1", "v2", "a"), ("v1", "v2", "b")]
 
 
@@ -634,7 +631,7 @@ def test_no_writer_waits_for_a_build_and_nothing_is_forgotten(db, connect):
     edit(db, "c", "v1", "changed")
     put(db, "d", "v1")
     assert sorted(items(db)) == [("v1", "v2", word) for word in "abcd"]
-    assert len(chunks(db, "v2")) == 3
+    holds(db, "v2", {"a": "a", "b": "b", "c": "c"})
     assert claim(db, ["v2"]) is None
     builder.rollback()
     assert work_off(db, "v2") == 4
@@ -651,7 +648,7 @@ def test_a_delete_that_was_put_off_spares_what_was_written_later(db, connect, or
     edit(db, "a", "v2", "later")
     for version in order:
         work_off(db, version)
-    assert {content for content, _ in same(db).values()} == {"later", "b"}
+    same(db, ["later", "b"])
 
 
 def test_a_build_waits_for_the_writers_that_are_under_way(db, connect):
@@ -673,7 +670,7 @@ def test_a_worker_gives_way_to_a_build(db, connect):
         complete(db, mine, made)
     told(caught.value, "PV009")
     builder.rollback()
-    assert complete(db, mine, made) == (1, 0, 1, 0)
+    assert complete(db, mine, made) == Done(completed=1, written=1)
 
 
 def test_only_one_session_builds_an_index(db, connect):
@@ -712,7 +709,7 @@ def test_a_writer_who_cannot_see_the_new_version_is_told_to_run_again(db, connec
 def test_a_delete_with_an_old_snapshot_brings_no_chunk_back(db, connect):
     mine, made = backfill_ready(db)
     deleter = old_snapshot(connect)
-    assert complete(db, mine, made) == (1, 0, 1, 0)
+    assert complete(db, mine, made) == Done(completed=1, written=1)
     deleter.execute("DELETE FROM docs WHERE model_version = 'v1'")
     deleter.execute("COMMIT")
     work_off(db, "v2")
