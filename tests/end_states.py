@@ -162,7 +162,13 @@ def gone(db: Connection, version: str, collection: str = "docs") -> None:
     ).fetchone() or (None, False)
     assert state in ("retired", "abandoned"), f"{version} is {state}"
     assert dropped, f"{version} has its leaf"
-    found = _column(db, "SELECT oid::regclass::text FROM pg_class WHERE relname = ANY (%s)", names)
+    found = _column(
+        db,
+        "SELECT oid::regclass::text FROM pg_class"
+        " WHERE relname = %s AND relnamespace = 'pgvec_leaves'::regnamespace"
+        "    OR relname = %s AND relkind = 'v'",
+        *names,
+    )
     assert found == []
 
 
