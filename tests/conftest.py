@@ -18,6 +18,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from filelock import FileLock
 from psycopg import sql
 from sqlalchemy import Engine
 
@@ -161,8 +162,18 @@ def tiny() -> Callable[..., TinyEmbedder]:
 
 
 @pytest.fixture(scope="session")
-def cron_url() -> str:
-    """The URL of the server with pg_cron. Without one: skipped, or in CI failed."""
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all workers of this run share."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if os.environ.get("PYTEST_XDIST_WORKER") else folder
+
+
+@pytest.fixture
+def cron_url(shared_folder: Path) -> Iterator[str]:
+    """The URL of the server with pg_cron, for one test at a time, whichever worker runs it.
+
+    Without that server: skipped, or in CI failed.
+    """
     url = os.environ.get("PGVEC_TEST_CRON_URL")
     if not url:
         reason = (
@@ -172,7 +183,8 @@ def cron_url() -> str:
         if os.environ.get("PGVEC_REQUIRE_CRON"):
             pytest.fail(reason)
         pytest.skip(reason)
-    return url
+    with FileLock(shared_folder / "cron-server.lock"):
+        yield url
 
 
 @pytest.fixture(scope="session")
