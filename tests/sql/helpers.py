@@ -142,6 +142,17 @@ def second_version(connection: Connection, *, until: str = "ready", count: int =
 READY = ("build_index", "make_ready")
 
 
+def pair(db: Connection, *, until: str = "ready", words: str = "ab", count: int = 0) -> None:
+    """v1 active and v2 ``until`` that state, both with the chunks a and b, and count more."""
+    live_collection(db, count=count)
+    for word in words:
+        put(db, word)
+    db.execute("SELECT pgvec.register_version('docs', 'v2', 8)")
+    copy_version(db, "docs", "v1", "v2")
+    for verb in {"building": (), "ready": READY, "active": (*READY, "cut_over")}[until]:
+        db.execute(f"SELECT pgvec.{verb}('docs', 'v2')".encode())
+
+
 def chunks(connection: Connection, version: str, collection: str = "docs") -> dict[str, Any]:
     """Content and metadata of a version's chunks, by id."""
     return {
