@@ -6,10 +6,11 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip
 ARGS   ?=
+PYTEST := $(BIN)/python -m pytest -n auto --dist worksteal
 MINUTES ?= 10
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test docs soak bench bench-quick lint format cron-server cron-server-stop clean
+.PHONY: help install demo check test nightly docs soak bench bench-quick lint format cron-server cron-server-stop clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,8 +22,14 @@ install: $(VENV)/.installed-dev ## everything a developer needs, into .venv
 demo: $(VENV)/.installed-demo ## an upgrade of the embedding model, start to end, on an embedded server
 	$(BIN)/pgvec demo $(ARGS)
 
+check: lint ## lint, and the tests that finish within two minutes
+	$(PYTEST) -k "not pg16" tests/unit tests/sql $(ARGS)
+
 test: $(VENV)/.installed-dev ## all tests; tests that need pg_cron are skipped without its server
-	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+	$(PYTEST) $(ARGS)
+
+nightly: $(VENV)/.installed-dev ## all tests on PostgreSQL 18 and 16, random ones with many examples
+	$(PYTEST) --hypothesis-profile=nightly --timeout=1800 $(ARGS)
 
 docs: $(VENV)/.installed-dev ## the site, into site/; strict, and without a network
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

@@ -50,7 +50,7 @@ def package(tmp_path: Path) -> Callable[[int], mock._patch[object]]:
     shutil.copytree(sqlfiles.sql_folder(), later)
     (later / "catalog/0002.up.sql").write_text(UP)
     (later / "catalog/0002.down.sql").write_text(DOWN)
-    (later / "functions/newest.sql").write_text(NEWEST)
+    (later / "functions/upgrade/newest.sql").write_text(NEWEST)
     folders = {1: sqlfiles.sql_folder(), 2: later}
     return lambda version: mock.patch.object(sqlfiles, "sql_folder", return_value=folders[version])
 

@@ -10,7 +10,7 @@ import pytest
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from alembic.util import CommandError
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from psycopg import sql
 from sqlalchemy import Engine
@@ -23,6 +23,7 @@ from pgvec_versions.errors import QueryVersionMismatch, translated
 from pgvec_versions.migrate_ops import CreateCollectionOp, RegisterModelVersionOp
 from tests.alembic.tools import script
 from tests.db.helpers import create_collection, execute
+from tests.effort import effort
 from tests.tools import TinyEmbedder
 
 HOSTILE = st.one_of(
@@ -50,12 +51,7 @@ HOSTILE = st.one_of(
         ]
     ),
 )
-LIGHT = settings(
-    max_examples=25,
-    deadline=None,
-    database=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+LIGHT = settings(max_examples=effort(ci=10, nightly=250))
 
 
 @pytest.fixture
@@ -146,7 +142,7 @@ def test_the_command_line_takes_hostile_names_as_names(
 ) -> None:
     before = world(engine)
 
-    @settings(LIGHT, max_examples=10)
+    @settings(LIGHT, max_examples=effort(ci=5, nightly=100))
     @given(name=HOSTILE.filter(lambda n: not n.startswith("-")))
     def check(name: str) -> None:
         for command in (["init", name + "'"], ["status", name + "'"], ["cut-over", name + "'"]):
@@ -160,7 +156,7 @@ def test_the_command_line_takes_hostile_names_as_names(
 def test_columns_schemas_and_roles_may_be_named_at_will(engine: Engine) -> None:
     counter = iter(range(1000))
 
-    @settings(LIGHT, max_examples=6)
+    @settings(LIGHT, max_examples=effort(ci=4, nightly=60))
     @given(
         name=HOSTILE.map(lambda n: n.encode()[:40].decode(errors="ignore")).filter(
             # PostgreSQL keeps this prefix for itself.

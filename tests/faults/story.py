@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 import psycopg
 
 from pgvec_versions import Chunk, ChunkStore, Transition, Worker
 from pgvec_versions.postgres.database import close_shared_engines
 from pgvec_versions.postgres.install import install
+from tests.end_states import same, serves
 from tests.faults.looks import Connection, assert_catalog_agrees, one, rows_by_version, tiny
 from tests.sql.helpers import refused
 from tests.tools import TinyEmbedder, literal
@@ -47,35 +47,12 @@ def insert_note(db: Connection, content: str) -> None:
     )
 
 
-def assert_it_serves_and_guards(
-    db: Connection, version: str, embedder: TinyEmbedder | None = None
-) -> None:
-    """Queries of that version are answered by it alone; all others are refused."""
-    other = "v1" if version == "v2" else "v2"
-    query = literal((embedder or EMBEDDERS[version]).vector("text 7"))
-    ask = "SELECT model_version, content FROM active_docs ORDER BY embedding <=> %s::vector LIMIT 5"
-    db.execute("SELECT set_config('pgvec.query_version.docs', '', false)")
-    refused(db, "PV012", ask, query)
-    db.execute("SELECT set_config('pgvec.query_version.docs', %s, false)", (other,))
-    refused(db, "PV011", ask, query)
-    db.execute("SELECT set_config('pgvec.query_version.docs', %s, false)", (version,))
-    found = db.execute(ask.encode(), (query,)).fetchall()
-    assert {row[0] for row in found} == {version}
-    assert found[0][1] == "text 7"
-    nearest = db.execute(
-        "SELECT content, model_version FROM pgvec.nearest('docs', %s::vector, %s, 1)",
-        (query, version),
-    ).fetchall()
-    assert nearest == [("text 7", version)]
-    db.execute("SELECT set_config('pgvec.query_version.docs', '', false)")
-
-
 def finish(url: str) -> None:
     """Goes on where the work stands, to the very end; asserts each promise on the way."""
     with psycopg.connect(url, autocommit=True) as db:
         states = assert_catalog_agrees(db)
         assert {label: v.state for label, v in states.items()} == {"v1": "active", "v2": "building"}
-        assert_it_serves_and_guards(db, "v1")
+        serves(db, "v1", "text 7", EMBEDDERS["v1"])
         refused(db, "PV006", "SELECT pgvec.make_ready('docs', 'v2')")
         refused(
             db, "PV021", "UPDATE docs SET content = 'x' WHERE model_version = 'v1' AND position = 1"
@@ -86,14 +63,11 @@ def finish(url: str) -> None:
         insert_note(db, "second")
         two = Transition(url, "docs", "v2", EMBEDDERS["v2"])
         two.run(cut_over=True)
-        rows = rows_by_version(db, EMBEDDERS)
-        contents: dict[str, Any] = {
-            label: {key: row.content for key, row in mine.items()} for label, mine in rows.items()
-        }
-        assert contents["v1"] == contents["v2"]
-        assert len(contents["v2"]) == CHUNKS + 1
-        assert {"edited", "written afterwards"} < set(contents["v2"].values())
-        assert_it_serves_and_guards(db, "v2")
+        rows_by_version(db, EMBEDDERS)
+        # "edited" took the place of "text 0".
+        texts = (f"text {number}" for number in range(1, CHUNKS))
+        same(db, ["edited", "written afterwards", *texts])
+        serves(db, "v2", "text 7", EMBEDDERS["v2"])
         assert one(db, "SELECT pgvec.roll_back('docs')") == "v1"
         assert one(db, "SELECT pgvec.roll_back('docs')") == "v2"
         Worker(url, "docs", EMBEDDERS, lease=timedelta(seconds=5)).drain()

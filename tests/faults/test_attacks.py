@@ -14,6 +14,7 @@ import pytest
 from psycopg import IsolationLevel
 from psycopg.errors import SerializationFailure
 
+from tests.end_states import idle, same
 from tests.faults.looks import wait_until
 from tests.sql.helpers import (
     Claim,
@@ -125,13 +126,11 @@ def work_for_a_moment(db: Connection, label: str) -> None:
 def agree(db: Connection, *labels: str) -> dict[str, Any]:
     """Works everything off; then all the versions hold the same, with their own vectors."""
     work_off(db, *labels)
-    assert rows(db, "SELECT * FROM pgvec.work_item") == []
-    held = {label: chunks(db, label) for label in labels}
-    for label in labels[1:]:
-        assert held[label] == held[labels[0]], label
+    idle(db)
+    held = same(db, versions=labels)
     for label, content, right in rows(db, "SELECT model_version, content, embedding FROM docs"):
         assert right == one(db, "SELECT %s::vector::text", vector(content, label))
-    return dict(held[labels[0]].values())
+    return dict(held.values())
 
 
 def test_a_delete_is_remembered_as_long_as_a_version_that_stopped_following_stands(

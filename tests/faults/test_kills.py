@@ -28,6 +28,8 @@ from sqlalchemy.pool import NullPool
 
 from pgvec_versions import Chunk, ChunkStore, Transition, Worker
 from pgvec_versions.errors import Busy, DatabaseUnavailable, LockTimeout, PgvecError
+from tests.effort import effort
+from tests.end_states import same
 from tests.faults.looks import assert_catalog_agrees, one, rows_by_version, tiny, wait_until
 from tests.tools import Connect, literal
 
@@ -36,7 +38,7 @@ CHUNKS = 200
 WORKERS = 4
 WRITERS = 4
 #: How long it goes on; on PostgreSQL 16 a third of it. Units: seconds.
-SECONDS = float(os.environ.get("PGVEC_FAULT_SECONDS", "60"))
+SECONDS = float(os.environ.get("PGVEC_FAULT_SECONDS", effort(ci=15, nightly=120)))
 #: Of the pauses between two faults, and how many backends are terminated for each worker killed.
 LONGEST_PAUSE = 0.4
 TERMINATED_PER_KILLED = 4
@@ -290,13 +292,8 @@ def test_what_was_written_survives_killed_workers_and_lost_connections(
             raise writer.error
 
     Worker(database, "docs", EMBEDDERS, lease=timedelta(seconds=1), max_attempts=10_000).drain()
-    assert one(db, "SELECT count(*) FROM pgvec.work_item") == 0
+    same(db)
     rows = rows_by_version(db, EMBEDDERS)
-    held = {
-        label: {key: (row.document_id, row.content, row.metadata) for key, row in mine.items()}
-        for label, mine in rows.items()
-    }
-    assert held["v1"] == held["v2"]
     unsure = 0
     for writer in writers:
         for key, possible in writer.may_hold.items():
@@ -310,7 +307,6 @@ def test_what_was_written_survives_killed_workers_and_lost_connections(
             given = set().union(*(w.shared.get(key, set()) for w in writers))
             assert rows["v1"][key].content in given
     for label in EMBEDDERS:
-        assert one(db, "SELECT count(*) FROM pgvec.missing_chunks('docs', %s)", label) == 0
         assert one(db, "SELECT pgvec.ready_problems('docs', %s)", label) == {}
     assert_catalog_agrees(db)
     done = sum((w.done for w in writers), Counter[str]())

@@ -17,6 +17,7 @@ from pgvec_versions.postgres.embedded import EmbeddedServer
 from pgvec_versions.retirement.job import retire_due
 from pgvec_versions.upgrade.throttle import Brake, Throttle
 from tests.clusters import Cluster, binaries, clusters
+from tests.end_states import serves
 from tests.faults import story
 from tests.faults.looks import Connection, assert_catalog_agrees, one, wait_until
 from tests.faults.story import EMBEDDERS
@@ -85,7 +86,7 @@ def test_readers_of_a_standby_see_one_version_and_after_promotion_everything_goe
         psycopg.connect(copy, autocommit=True) as there,
     ):
         caught_up(db, there)
-        story.assert_it_serves_and_guards(there, "v1")
+        serves(there, "v1", "text 7", EMBEDDERS["v1"])
         db.execute("UPDATE pgvec.work_item SET leased_until = now() WHERE lease IS NOT NULL")
         Transition(url, "docs", "v2", EMBEDDERS["v2"]).run()
 
@@ -162,7 +163,7 @@ def test_readers_of_a_standby_see_one_version_and_after_promotion_everything_goe
         db.execute("CALL pgvec.retire_due()")
         assert assert_catalog_agrees(db)["v3"].dropped
         Transition(copy, "docs", "v4", EMBEDDERS["v1"]).run(cut_over=True)
-        story.assert_it_serves_and_guards(db, "v4", EMBEDDERS["v1"])
+        serves(db, "v4", "text 7", EMBEDDERS["v1"])
         ChunkStore(copy, "docs", {"v4": EMBEDDERS["v1"]}).add(["after the promotion"])
         Worker(copy, "docs", {"v2": EMBEDDERS["v2"], "v4": EMBEDDERS["v1"]}).drain()
         assert one(db, "SELECT pgvec.roll_back('docs')") == "v2"

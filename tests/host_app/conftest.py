@@ -24,15 +24,12 @@ collect_ignore = ["app"]
 
 
 @pytest.fixture(scope="session")
-def host_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def host_python(shared_folder: Path) -> Path:
     """The Python of an environment with the wheel, made once for all workers."""
-    folder = tmp_path_factory.getbasetemp()
-    if os.environ.get("PYTEST_XDIST_WORKER"):
-        folder = folder.parent
-    made = folder / "host-env"
+    made = shared_folder / "host-env"
     with FileLock(f"{made}.lock"):
         if not (made / "ready").exists():
-            _make(made, folder / "wheel")
+            _make(made, shared_folder / "wheel")
             (made / "ready").touch()
     return made / "bin" / "python"
 

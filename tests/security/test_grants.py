@@ -5,10 +5,7 @@ The roles here live in a transaction that is rolled back, or go with their test.
 
 from __future__ import annotations
 
-import contextlib
-import subprocess
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import psycopg
@@ -17,15 +14,14 @@ from psycopg import sql
 
 from pgvec_versions.chunks.store import ChunkStore
 from pgvec_versions.postgres.database import engine_for
-from pgvec_versions.postgres.embedded import EmbeddedServer
 from pgvec_versions.postgres.install import install
 from pgvec_versions.upgrade.transition import Transition
 from pgvec_versions.upgrade.worker import Worker
 from pgvec_versions.values import Chunk
-from tests.alembic.tools import run_psql
-from tests.clusters import binaries
-from tests.sql.helpers import claim, edit, one, put, refused, rows, second_version, vector
-from tests.tools import TinyEmbedder, live_collection, make_active
+from tests.end_states import holds, same
+from tests.security.roles import PRIVILEGES, a_role, acting
+from tests.sql.helpers import claim, edit, one, put, refused, rows, second_version
+from tests.tools import TinyEmbedder, live_collection
 
 Connection = psycopg.Connection[Any]
 
@@ -51,7 +47,6 @@ BY_LEASE = {
     "read_work",
     "complete_work",
 }
-PRIVILEGES = ("read", "write", "worker")
 
 
 def role_of(privilege: str) -> str:
@@ -83,29 +78,6 @@ def two(tx: Connection) -> Connection:
             (role_of(privilege),),
         )
     return tx
-
-
-@contextlib.contextmanager
-def acting(connection: Connection, role: str) -> Iterator[None]:
-    connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(role)))
-    yield
-    connection.execute("RESET ROLE")
-
-
-@contextlib.contextmanager
-def a_role(connection: Connection) -> Iterator[str]:
-    """A role that goes again, with what it was given in this database."""
-    name = f"g_{uuid.uuid4().hex[:8]}"
-    connection.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(name)))
-    yield name
-    connection.execute("RESET ROLE")
-    with contextlib.suppress(psycopg.errors.UndefinedObject):
-        drop(connection, name)
-
-
-def drop(connection: Connection, role: str) -> None:
-    for statement in ("DROP OWNED BY {}", "DROP ROLE {}"):
-        connection.execute(sql.SQL(statement).format(sql.Identifier(role)))
 
 
 # --- The queue and the record ---
@@ -409,139 +381,8 @@ def test_a_worker_fills_a_version_with_nothing_but_his_grant(db, database):
         engine = engine_for(url_as(database, role))
         assert Worker(engine, "docs", {"v2": tiny}).drain().written == 3
         engine.dispose()
-    assert one(db, "SELECT count(*) FROM pgvec.work_item") == 0
-    assert one(db, "SELECT count(*) FROM docs WHERE model_version = 'v2'") == 3
-
-
-# --- The role is what is remembered, not its name ---
-
-
-def flip(connection: Connection, label: str) -> None:
-    connection.execute("SELECT pgvec.register_version('docs', %s, 8)", (label,))
-    connection.execute(
-        "INSERT INTO docs (chunk_id, model_version, content, embedding)"
-        " SELECT chunk_id, %s, content, %s FROM docs WHERE model_version = 'v1'",
-        (label, vector("a", label)),
-    )
-    make_active(connection, "docs", label)
-
-
-@pytest.mark.parametrize("privilege", PRIVILEGES)
-def test_a_renamed_role_keeps_its_grant_through_a_flip_and_can_be_revoked(tx, privilege):
-    live_collection(tx, count=0)
-    put(tx, "a")
-    tx.execute('CREATE ROLE before; CREATE ROLE "Bystander"')
-    tx.execute(f"SELECT pgvec.grant_{privilege}('docs', 'before')".encode())
-    given = rows(tx, HELD, "before")
-    tx.execute('ALTER ROLE before RENAME TO "Aft""er"')
-    tx.execute('ALTER ROLE "Bystander" RENAME TO before')
-    flip(tx, "v2")
-    held = set(rows(tx, HELD, 'Aft"er'))
-    assert held >= set(given)
-    if privilege == "read":
-        with acting(tx, 'Aft"er'):
-            tx.execute("SET LOCAL pgvec.query_version.docs = 'v2'")
-            assert rows(tx, "SELECT content FROM active_docs") == [("a",)]
-            assert rows(tx, "SELECT content FROM docs_at_v2") == [("a",)]
-    # Who now bears the old name has nothing, and a revoke by that name takes nothing.
-    assert rows(tx, HELD, "before") == []
-    tx.execute(f"SELECT pgvec.revoke_{privilege}('docs', 'before')".encode())
-    assert set(rows(tx, HELD, 'Aft"er')) == held
-    tx.execute(f"""SELECT pgvec.revoke_{privilege}('docs', '"Aft""er"')""".encode())
-    assert rows(tx, HELD, 'Aft"er') == []
-    assert one(tx, "SELECT count(*) FROM pgvec.collection_grant") == 0
-
-
-#: Every object of ours, or of the collection, on which a role was given something.
-HELD = """
-    WITH role AS (SELECT oid FROM pg_roles WHERE rolname = %s)
-    SELECT c.oid::regclass::text, a.privilege_type FROM pg_class c, aclexplode(c.relacl) a, role
-     WHERE a.grantee = role.oid AND a.grantee <> c.relowner
-    UNION ALL
-    SELECT p.oid::regprocedure::text, a.privilege_type FROM pg_proc p, aclexplode(p.proacl) a, role
-     WHERE a.grantee = role.oid AND a.grantee <> p.proowner
-    UNION ALL
-    SELECT n.nspname, a.privilege_type FROM pg_namespace n, aclexplode(n.nspacl) a, role
-     WHERE a.grantee = role.oid AND a.grantee <> n.nspowner
-     ORDER BY 1, 2"""
-
-
-def test_a_new_role_of_an_old_name_inherits_nothing(tx):
-    live_collection(tx, count=1)
-    tx.execute("CREATE ROLE namesake")
-    for privilege in PRIVILEGES:
-        tx.execute(f"SELECT pgvec.grant_{privilege}('docs', 'namesake')".encode())
-    gone = one(tx, "SELECT 'namesake'::regrole::oid")
-    drop(tx, "namesake")
-    tx.execute("CREATE ROLE namesake")
-    tx.execute("SELECT pgvec.register_version('docs', 'v2', 8)")
-    assert rows(tx, HELD, "namesake") == []
-    # The records of the one that is gone went with that, and it was said.
-    assert one(tx, "SELECT count(*) FROM pgvec.collection_grant") == 0
-    said = (
-        "SELECT detail FROM pgvec.version_event WHERE verb = 'forget_grant'"
-        " ORDER BY detail ->> 'privilege'"
-    )
-    assert [row[0] for row in rows(tx, said)] == [
-        {"role": gone, "privilege": privilege} for privilege in sorted(PRIVILEGES)
-    ]
-
-
-@pytest.mark.parametrize("named", ["by number", "not at all"])
-def test_a_revoke_for_a_role_that_is_gone_takes_its_record_and_says_so(tx, named):
-    live_collection(tx, count=1)
-    tx.execute("CREATE ROLE leaver; CREATE ROLE stayer")
-    for role in ("leaver", "stayer"):
-        tx.execute("SELECT pgvec.grant_read('docs', %s::regrole)", (role,))
-    number = one(tx, "SELECT 'leaver'::regrole::oid::text")
-    drop(tx, "leaver")
-    notices: list[str] = []
-    tx.add_notice_handler(lambda diagnostic: notices.append(str(diagnostic.message_primary)))
-    again = "SELECT pgvec.revoke_read('docs', %s::regrole)"
-    tx.execute(again.encode(), (number if named == "by number" else None,))
-    assert rows(tx, "SELECT grantee::text FROM pgvec.collection_grant") == [("stayer",)]
-    assert one(tx, "SELECT count(*) FROM pgvec.version_event WHERE verb = 'forget_grant'") == 1
-    assert f"role {number} was dropped" in notices[0]
-    tx.execute(again.encode(), (None,))
-    assert "nothing was revoked" in notices[1]
-    tx.execute("SELECT pgvec.revoke_write('docs', 'stayer')")
-    assert "nothing was revoked" in notices[2]
-
-
-def test_nothing_is_recorded_for_a_role_that_is_not_there(tx):
-    live_collection(tx, count=1)
-    refused(tx, "42704", "SELECT pgvec.grant_read('docs', '\"nobody at all\"')")
-    refused(tx, "42704", "SELECT pgvec.grant_read('docs', 4294967295::oid::regrole)")
-    refused(tx, "42704", "SELECT pgvec.grant_read('docs', '-')")
-    refused(tx, "PV007", "SELECT pgvec.grant_read('docs', NULL)")
-    assert one(tx, "SELECT count(*) FROM pgvec.collection_grant") == 0
-
-
-def test_a_dump_names_the_role_and_a_restore_gives_all_of_it_back(
-    db, database, server: EmbeddedServer
-):
-    live_collection(db, count=1)
-    with a_role(db) as role, psycopg.connect(server.url("postgres"), autocommit=True) as admin:
-        db.execute("SELECT pgvec.grant_worker('docs', %s::regrole)", (role,))
-        dumped = subprocess.run(
-            [binaries(server) / "pg_dump", "-d", database], capture_output=True, check=True
-        )
-        name = f"t_{uuid.uuid4().hex[:12]}"
-        admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
-        try:
-            run_psql(server.psql_command(name), dumped.stdout.decode())
-            with psycopg.connect(server.url(name), autocommit=True) as there:
-                assert rows(there, "SELECT grantee::text FROM pgvec.collection_grant") == [(role,)]
-                assert rows(there, HELD, role) == rows(db, HELD, role)
-                assert rows(there, POLICIES) == rows(db, POLICIES)
-        finally:
-            admin.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(name)))
-
-
-POLICIES = (
-    "SELECT polrelid::regclass::text, polname, polroles, pg_get_expr(polqual, polrelid)"
-    " FROM pg_policy ORDER BY 1, 2"
-)
+    same(db, {"a": "a", "b": "b", "c": "c"})
+    holds(db, "v2", "abc", embedder=tiny)
 
 
 # --- The doors ---

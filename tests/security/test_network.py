@@ -260,6 +260,8 @@ def test_a_gzip_bomb_is_not_unpacked(wire: Callable[..., Wire]) -> None:
         ("br", b"anything"),
         ("zstd", b"anything"),
     ],
+    # Not made of the bytes: gzip writes the time, and every worker must find the same tests.
+    ids=["deflate", "gzip", "gzip twice", "br", "zstd"],
 )
 def test_however_it_is_packed_it_is_bounded_or_refused(
     wire: Callable[..., Wire], encoding: str, body: bytes

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 import pytest
@@ -142,6 +142,17 @@ def second_version(connection: Connection, *, until: str = "ready", count: int =
 READY = ("build_index", "make_ready")
 
 
+def pair(db: Connection, *, until: str = "ready", words: str = "ab", count: int = 0) -> None:
+    """v1 active and v2 ``until`` that state, both with the chunks a and b, and count more."""
+    live_collection(db, count=count)
+    for word in words:
+        put(db, word)
+    db.execute("SELECT pgvec.register_version('docs', 'v2', 8)")
+    copy_version(db, "docs", "v1", "v2")
+    for verb in {"building": (), "ready": READY, "active": (*READY, "cut_over")}[until]:
+        db.execute(f"SELECT pgvec.{verb}('docs', 'v2')".encode())
+
+
 def chunks(connection: Connection, version: str, collection: str = "docs") -> dict[str, Any]:
     """Content and metadata of a version's chunks, by id."""
     return {
@@ -221,6 +232,15 @@ def read(connection: Connection, mine: Claim, collection: str = "docs") -> list[
     )
 
 
+class Done(NamedTuple):
+    """What ``pgvec.complete_work`` says that it did."""
+
+    completed: int = 0
+    fenced: int = 0
+    written: int = 0
+    deleted: int = 0
+
+
 def complete(
     connection: Connection,
     mine: Claim,
@@ -229,7 +249,7 @@ def complete(
     collection: str = "docs",
     dimensions: int = 8,
     id_type: str = "uuid",
-) -> tuple[int, int, int, int]:
+) -> Done:
     """Embeds what was read and completes the items, in one transaction."""
     with connection.transaction():
         connection.execute("DROP TABLE IF EXISTS pg_temp.pgvec_made")
@@ -248,14 +268,14 @@ def complete(
             (collection, mine.source, mine.target, mine.items, mine.revisions, mine.lease),
         ).fetchone()
     assert done is not None
-    return (done[0], done[1], done[2], done[3])
+    return Done(*done)
 
 
 def work_off(connection: Connection, *versions: str, most: int = 10) -> int:
     """Works until nothing can be claimed. Returns the number of items completed."""
     done = 0
     while (mine := claim(connection, versions, most)) is not None:
-        done += complete(connection, mine, read(connection, mine))[0]
+        done += complete(connection, mine, read(connection, mine)).completed
     return done
 
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from tests.effort import effort
 from tests.sql.helpers import one, put, refused, rows, second_version
 from tests.tools import literal, live_collection, make_active
 
@@ -331,15 +332,13 @@ VALUE = st.one_of(TEXT, st.integers(-(10**12), 10**12), st.booleans(), st.none()
 def test_no_key_and_no_value_is_ever_read_as_sql(tx):
     live_collection(tx, count=5)
     put(tx, "a")
-    newest = one(tx, "SELECT current_setting('server_version_num')::int") >= 180000
     call = b"SELECT content FROM pgvec.nearest('docs', %s, 'v1', 10, %s, conditions => %s)"
 
     def found(contained, *conditions):
         result = tx.execute(call, (ONES, json.dumps(contained), json.dumps(conditions)))
         return sorted(row[0] for row in result)
 
-    # A lasting example database would be one more thing to look after; 50 are new each time.
-    @settings(max_examples=50 if newest else 5, deadline=None, database=None)
+    @settings(max_examples=effort(ci=20, nightly=500))
     @given(key=TEXT, value=VALUE, other=VALUE)
     def check(key, value, other):
         assume(key not in ("n", "even"))  # what the other chunks have

@@ -9,10 +9,11 @@ from typing import Any
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pgvec_versions.states import State
+from tests.effort import effort
 from tests.sql.helpers import Connection, leaf, one, put, refused, rows, second_version, world
 from tests.sql.test_forced_policies import owned  # noqa: F401
 from tests.sql.test_states import break_index, bring
@@ -150,9 +151,7 @@ TWISTS: dict[str, Callable[[Connection], object]] = {
 }
 
 
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=effort(ci=15, nightly=400))
 @given(
     state=st.sampled_from(list(State)), twists=st.sets(st.sampled_from(list(TWISTS)), max_size=4)
 )

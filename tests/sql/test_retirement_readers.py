@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from tests.end_states import holds
 from tests.sql.helpers import one, put, rows, second_version, state, work_off
-from tests.sql.test_retirement import RETIRE, due, refusals
+from tests.sql.test_retirement import FILLED, RETIRE, due, refusals
 
 VECTOR = "[1,1,1,1,1,1,1,1]"
 LONG_AGO = (
@@ -44,6 +45,7 @@ def test_a_version_that_was_searched_within_the_window_stays(db, connect, how):
     detail = "SELECT detail ->> 'detail' FROM pgvec.version_event ORDER BY event_id DESC LIMIT 1"
     assert one(db, detail).startswith("search, last at ")
     assert one(db, "SELECT count(*) FROM docs_at_v1") == 20
+    holds(db, "v1", FILLED)
 
     db.execute("SELECT pgvec.set_retirement('docs', read_window => '1 microsecond')")
     db.execute(RETIRE.encode())

@@ -8,6 +8,7 @@ from threading import Barrier
 import psycopg
 import pytest
 
+from tests.end_states import gone, idle, same
 from tests.sql.helpers import (
     in_background,
     one,
@@ -21,7 +22,7 @@ from tests.sql.helpers import (
     work_off,
     world,
 )
-from tests.sql.test_retirement import NOW, RETIRE, due, refusals
+from tests.sql.test_retirement import FILLED, NOW, RETIRE, due, refusals
 from tests.tools import copy_version, live_collection, make_active
 
 PATIENT = "SELECT pgvec.retire_version('docs', 'v1', lock_timeout => '30 s', attempts => 1)"
@@ -95,6 +96,7 @@ def test_a_version_that_is_rolled_back_to_while_the_job_waits_stays(db, connect)
     assert refusals(db) == [("v1", "rolled back")]
     db.execute("SET pgvec.query_version.docs = 'v1'")
     assert one(db, "SELECT count(*) FROM active_docs") == 20
+    same(db, FILLED)
 
 
 def test_a_roll_back_that_comes_while_the_version_goes_is_refused(db, connect):
@@ -236,8 +238,9 @@ def test_an_error_nobody_foresaw_holds_no_other_version_up(db):
     assert rows(db, LAST_RUN.format("outcome, refused -> 0 ->> 'detail'")) == [
         ("failed", "P0001: not this one")
     ]
-    assert one(db, "SELECT to_regclass('pgvec_leaves.notes__v2')") is None
+    gone(db, "v2", "notes")
     assert one(db, "SELECT count(*) FROM docs_at_v1") == 20
+    same(db, FILLED)
 
 
 def test_the_job_prunes_what_it_leaves_behind(db):
@@ -251,7 +254,8 @@ def test_the_job_prunes_what_it_leaves_behind(db):
     )
     db.execute(RETIRE.encode())
     assert rows(db, "SELECT count(*), max(pruned) FROM pgvec.retirement_run") == [(2, 4)]
-    assert rows(db, "SELECT 1 FROM pgvec.work_item") == []
+    idle(db)
+    idle(db, "gone")
 
 
 def test_a_role_that_may_not_is_known_before_and_told_after(db):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import pytest
 
+from tests.end_states import holds, same
 from tests.sql.helpers import (
-    chunks,
+    Done,
     claim,
     complete,
     edit,
@@ -70,9 +73,9 @@ def test_every_kind_of_id_is_carried_whole(tx, id_type):
     while (mine := claim(tx, ["v2"])) is not None:
         made = read(tx, mine)
         seen += len(made)
-        assert complete(tx, mine, made, id_type=id_type)[:3] == (1, 0, len(made))
+        assert complete(tx, mine, made, id_type=id_type) == Done(completed=1, written=len(made))
     assert seen == 250
-    assert chunks(tx, "v1") == chunks(tx, "v2")
+    same(tx)
     tx.execute("DELETE FROM docs WHERE model_version = 'v1' AND content = 'text 1'")
     tx.execute(
         "INSERT INTO docs (chunk_id, model_version, content, embedding)"
@@ -80,8 +83,8 @@ def test_every_kind_of_id_is_carried_whole(tx, id_type):
         (vector("new", "v2"),),
     )
     mine = claim(tx, ["v1"])
-    assert complete(tx, mine, read(tx, mine), id_type=id_type) == (1, 0, 1, 0)
-    assert chunks(tx, "v1") == chunks(tx, "v2")
+    assert complete(tx, mine, read(tx, mine), id_type=id_type) == Done(completed=1, written=1)
+    same(tx)
 
 
 def test_planning_again_adds_nothing_and_keeps_what_has_begun(tx):
@@ -90,11 +93,11 @@ def test_planning_again_adds_nothing_and_keeps_what_has_begun(tx):
     before = rows(tx, "SELECT item_id, lo, hi FROM pgvec.work_item WHERE lease IS NOT NULL")
     assert one(tx, "SELECT pgvec.plan_backfill('docs', 'v2', 10)") == 10
     assert rows(tx, "SELECT item_id, lo, hi FROM pgvec.work_item WHERE lease IS NOT NULL") == before
-    assert complete(tx, mine, read(tx, mine)) == (3, 0, 30, 0)
+    assert complete(tx, mine, read(tx, mine)) == Done(completed=3, written=30)
     assert one(tx, "SELECT pgvec.plan_backfill('docs', 'v2', 100)") == 1
     work_off(tx, "v2")
     assert one(tx, "SELECT pgvec.plan_backfill('docs', 'v2')") == 0
-    assert chunks(tx, "v1") == chunks(tx, "v2")
+    same(tx)
 
 
 @pytest.mark.parametrize("size", ["0", "-1", "NULL"])
@@ -120,8 +123,7 @@ def test_planning_finds_what_was_changed_behind_our_back(tx):
     work_off(tx, "v2")
     # Nothing says that text 2 was deleted on purpose: it comes back from the version that has it.
     assert work_off(tx, "v1") == 1
-    assert chunks(tx, "v1") == chunks(tx, "v2")
-    assert len(chunks(tx, "v1")) == 5
+    same(tx, ["text 1", "text 2", "changed", "text 4", "text 5"])
 
 
 # --- The truth ---
@@ -177,7 +179,7 @@ def test_workers_at_once_do_all_the_work_once(db, connect):
         in_background(work_off, connect(), "v2") as second,
     ):
         assert first.result() + second.result() == 40
-    assert chunks(db, "v1") == chunks(db, "v2")
+    same(db)
 
 
 def test_a_claim_is_for_the_named_versions_only(tx):
@@ -216,20 +218,28 @@ def test_released_work_is_free_at_once_and_counts_as_untried(db):
     again = claim(db, ["v2"], 2)
     assert again.items == mine.items
     assert rows(db, "SELECT DISTINCT attempts FROM pgvec.work_item") == [(1,)]
-    assert complete(db, mine, []) == (0, 2, 0, 0)
+    assert complete(db, mine, []) == Done(fenced=2)
 
 
 # --- Failures ---
 
 
+class Failed(NamedTuple):
+    """What ``pgvec.fail_work`` says that it did."""
+
+    retried: int = 0
+    halves: int = 0
+    set_aside: int = 0
+
+
 def fail(db, mine, error="it does not work", attempts=3, wait="0 seconds", split=True):
     found = "SELECT retried, halves, set_aside FROM pgvec.fail_work(%s, %s, %s, %s, %s)"
-    return rows(db, found, mine.lease, error, attempts, wait, split)[0]
+    return Failed(*rows(db, found, mine.lease, error, attempts, wait, split)[0])
 
 
 def test_a_failed_item_is_tried_again_later(db):
     planned(db, 10)
-    assert fail(db, claim(db, ["v2"]), wait="1 hour") == (1, 0, 0)
+    assert fail(db, claim(db, ["v2"]), wait="1 hour") == Failed(retried=1)
     assert claim(db, ["v2"]) is None
     assert one(db, "SELECT last_error FROM pgvec.work_item") == "it does not work"
     assert one(db, "SELECT last_error FROM pgvec.version_status WHERE model_version = 'v2'")
@@ -251,7 +261,7 @@ def test_halving_leaves_the_one_bad_chunk_alone_and_finishes_the_rest(db):
         db,
         "SELECT lo = hi, last_error, set_aside_at IS NOT NULL FROM pgvec.work_item",
     ) == [(True, "cannot read text 37", True)]
-    assert one(db, "SELECT count(*) FROM docs WHERE model_version = 'v2'") == 63
+    holds(db, "v2", [f"text {n}" for n in range(1, 65) if n != 37])
     assert rows(
         db,
         "SELECT items_open, items_set_aside, last_error FROM pgvec.version_status"
@@ -267,7 +277,7 @@ def test_halving_leaves_the_one_bad_chunk_alone_and_finishes_the_rest(db):
 
 def test_without_halving_the_interval_is_set_aside_whole(db):
     planned(db, 10)
-    assert fail(db, claim(db, ["v2"]), attempts=1, split=False) == (0, 0, 1)
+    assert fail(db, claim(db, ["v2"]), attempts=1, split=False) == Failed(set_aside=1)
     assert claim(db, ["v2"]) is None
 
 
@@ -289,14 +299,14 @@ def test_a_new_write_opens_what_was_set_aside(db):
     assert claim(db, ["v2"]) is None
     edit(db, "a", "v1", "a better text")
     assert work_off(db, "v2") == 1
-    assert chunks(db, "v1") == chunks(db, "v2")
+    same(db)
 
 
 def test_an_interval_that_is_empty_by_now_is_simply_done(db):
     planned(db, 10)
     mine = claim(db, ["v2"])
     db.execute("DELETE FROM docs")
-    assert fail(db, mine, attempts=1) == (0, 0, 0)
+    assert fail(db, mine, attempts=1) == Failed()
     assert rows(db, OPEN) == []
 
 
@@ -315,7 +325,7 @@ def test_abandoning_takes_the_work_away_from_the_worker_who_holds_it(db):
         mine.lease,
     )
     assert made
-    assert chunks(db, "v2") == {}
+    holds(db, "v2", {})
 
 
 # --- A worker's own privileges ---
@@ -330,7 +340,7 @@ def test_a_worker_needs_no_more_than_his_grant(tx):
     refused(tx, "42501", "SELECT pgvec.cut_over('docs', 'v2')")
     refused(tx, "42501", "DROP TABLE pgvec_leaves.docs__v2")
     tx.execute("RESET ROLE")
-    assert chunks(tx, "v1") == chunks(tx, "v2")
+    same(tx)
 
 
 def test_a_worker_who_cannot_see_every_row_is_told_so_and_finishes_nothing(tx):
@@ -355,7 +365,7 @@ def test_a_worker_who_cannot_see_every_row_is_told_so_and_finishes_nothing(tx):
     tx.execute("SET LOCAL ROLE pgvec_worker")
     work_off(tx, "v2")
     tx.execute("RESET ROLE")
-    assert chunks(tx, "v1") == chunks(tx, "v2")
+    same(tx)
 
 
 def test_an_interval_closes_only_for_the_chunks_that_are_there(tx):
@@ -366,12 +376,13 @@ def test_an_interval_closes_only_for_the_chunks_that_are_there(tx):
     assert one(tx, "SELECT pgvec.plan_backfill('docs', 'v2')") == 1
     mine = claim(tx, ["v2"])
     # Of two chunks one is handed in; the other's work stays, whoever says that it is done.
-    complete(tx, mine, read(tx, mine)[:1])
-    assert len(chunks(tx, "v2")) == 1
+    made = read(tx, mine)[:1]
+    complete(tx, mine, made)
+    holds(tx, "v2", [made[0][2]])
     assert one(tx, "SELECT count(*) FROM pgvec.missing_chunks('docs', 'v2')") == 1
     assert one(tx, "SELECT pgvec.ready_problems('docs', 'v2')")["open_items"] == 1
     work_off(tx, "v2")
-    assert chunks(tx, "v1") == chunks(tx, "v2")
+    same(tx)
 
 
 # --- What it costs ---

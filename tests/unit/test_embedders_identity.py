@@ -9,7 +9,7 @@ import sys
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pgvec_versions.embedders.identity import EmbedderIdentity, differences, require_same
@@ -52,7 +52,6 @@ def test_what_is_stored_has_exactly_four_fields() -> None:
 
 
 @given(_identities)
-@settings(max_examples=50, deadline=None)
 def test_an_identity_survives_being_stored(identity: EmbedderIdentity) -> None:
     stored = json.loads(json.dumps(identity.to_json()))
     again = EmbedderIdentity.from_json(stored)
@@ -62,7 +61,6 @@ def test_an_identity_survives_being_stored(identity: EmbedderIdentity) -> None:
 
 
 @given(_identities, _identities)
-@settings(max_examples=200, deadline=None)
 def test_fingerprints_are_equal_exactly_when_nothing_differs(
     one: EmbedderIdentity, other: EmbedderIdentity
 ) -> None:
