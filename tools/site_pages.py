@@ -1,8 +1,9 @@
 """The pages of the site that are made from the code: nothing in them is kept by hand.
 
-``errors.md`` from ``pgvec_versions.errors`` and the codes raised in ``sql/``, ``cli.md`` from the
-command line itself, ``sql-reference.md`` from the headers in ``sql/``. MkDocs calls ``on_files``;
-the tests call the functions.
+``errors.md`` from ``pgvec_versions.errors`` and the codes raised in ``sql/`` (it links to the
+page of each code in ``docs/errors/``, which is written by hand), ``cli.md`` from the command line
+itself, ``sql-reference.md`` from the headers in ``sql/``. MkDocs calls ``on_files``; the tests call
+the functions.
 """
 
 from __future__ import annotations
@@ -24,7 +25,12 @@ if TYPE_CHECKING:
     from mkdocs.structure.files import Files
 
 ROOT = Path(__file__).parents[1]
-_CODE = re.compile(r"'(PV\d{3}|40001|42501|55P03)'")
+_CODE = re.compile(r"'(PV\d{3}|40001|42501|55P03|2BP01|42704)'")
+#: Codes of PostgreSQL that our functions raise too, and that have no class of ours.
+PLAIN_CODES = {
+    "2BP01": "Something of yours depends on what a verb would drop.",
+    "42704": "A grant names a role that does not exist.",
+}
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -160,7 +166,8 @@ def errors_page() -> str:
         "",
         "Every refusal has one class, one SQLSTATE where the database raises it, and one exit code",
         "on the command line. `DETAIL` is JSON: `error.detail`, a dict; the hint is `error.hint`.",
-        "Read codes and classes, never the words of a message.",
+        "Read codes and classes, never the words of a message. Each code has a page with its cause,",
+        "its cure and the message as it is printed.",
         "",
         "## By class",
         "",
@@ -170,14 +177,18 @@ def errors_page() -> str:
     for cls in error_classes():
         depth = len(cls.__mro__) - len(errors.PgvecError.__mro__)
         summary = " ".join((cls.__doc__ or "").split("\n\n")[0].split()).replace("``", "`")
-        code = f"[`{cls.code}`](#{cls.code.lower()})" if cls.code else ""
+        code = f"[`{cls.code}`](errors/{cls.code}.md)" if cls.code else ""
         lines.append(
             f"| {'&emsp;' * depth}`{cls.__name__}` | {code} | {cls.exit_code} | {summary} |"
         )
     lines += ["", "## By SQLSTATE", ""]
-    for cls in sorted((c for c in error_classes() if c.code), key=lambda c: str(c.code)):
-        code = str(cls.code)
-        lines += [f"### {code}", "", f"`{cls.__name__}`. {' '.join((cls.__doc__ or '').split())}"]
+    meanings = PLAIN_CODES | {
+        str(cls.code): f"`{cls.__name__}`. {' '.join((cls.__doc__ or '').split())}"
+        for cls in error_classes()
+        if cls.code
+    }
+    for code, meaning in sorted(meanings.items()):
+        lines += [f"### {code}", "", f"{meaning} [Cause and cure](errors/{code}.md)."]
         names = sorted(raised.get(code, ()))
         linked = [n if " " in n else f"[`{n}`](sql-reference.md#{n})" for n in names]
         if linked:
