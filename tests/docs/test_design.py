@@ -1,4 +1,4 @@
-"""Design records and the walk name files that exist."""
+"""Design records, the walk and CONTRIBUTING name files that exist."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PATH = re.compile(r"`((?:sql|pgvec_versions|tests|bench|tools|docs|migrations)(?
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_every_file_that_a_design_page_names_exists(page: Path) -> None:
+def test_every_file_that_a_page_names_exists(page: Path) -> None:
     gone = [name for name in PATH.findall(page.read_text("utf-8")) if not (ROOT / name).exists()]
     assert gone == []
 
