@@ -97,7 +97,7 @@ def hand_written() -> str:
 
 
 def sql_reference_page() -> str:
-    """Every SQL object: first those that these pages speak of, then the rest."""
+    """Every SQL object: first those that the pages name, then the rest."""
     text = hand_written()
     objects = sql_objects()
     spoken = [o for o in objects if re.search(rf"\bpgvec\.{o.name}\b", text)]
@@ -105,18 +105,18 @@ def sql_reference_page() -> str:
     lines = [
         "# SQL reference",
         "",
-        "What each object promises, from its own header in `sql/`. "
-        "Errors: [error codes](errors.md). A session with all of it: [Direct SQL](sql.md).",
+        "Every function, procedure and view with what it promises, from its header in `sql/`. "
+        "Errors: [error codes](errors.md). A session that uses them: [direct SQL](sql.md).",
         "",
-        "## What these pages use",
+        "## What you call or read",
         "",
     ]
     for each in spoken:
         lines += _described(each)
     lines += [
-        "## What stands behind them",
+        "## Internal objects",
         "",
-        "Called by the functions above, by workers and by the package. They may change.",
+        "The functions above, workers and the package call these. They may change.",
         "",
     ]
     for each in rest:
@@ -164,10 +164,10 @@ def errors_page() -> str:
     lines = [
         "# Error codes",
         "",
-        "Every refusal has one class, one SQLSTATE where the database raises it, and one exit code",
-        "on the command line. `DETAIL` is JSON: `error.detail`, a dict; the hint is `error.hint`.",
-        "Read codes and classes, never the words of a message. Each code has a page: cause, cure,",
-        "and the message as it is printed.",
+        "Look up what an error means. Every refusal has one class, one SQLSTATE if the database",
+        "raises it, and one exit code on the command line. `DETAIL` is JSON: `error.detail`, a",
+        "dict; the hint is `error.hint`. Test for codes and classes, never for the words of a",
+        "message. Each code has a page: cause, cure, and the message as it is printed.",
         "",
         "## By class",
         "",
@@ -224,8 +224,9 @@ def cli_page() -> str:
     lines = [
         "# Command line",
         "",
-        "`--database-url` or `PGVEC_DATABASE_URL` says which database; without one an embedded",
-        "server is started. `--json` prints data instead of words.",
+        "Every verb of `pgvec`, with its arguments and options, made from the command line itself.",
+        "`--database-url` or `PGVEC_DATABASE_URL` says which database; without one, an embedded",
+        "server starts. `--json` prints data instead of words.",
         "",
         epilog.replace("Exit codes: ", "**Exit codes.** "),
         "",
