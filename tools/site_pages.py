@@ -1,8 +1,9 @@
 """The pages of the site that are made from the code: nothing in them is kept by hand.
 
-``errors.md`` from ``pgvec_versions.errors`` and the codes raised in ``sql/``, ``cli.md`` from the
-command line itself, ``sql-reference.md`` from the headers in ``sql/``. MkDocs calls ``on_files``;
-the tests call the functions.
+``errors.md`` from ``pgvec_versions.errors`` and the codes raised in ``sql/`` (it links to the
+page of each code in ``docs/errors/``, which is written by hand), ``cli.md`` from the command line
+itself, ``sql-reference.md`` from the headers in ``sql/``. MkDocs calls ``on_files``; the tests call
+the functions.
 """
 
 from __future__ import annotations
@@ -25,7 +26,12 @@ if TYPE_CHECKING:
     from mkdocs.structure.files import Files
 
 ROOT = Path(__file__).parents[1]
-_CODE = re.compile(r"'(PV\d{3}|40001|42501|55P03)'")
+_CODE = re.compile(r"'(PV\d{3}|40001|42501|55P03|2BP01|42704)'")
+#: Codes of PostgreSQL that our functions raise too, and that have no class of ours.
+PLAIN_CODES = {
+    "2BP01": "Something of yours depends on what a verb would drop.",
+    "42704": "A grant names a role that does not exist.",
+}
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -92,7 +98,7 @@ def hand_written() -> str:
 
 
 def sql_reference_page() -> str:
-    """Every SQL object: first those that these pages speak of, then the rest."""
+    """Every SQL object: first those that the pages name, then the rest."""
     text = hand_written()
     objects = sql_objects()
     spoken = [o for o in objects if re.search(rf"\bpgvec\.{o.name}\b", text)]
@@ -100,18 +106,18 @@ def sql_reference_page() -> str:
     lines = [
         "# SQL reference",
         "",
-        "What each object promises, from its own header in `sql/`. "
-        "Errors: [error codes](errors.md). A session with all of it: [Direct SQL](sql.md).",
+        "Every function, procedure and view with what it promises, from its header in `sql/`. "
+        "Errors: [error codes](errors.md). A session that uses them: [direct SQL](sql.md).",
         "",
-        "## What these pages use",
+        "## What you call or read",
         "",
     ]
     for each in spoken:
         lines += _described(each)
     lines += [
-        "## What stands behind them",
+        "## Internal objects",
         "",
-        "Called by the functions above, by workers and by the package. They may change.",
+        "The functions above, workers and the package call these. They may change.",
         "",
     ]
     for each in rest:
@@ -159,9 +165,10 @@ def errors_page() -> str:
     lines = [
         "# Error codes",
         "",
-        "Every refusal has one class, one SQLSTATE where the database raises it, and one exit code",
-        "on the command line. `DETAIL` is JSON: `error.detail`, a dict; the hint is `error.hint`.",
-        "Read codes and classes, never the words of a message.",
+        "Look up what an error means. Every refusal has one class, one SQLSTATE if the database",
+        "raises it, and one exit code on the command line. `DETAIL` is JSON: `error.detail`, a",
+        "dict; the hint is `error.hint`. Test for codes and classes, never for the words of a",
+        "message. Each code has a page: cause, cure, and the message as it is printed.",
         "",
         "## By class",
         "",
@@ -171,14 +178,18 @@ def errors_page() -> str:
     for cls in error_classes():
         depth = len(cls.__mro__) - len(errors.PgvecError.__mro__)
         summary = " ".join((cls.__doc__ or "").split("\n\n")[0].split()).replace("``", "`")
-        code = f"[`{cls.code}`](#{cls.code.lower()})" if cls.code else ""
+        code = f"[`{cls.code}`](errors/{cls.code}.md)" if cls.code else ""
         lines.append(
             f"| {'&emsp;' * depth}`{cls.__name__}` | {code} | {cls.exit_code} | {summary} |"
         )
     lines += ["", "## By SQLSTATE", ""]
-    for cls in sorted((c for c in error_classes() if c.code), key=lambda c: str(c.code)):
-        code = str(cls.code)
-        lines += [f"### {code}", "", f"`{cls.__name__}`. {' '.join((cls.__doc__ or '').split())}"]
+    meanings = PLAIN_CODES | {
+        str(cls.code): f"`{cls.__name__}`. {' '.join((cls.__doc__ or '').split())}"
+        for cls in error_classes()
+        if cls.code
+    }
+    for code, meaning in sorted(meanings.items()):
+        lines += [f"### {code}", "", f"{meaning} [Cause and cure](errors/{code}.md)."]
         names = sorted(raised.get(code, ()))
         linked = [n if " " in n else f"[`{n}`](sql-reference.md#{n})" for n in names]
         if linked:
@@ -217,8 +228,9 @@ def cli_page() -> str:
     lines = [
         "# Command line",
         "",
-        "`--database-url` or `PGVEC_DATABASE_URL` says which database; without one an embedded",
-        "server is started. `--json` prints data instead of words.",
+        "Every verb of `pgvec`, with its arguments and options, made from the command line itself.",
+        "`--database-url` or `PGVEC_DATABASE_URL` says which database; without one, an embedded",
+        "server starts. `--json` prints data instead of words.",
         "",
         epilog.replace("Exit codes: ", "**Exit codes.** "),
         "",

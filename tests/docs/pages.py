@@ -12,7 +12,9 @@ What a block is, its language says:
 
 Not shown on the page: ``<!-- run sql`` (or ``console``, ``python``), a block up to ``-->``; and
 ``<!-- desk: STATE -->``, what the page finds: an active version static-1 (``active``), and minilm-1
-``ready``, or cut over to (``draining``). On the desk both are the quick kind of model.
+``ready``, or cut over to (``draining``). On the desk both are the quick kind of model. On the
+desks ``v1`` (active) and ``v2`` (v1 active, v2 ready) SQL alone makes the versions; the catalog
+must be installed.
 
 Stand-ins: ``postgresql://app@db.internal/app`` is the test's database; ``make`` says what it would
 do; ``pip`` looks whether the extras exist; ``$EDITOR FILE`` takes over what the desk has as next
@@ -72,9 +74,8 @@ embedder = {{ {_MODEL}, truncate_dim = 128 }}
 [collections.docs.previous]
 static-1 = {{ {_MODEL} }}
 """
-#: How many of the blocks below make each state.
-STATES = {"active": 6, "ready": 8, "draining": 9}
-DESK: list[tuple[str, str | None, str]] = [
+#: Blocks that the next ones build on: language, title, text.
+_UPGRADE: list[tuple[str, str | None, str]] = [
     ("toml", "pgvec.toml", _FIRST),
     ("console", None, "$ pgvec init docs\n$ pgvec upgrade --cut-over"),
     ("markdown", "handbook/holidays.md", "# Holidays\n\nTime off is requested in the portal.\n"),
@@ -85,6 +86,29 @@ DESK: list[tuple[str, str | None, str]] = [
     ("console", None, "$ pgvec upgrade"),
     ("console", None, "$ pgvec cut-over"),
 ]
+_V1 = """
+SELECT pgvec.create_collection('docs');
+SELECT pgvec.register_version('docs', 'v1', dimensions => 3);
+INSERT INTO docs (model_version, document_id, position, content, embedding)
+VALUES ('v1', 'handbook', 0, 'Holidays are requested in the portal.', '[0.9, 0.1, 0.1]');
+SELECT pgvec.build_index('docs', 'v1'), pgvec.make_ready('docs', 'v1');
+SELECT pgvec.cut_over('docs', 'v1');
+"""
+_V2 = """
+SELECT pgvec.register_version('docs', 'v2', dimensions => 4);
+INSERT INTO docs (chunk_id, model_version, document_id, position, content, metadata, embedding)
+SELECT chunk_id, 'v2', document_id, position, content, metadata, '[0.9, 0.1, 0.1, 0.0]'
+  FROM docs WHERE model_version = 'v1';
+SELECT pgvec.build_index('docs', 'v2'), pgvec.make_ready('docs', 'v2');
+"""
+#: What makes each state of a desk.
+DESKS: dict[str, list[tuple[str, str | None, str]]] = {
+    "active": _UPGRADE[:6],
+    "ready": _UPGRADE[:8],
+    "draining": _UPGRADE,
+    "v1": [("sql", None, _V1)],
+    "v2": [("sql", None, _V1 + _V2)],
+}
 
 
 @dataclass(frozen=True)
@@ -103,8 +127,14 @@ class Block:
 
 
 def pages() -> list[Path]:
-    """The README and what stands in ``docs/``."""
-    return [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    """The README and the pages in ``docs/``, but for those of error codes."""
+    found = (page for page in (ROOT / "docs").rglob("*.md") if page.parent.name != "errors")
+    return [ROOT / "README.md", *sorted(found)]
+
+
+def error_pages() -> list[Path]:
+    """The pages in ``docs/errors/``, one a code."""
+    return sorted((ROOT / "docs/errors").glob("*.md"))
 
 
 def blocks(page: Path) -> list[Block]:
@@ -140,7 +170,7 @@ def _unseen(page: str, token: Token) -> Iterator[Block]:
     ):
         yield Block(page, line, run[1], None, run[2], None)
     elif desk := re.fullmatch(r"<!-- desk: (\w+) -->\s*", token.content):
-        for language, title, text in DESK[: STATES[desk[1]]]:
+        for language, title, text in DESKS[desk[1]]:
             yield Block(f"{page} (desk)", line, language, title, text, None)
 
 

@@ -8,14 +8,21 @@ import pytest
 
 from pgvec_versions.postgres.embedded import EmbeddedServer
 from tests.clusters import binaries
-from tests.docs.pages import Reader, blocks, pages, same
+from tests.docs.pages import ROOT, Reader, blocks, pages, same
 
 #: Pages of plain SQL, of privileges, and the page of the day also run on the older server.
 BOTH = ("sql.md", "security.md", "upgrade-runbook.md")
 #: Done in test_sessions.py, which also looks at what they leave behind.
 ELSEWHERE = ("evaluation.md", "doctor.md")
+
+
+def name(page: Path) -> str:
+    """How a page is called in the name of its test: its path, without ``docs/`` and ending."""
+    return "/".join(page.relative_to(ROOT).with_suffix("").parts).removeprefix("docs/")
+
+
 CASES = [
-    pytest.param(page, version, id=f"{page.stem}-pg{version}")
+    pytest.param(page, version, id=f"{name(page)}-pg{version}")
     for page in pages()
     if page.name not in ELSEWHERE
     for version in ((18, 16) if page.name in BOTH else (18,))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import subprocess
 import sys
@@ -18,18 +17,6 @@ ROOT = Path(__file__).parents[2]
 FETCHED = re.compile(
     r"<(?:script|link|img|iframe|source)\b[^>]*?(?:src|href)=\"?(https?:[^\s\">]+)"
 )
-
-
-@pytest.fixture(scope="module")
-def made() -> ModuleType:
-    """What makes the pages that are made from the code."""
-    spec = importlib.util.spec_from_file_location("site_pages", ROOT / "tools/site_pages.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")
