@@ -1,5 +1,5 @@
--- Takes catalog version 1 away: nothing of ours is left. The extension vector stays, it is the host's.
--- Raises PV008 while a collection exists.
+-- Removes catalog version 1, with everything that it installed. The extension vector stays: it belongs to the host.
+-- Raises: PV008 (a collection still exists).
 
 DO $$
 DECLARE

@@ -1,51 +1,77 @@
 -- Catalog version 1: the schemas and the tables. Frozen once released; functions and views live
--- beside it in sql/functions and sql/views and are replaced on every upgrade.
--- Raises PV010 when PostgreSQL or pgvector is missing or too old, PV009 when schema pgvec is there already, 55P03 when
--- another session is about to make it.
+-- in sql/functions and sql/views and are replaced at every upgrade.
+-- In this order: requirements, schemas, collections and versions, writes and the work they leave, evaluation,
+-- fingerprints, retirement, who sees which rows.
+-- Raises: PV010 (PostgreSQL or pgvector is missing or too old), PV009 (schema pgvec exists already), 55P03 (another
+-- session is creating schema pgvec).
+
+
+-- --- Requirements ---
 
 DO $$
 DECLARE
-    vector_version text := (SELECT e.extversion FROM pg_catalog.pg_extension e WHERE e.extname = 'vector');
+    server_version CONSTANT text := current_setting('server_version');
+    vector_version CONSTANT text := (SELECT e.extversion FROM pg_catalog.pg_extension e WHERE e.extname = 'vector');
 BEGIN
     IF current_setting('server_version_num')::int < 150000 THEN
-        RAISE EXCEPTION 'PostgreSQL % is too old: pgvec needs 15 or later.', current_setting('server_version')
-            USING ERRCODE = 'PV010', DETAIL = jsonb_build_object('requirement', 'postgresql', 'found', current_setting('server_version'), 'needed', '15')::text;
+        RAISE EXCEPTION 'PostgreSQL % is too old: pgvec needs 15 or later.', server_version
+            USING ERRCODE = 'PV010',
+                  DETAIL = jsonb_build_object('requirement', 'postgresql', 'found', server_version,
+                                              'needed', '15')::text;
     END IF;
     IF vector_version IS NULL THEN
         RAISE EXCEPTION 'the extension vector is not in this database.'
-            USING ERRCODE = 'PV010', DETAIL = jsonb_build_object('requirement', 'vector', 'found', NULL, 'needed', '0.8.0')::text,
+            USING ERRCODE = 'PV010',
+                  DETAIL = jsonb_build_object('requirement', 'vector', 'found', NULL, 'needed', '0.8.0')::text,
                   HINT = 'Install pgvector 0.8.0 or later on the server, then: CREATE EXTENSION vector;';
     END IF;
     IF string_to_array(regexp_replace(vector_version, '[^0-9.].*', ''), '.')::int[] < ARRAY[0, 8, 0] THEN
         RAISE EXCEPTION 'pgvector % is too old: pgvec needs 0.8.0 or later.', vector_version
-            USING ERRCODE = 'PV010', DETAIL = jsonb_build_object('requirement', 'vector', 'found', vector_version, 'needed', '0.8.0')::text,
+            USING ERRCODE = 'PV010',
+                  DETAIL = jsonb_build_object('requirement', 'vector', 'found', vector_version,
+                                              'needed', '0.8.0')::text,
                   HINT = 'Install a newer pgvector on the server, then: ALTER EXTENSION vector UPDATE;';
     END IF;
 END
 $$;
+
+
+-- --- Schemas ---
 
 DO $$
 BEGIN
     CREATE SCHEMA pgvec;
 EXCEPTION
     WHEN duplicate_schema OR unique_violation THEN
-        RAISE EXCEPTION 'there is a schema pgvec by now: another session has just installed the catalog, or it is not ours.'
-            USING ERRCODE = 'PV009', HINT = 'Nothing was changed. Run pgvec init again; if it says the same, rename that schema.';
+        RAISE EXCEPTION 'schema pgvec exists already: another session has just installed the catalog, '
+                        'or the schema is not ours.'
+            USING ERRCODE = 'PV009',
+                  HINT = 'Nothing was changed. Run pgvec init again; if it says the same, rename that schema.';
     WHEN lock_not_available THEN
-        RAISE EXCEPTION 'another session is creating the schema pgvec and does not end its transaction.'
-            USING ERRCODE = '55P03', HINT = 'Nothing was changed. Look for it in pg_stat_activity (backend_xid is set), or try again.';
+        RAISE EXCEPTION 'another session is creating schema pgvec and has not ended its transaction.'
+            USING ERRCODE = '55P03',
+                  HINT = 'Nothing was changed. Look for it in pg_stat_activity (backend_xid is set), or try again.';
 END
 $$;
-COMMENT ON SCHEMA pgvec IS 'pgvec-versions: the catalog and the functions';
 CREATE SCHEMA pgvec_leaves;
-COMMENT ON SCHEMA pgvec_leaves IS 'pgvec-versions: one partition a model version';
+CREATE SCHEMA pgvec_archive;
+COMMENT ON SCHEMA pgvec IS 'pgvec-versions: the catalog and the functions';
+COMMENT ON SCHEMA pgvec_leaves IS 'pgvec-versions: one partition per model version';
+COMMENT ON SCHEMA pgvec_archive IS 'pgvec-versions: leaves of retired versions that were kept, without their index';
+
+
+-- --- Which catalog versions are installed ---
 
 CREATE TABLE pgvec.catalog_version (
     version integer PRIMARY KEY,
     installed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     installed_by text NOT NULL DEFAULT session_user
 );
-COMMENT ON TABLE pgvec.catalog_version IS 'the catalog versions that were installed; the highest is the present one';
+COMMENT ON TABLE pgvec.catalog_version IS 'the catalog versions that were installed; the highest one is current';
+INSERT INTO pgvec.catalog_version (version) VALUES (1);
+
+
+-- --- Collections, their versions, who may use them, and what happened to them ---
 
 CREATE TABLE pgvec.collection (
     collection text PRIMARY KEY CHECK (collection ~ '^[a-z_][a-z0-9_]{0,39}$'),
@@ -62,9 +88,9 @@ CREATE TABLE pgvec.collection (
     routing_view regclass
 );
 COMMENT ON COLUMN pgvec.collection.chunk_table IS
-    'the relation that create_collection made, and no other of its name; so is routing_view';
+    'the relation that create_collection made, whatever its name is now; the same holds for routing_view';
 COMMENT ON COLUMN pgvec.collection.epoch IS
-    'counts changes of the set of live versions; a REPEATABLE READ writer with an older snapshot fails with 40001';
+    'goes up when the set of live versions changes; a REPEATABLE READ writer with an older snapshot fails with 40001';
 
 CREATE TABLE pgvec.model_version (
     collection text NOT NULL REFERENCES pgvec.collection ON DELETE CASCADE,
@@ -90,8 +116,10 @@ CREATE TABLE pgvec.model_version (
     retired_at timestamptz,
     abandoned_at timestamptz,
     dropped_at timestamptz,
+    paused_at timestamptz,
+    equivalents jsonb NOT NULL DEFAULT '[]' CHECK (jsonb_typeof(equivalents) = 'array'),
     PRIMARY KEY (collection, model_version),
-    -- In this order, or the planner takes it for a search by collection and label.
+    -- In this order, or the planner uses this index for a search by collection and label.
     UNIQUE (pinned_view, collection),
     CHECK (ef_construction >= 2 * m),
     CHECK (state <> 'ready' OR (ready_at IS NOT NULL AND retire_at IS NULL)),
@@ -103,16 +131,34 @@ CREATE TABLE pgvec.model_version (
     CHECK (state <> 'retired' OR dropped_at IS NOT NULL),
     CHECK (dropped_at IS NULL OR state IN ('retired', 'abandoned'))
 );
-COMMENT ON TABLE pgvec.model_version IS 'a label, its embedder and its state; rows are never deleted while the collection exists';
+COMMENT ON TABLE pgvec.model_version IS
+    'one row per version: label, embedder, state; a row stays as long as its collection';
 COMMENT ON COLUMN pgvec.model_version.leaf_relation IS
-    'the leaf, and chunk_relation the chunk table: the guard looks at one row and asks both for their row-level security';
+    'the leaf; chunk_relation is the chunk table. The guard reads one row and asks both for row-level security';
 COMMENT ON COLUMN pgvec.model_version.policy_mark IS
-    'the state of both tables'' policies when they were last the same; another one has them compared (pgvec.policy_mark)';
-COMMENT ON COLUMN pgvec.model_version.pinned_relation IS 'the view that we made under the name pinned_view, while it stands';
-COMMENT ON COLUMN pgvec.model_version.embedder IS 'the identity of the embedder: data to compare with, never code to run';
+    'pgvec.policy_mark when the policies of leaf and chunk table were last equal; if it changes, they are compared';
+COMMENT ON COLUMN pgvec.model_version.pinned_relation IS
+    'the view that put_pinned_view made under the name pinned_view, while it exists';
+COMMENT ON COLUMN pgvec.model_version.embedder IS
+    'the identity of the embedder: data to compare with, never code to run';
+COMMENT ON COLUMN pgvec.model_version.paused_at IS
+    'paused since then: no work is claimed, no index built, no cut-over; version_event says who and why';
+COMMENT ON COLUMN pgvec.model_version.equivalents IS
+    'identities of embedders that were declared to be the same model, served elsewhere';
 
--- At most one active version a collection, by the index and not by care.
+-- At most one active version per collection: the index guarantees it.
 CREATE UNIQUE INDEX model_version_one_active ON pgvec.model_version (collection) WHERE state = 'active';
+
+CREATE TABLE pgvec.collection_grant (
+    collection text NOT NULL REFERENCES pgvec.collection ON DELETE CASCADE,
+    grantee regrole NOT NULL,
+    privilege text NOT NULL CHECK (privilege IN ('read', 'write', 'worker')),
+    granted_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (collection, grantee, privilege)
+);
+COMMENT ON TABLE pgvec.collection_grant IS 'who may do what; every new leaf and view gets the same grants';
+COMMENT ON COLUMN pgvec.collection_grant.grantee IS
+    'the role by its OID: renaming it changes nothing, and a new role with its old name inherits nothing';
 
 CREATE TABLE pgvec.version_event (
     event_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -128,6 +174,36 @@ CREATE TABLE pgvec.version_event (
 COMMENT ON TABLE pgvec.version_event IS 'append-only: who changed what, when, from which state to which';
 CREATE INDEX version_event_collection ON pgvec.version_event (collection, model_version, event_id);
 
+
+-- --- Writes: their order, deletes, and work for workers ---
+
+-- The order of all writes: of two writes to a chunk the one with the later turn wins. A write draws its number after
+-- its last wait for the row. No CACHE: a session that kept numbers for later would write with old ones.
+CREATE SEQUENCE pgvec.turn AS bigint CACHE 1;
+COMMENT ON SEQUENCE pgvec.turn IS 'orders writes and deletes of chunks; no clock orders them';
+
+-- What one statement did to the rows of one version.
+CREATE TYPE pgvec.version_chunks AS (model_version text, chunk_ids text[]);
+-- A row of a version and who owns it under row-level security: the values of the columns that the policies use.
+CREATE TYPE pgvec.owned_chunk AS (model_version text, chunk_id text, owner jsonb);
+
+-- Append-only and without a unique key, so that two sessions that delete one chunk through two versions never wait for
+-- each other. Rows stay while the collection has more than one leaf; see pgvec.prune_tombstones.
+CREATE TABLE pgvec.tombstone (
+    collection text NOT NULL,
+    chunk_id text NOT NULL,
+    turn bigint NOT NULL,
+    deleted_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    deleted_in bigint NOT NULL DEFAULT pg_current_xact_id()::text::bigint,
+    owner jsonb
+);
+COMMENT ON TABLE pgvec.tombstone IS 'a deleted chunk: its rows with the same or an earlier turn do not come back';
+COMMENT ON COLUMN pgvec.tombstone.deleted_at IS 'for pruning; turn gives the order';
+COMMENT ON COLUMN pgvec.tombstone.owner IS 'who owned the deleted row; see pgvec.owner_of';
+CREATE INDEX tombstone_chunk ON pgvec.tombstone (collection, chunk_id, turn);
+
+-- No foreign keys: they would cost three look-ups for every chunk written during a transition. Only functions of schema
+-- pgvec insert rows; abandon, retire_version and drop_collection delete them.
 CREATE TABLE pgvec.work_item (
     item_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     collection text NOT NULL,
@@ -145,58 +221,16 @@ CREATE TABLE pgvec.work_item (
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     UNIQUE (collection, model_version, source_version, lo, hi)
 );
--- No foreign keys: they would cost three look-ups for every chunk written during a transition. Rows are made
--- by our functions alone; abandon, retire_version and drop_collection take them away.
-COMMENT ON TABLE pgvec.work_item IS
-    'chunk ids lo to hi of source_version that must still be made the same in model_version';
+COMMENT ON TABLE pgvec.work_item IS 'chunk ids lo to hi of source_version that must still be carried to model_version';
 COMMENT ON COLUMN pgvec.work_item.owner IS
-    'whose the row in model_version was when a writer was allowed to change it (pgvec.owner_of); "any": an operator planned it';
+    'who owned the row in model_version when a writer could change it (pgvec.owner_of); "any": planned by an operator';
 COMMENT ON COLUMN pgvec.work_item.set_aside_at IS 'failed too often: waits for an operator, blocks ready';
 CREATE INDEX work_item_claim ON pgvec.work_item (collection, model_version, item_id) WHERE set_aside_at IS NULL;
 CREATE INDEX work_item_source ON pgvec.work_item (collection, source_version);
 
--- The order of all writes: of two writes to a chunk the one with the later turn wins. A number is drawn when every
--- wait for the row is over. No CACHE: a session that kept numbers for later would write with old ones.
-CREATE SEQUENCE pgvec.turn AS bigint CACHE 1;
-COMMENT ON SEQUENCE pgvec.turn IS 'orders writes to chunks and deletes of them; the clock orders nothing';
 
--- What one statement did to the rows of one version.
-CREATE TYPE pgvec.version_chunks AS (model_version text, chunk_ids text[]);
--- A row of a version and whose it is, to row-level security: the values of the columns that the policies look at.
-CREATE TYPE pgvec.owned_chunk AS (model_version text, chunk_id text, owner jsonb);
+-- --- Evaluation, and the gate before a cut-over ---
 
--- Append-only and without a unique key: two sessions that delete one chunk through two versions never wait
--- for each other. Kept while more than one leaf stands; see pgvec.prune_tombstones.
-CREATE TABLE pgvec.tombstone (
-    collection text NOT NULL,
-    chunk_id text NOT NULL,
-    turn bigint NOT NULL,
-    deleted_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    deleted_in bigint NOT NULL DEFAULT pg_current_xact_id()::text::bigint,
-    owner jsonb
-);
-COMMENT ON TABLE pgvec.tombstone IS 'a chunk that was deleted: a row of it whose turn is not later does not come back';
-COMMENT ON COLUMN pgvec.tombstone.deleted_at IS 'for pruning; the order is that of turn';
-COMMENT ON COLUMN pgvec.tombstone.owner IS 'whose the deleted row was; see pgvec.owner_of';
-CREATE INDEX tombstone_chunk ON pgvec.tombstone (collection, chunk_id, turn);
-
-CREATE TABLE pgvec.collection_grant (
-    collection text NOT NULL REFERENCES pgvec.collection ON DELETE CASCADE,
-    grantee regrole NOT NULL,
-    privilege text NOT NULL CHECK (privilege IN ('read', 'write', 'worker')),
-    granted_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    PRIMARY KEY (collection, grantee, privilege)
-);
-COMMENT ON TABLE pgvec.collection_grant IS 'who may do what; given again to every new leaf and view';
-COMMENT ON COLUMN pgvec.collection_grant.grantee IS
-    'the role itself, whatever its name: a rename changes nothing, and a new role of an old name inherits nothing';
-
--- Operator control: a paused version is left alone by every worker.
-ALTER TABLE pgvec.model_version ADD COLUMN paused_at timestamptz;
-COMMENT ON COLUMN pgvec.model_version.paused_at IS
-    'since when no work is claimed for it, nor is it built, made ready or cut over to; who and why is in pgvec.version_event';
-
--- Evaluations and the gate before a cut-over.
 CREATE TABLE pgvec.evaluation (
     evaluation_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     collection text NOT NULL,
@@ -213,9 +247,12 @@ CREATE TABLE pgvec.evaluation (
     index_mark bigint,
     FOREIGN KEY (collection, model_version) REFERENCES pgvec.model_version ON DELETE CASCADE
 );
-COMMENT ON TABLE pgvec.evaluation IS 'what was measured of a version, and of the one it was compared with; a row a run';
-COMMENT ON COLUMN pgvec.evaluation.metrics IS 'name to number, of model_version; baseline: the same of baseline_version';
-COMMENT ON COLUMN pgvec.evaluation.index_mark IS 'which build of the index was measured; another build voids the row for the gate';
+COMMENT ON TABLE pgvec.evaluation IS
+    'one row per run: the metrics of a version, and of the version it was compared with';
+COMMENT ON COLUMN pgvec.evaluation.metrics IS
+    'name to number, for model_version; baseline holds the same for baseline_version';
+COMMENT ON COLUMN pgvec.evaluation.index_mark IS
+    'which build of the index was measured; the gate ignores the row once the index is built again';
 CREATE INDEX evaluation_newest ON pgvec.evaluation (collection, model_version, evaluation_id);
 
 CREATE TABLE pgvec.gate (
@@ -228,10 +265,12 @@ CREATE TABLE pgvec.gate (
     set_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     set_by text NOT NULL DEFAULT session_user
 );
-COMMENT ON TABLE pgvec.gate IS 'what an evaluation must show before cut_over lets a version through; no row, no gate';
+COMMENT ON TABLE pgvec.gate IS
+    'what an evaluation must show before cut_over activates a version; without a row there is no gate';
 
--- Fingerprints: what a version's embedder made of fixed texts when it was registered, and which other identities are
--- declared to be the same model.
+
+-- --- Fingerprints: what a version's embedder made of fixed texts when the version was registered ---
+
 CREATE TABLE pgvec.fingerprint (
     collection text NOT NULL,
     model_version text NOT NULL,
@@ -243,7 +282,8 @@ CREATE TABLE pgvec.fingerprint (
     PRIMARY KEY (collection, model_version),
     FOREIGN KEY (collection, model_version) REFERENCES pgvec.model_version ON DELETE CASCADE
 );
-COMMENT ON COLUMN pgvec.fingerprint.agrees IS 'the last verdict on an embedder that was to be used; each change of it is an event';
+COMMENT ON COLUMN pgvec.fingerprint.agrees IS
+    'the verdict on the embedder that was checked last; each change is an event';
 
 CREATE TABLE pgvec.canary (
     collection text NOT NULL,
@@ -256,25 +296,20 @@ CREATE TABLE pgvec.canary (
     PRIMARY KEY (collection, model_version, canary, kind),
     FOREIGN KEY (collection, model_version) REFERENCES pgvec.fingerprint ON DELETE CASCADE
 );
-COMMENT ON COLUMN pgvec.canary.checked IS 'whether it is embedded again whenever an embedder is bound to the version';
+COMMENT ON COLUMN pgvec.canary.checked IS
+    'whether it is embedded again each time an embedder is checked against the version';
 
-ALTER TABLE pgvec.model_version ADD COLUMN equivalents jsonb NOT NULL DEFAULT '[]' CHECK (jsonb_typeof(equivalents) = 'array');
-COMMENT ON COLUMN pgvec.model_version.equivalents IS 'embedder identities declared to be the same model served elsewhere';
 
-INSERT INTO pgvec.catalog_version (version) VALUES (1);
-
--- Retirement: what a collection wants, what operators hold, what was kept, what every run did.
-CREATE SCHEMA pgvec_archive;
-COMMENT ON SCHEMA pgvec_archive IS 'pgvec-versions: leaves of retired versions that were kept, without their index';
+-- --- Retirement: settings, holds, what was kept, what each run did ---
 
 CREATE TABLE pgvec.retirement_setting (
     collection text PRIMARY KEY REFERENCES pgvec.collection ON DELETE CASCADE,
     on_retire text NOT NULL DEFAULT 'drop' CHECK (on_retire IN ('drop', 'archive', 'export')),
     read_window interval NOT NULL DEFAULT '1 hour' CHECK (read_window >= interval '0')
 );
-COMMENT ON TABLE pgvec.retirement_setting IS 'how a collection retires its versions; no row: the defaults';
+COMMENT ON TABLE pgvec.retirement_setting IS 'how a collection retires its versions; without a row the defaults apply';
 COMMENT ON COLUMN pgvec.retirement_setting.read_window IS
-    'a due version that was searched within this time stays; zero: nobody looks';
+    'a due version that was searched within this time is not retired; zero: searches do not matter';
 
 CREATE TABLE pgvec.retirement_hold (
     collection text NOT NULL,
@@ -304,7 +339,7 @@ CREATE TABLE pgvec.archive (
     CHECK ((kind = 'file') = (sha256 IS NOT NULL AND format IS NOT NULL AND chunks IS NOT NULL))
 );
 COMMENT ON TABLE pgvec.archive IS
-    'what was kept of a version: its detached leaf in pgvec_archive, or a file; from this alone it can be restored';
+    'what was kept of a version, enough to restore it: its detached leaf in pgvec_archive, or a file';
 
 CREATE TABLE pgvec.leaf_reads (
     collection text NOT NULL,
@@ -316,7 +351,7 @@ CREATE TABLE pgvec.leaf_reads (
     FOREIGN KEY (collection, model_version) REFERENCES pgvec.model_version ON DELETE CASCADE
 );
 COMMENT ON TABLE pgvec.leaf_reads IS
-    'PostgreSQL 15, whose statistics do not say when an index was last used: the count at the last run';
+    'searches counted at the last run; for PostgreSQL 15, whose statistics do not say when an index was last used';
 
 CREATE TABLE pgvec.retirement_run (
     run_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -330,33 +365,33 @@ CREATE TABLE pgvec.retirement_run (
     outcome text CHECK (outcome IN ('succeeded', 'failed', 'left to another run')),
     CHECK ((ended_at IS NULL) = (outcome IS NULL))
 );
-COMMENT ON TABLE pgvec.retirement_run IS 'a row a run of pgvec.retire_due; without an end, it is under way or was killed';
+COMMENT ON TABLE pgvec.retirement_run IS 'one row per run of pgvec.retire_due; no end: it is running or was killed';
 
--- Whoever holds this row's lock is the one run of pgvec.retire_due. Locking it takes privileges on this very table.
+-- The session that locks this row is the one run of pgvec.retire_due. To lock it you need privileges on this table.
 CREATE TABLE pgvec.retirement_lock (
     one boolean PRIMARY KEY DEFAULT true CHECK (one)
 );
+COMMENT ON TABLE pgvec.retirement_lock IS 'one row: the session that locks it is the one run of pgvec.retire_due';
 INSERT INTO pgvec.retirement_lock DEFAULT VALUES;
-COMMENT ON TABLE pgvec.retirement_lock IS 'one row: whoever locks it is the one run of pgvec.retire_due';
--- What everybody with a grant may read is shown to him for his own collections alone. The owner of a table, a superuser and
--- a role with BYPASSRLS see every row, as always; so does who may read all data.
+
+
+-- --- Who sees which rows ---
+-- A role with a grant sees the rows of its own collections. The owner of a table, a superuser and a role with BYPASSRLS
+-- see every row, as always; so does a member of pg_read_all_data.
 -- The guard reads one row of model_version for every query, so each policy is one look-up by a key.
+
 ALTER TABLE pgvec.collection_grant ENABLE ROW LEVEL SECURITY;
 CREATE POLICY granted ON pgvec.collection_grant FOR SELECT USING (pg_has_role(grantee, 'USAGE'));
 CREATE POLICY all_data ON pgvec.collection_grant FOR SELECT TO pg_read_all_data USING (true);
-ALTER TABLE pgvec.collection ENABLE ROW LEVEL SECURITY;
-CREATE POLICY granted ON pgvec.collection FOR SELECT
-    USING (EXISTS (SELECT FROM pgvec.collection_grant g WHERE g.collection = collection.collection));
-CREATE POLICY all_data ON pgvec.collection FOR SELECT TO pg_read_all_data USING (true);
-ALTER TABLE pgvec.model_version ENABLE ROW LEVEL SECURITY;
-CREATE POLICY granted ON pgvec.model_version FOR SELECT
-    USING (EXISTS (SELECT FROM pgvec.collection_grant g WHERE g.collection = model_version.collection));
-CREATE POLICY all_data ON pgvec.model_version FOR SELECT TO pg_read_all_data USING (true);
-ALTER TABLE pgvec.fingerprint ENABLE ROW LEVEL SECURITY;
-CREATE POLICY granted ON pgvec.fingerprint FOR SELECT
-    USING (EXISTS (SELECT FROM pgvec.collection_grant g WHERE g.collection = fingerprint.collection));
-CREATE POLICY all_data ON pgvec.fingerprint FOR SELECT TO pg_read_all_data USING (true);
-ALTER TABLE pgvec.canary ENABLE ROW LEVEL SECURITY;
-CREATE POLICY granted ON pgvec.canary FOR SELECT
-    USING (EXISTS (SELECT FROM pgvec.collection_grant g WHERE g.collection = canary.collection));
-CREATE POLICY all_data ON pgvec.canary FOR SELECT TO pg_read_all_data USING (true);
+DO $$
+DECLARE
+    name text;
+BEGIN
+    FOREACH name IN ARRAY ARRAY['collection', 'model_version', 'fingerprint', 'canary'] LOOP
+        EXECUTE format('ALTER TABLE pgvec.%I ENABLE ROW LEVEL SECURITY', name);
+        EXECUTE format('CREATE POLICY granted ON pgvec.%1$I FOR SELECT USING (EXISTS ('
+                       'SELECT FROM pgvec.collection_grant g WHERE g.collection = %1$I.collection))', name);
+        EXECUTE format('CREATE POLICY all_data ON pgvec.%I FOR SELECT TO pg_read_all_data USING (true)', name);
+    END LOOP;
+END
+$$;

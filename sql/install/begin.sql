@@ -1,9 +1,9 @@
--- Before the files of the catalog, up or down: one installation at a time, pgvector's names found wherever the
--- extension was put, and the caller's settings kept for the end. No statement here but the first two is
--- looked up by the caller's search_path, and those two name everything with its schema.
--- Installations wait for each other by the lock of a row that only an owner of the catalog can lock; where there is no
--- catalog yet, by the name of schema pgvec. Every wait ends after 10 s, where no lock_timeout is in force.
--- Raises 42501 (schema pgvec is somebody else's), 55P03 (another installation does not end).
+-- Runs before the files of the catalog, up or down: allows one installation at a time, finds pgvector's names in
+-- whichever schema the extension is, and saves the caller's settings for the end. Only the first two statements run
+-- with the caller's search_path, and they name everything with its schema.
+-- Installations wait for each other: by the lock of a row that only an owner of the catalog can lock, or, while there
+-- is no catalog, by the name of schema pgvec. Each wait ends after 10 s, unless a lock_timeout is in force.
+-- Raises: 42501 (another role owns schema pgvec), 55P03 (another installation does not end).
 SELECT pg_catalog.set_config('pgvec.saved_search_path', pg_catalog.current_setting('search_path'), true);
 SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 SELECT set_config('pgvec.saved_lock_timeout', current_setting('lock_timeout'), true);
@@ -13,8 +13,8 @@ DECLARE
     owner CONSTANT oid := (SELECT n.nspowner FROM pg_namespace n WHERE n.nspname = 'pgvec');
     holders text;
 BEGIN
-    -- What stands in a schema of that name is run as whoever installs: so it must be his own, or his role's. A
-    -- superuser who is not that role would lend his privileges to it.
+    -- The installing role runs what is in this schema, so it must own the schema, or be a member of the owner. A
+    -- superuser that is not the owner would lend its privileges to the owner.
     IF owner IS NOT NULL AND pg_get_userbyid(owner) <> current_user
        AND (NOT pg_has_role(current_user, owner, 'USAGE')
             OR (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user)

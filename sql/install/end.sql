@@ -1,10 +1,10 @@
--- After the files of the catalog: the doors of every collection, and nothing for PUBLIC.
+-- Runs after the files of the catalog: creates the doors of every collection, and leaves PUBLIC without privileges.
 SELECT pgvec.put_doors(c.collection) FROM pgvec.collection c;
 REVOKE ALL ON ALL ROUTINES IN SCHEMA pgvec FROM PUBLIC;
--- Functions that are new in this version, for those who have a recorded grant.
+-- Roles with a recorded grant may call the functions that are new in this version.
 SELECT pgvec.apply_grants(c.collection) FROM pgvec.collection c
  WHERE EXISTS (SELECT FROM pgvec.collection_grant g WHERE g.collection = c.collection);
--- Policies of a chunk table hold on its leaves at once, where the one who installs may create an event trigger.
+-- An event trigger copies policies of a chunk table to its leaves at once. Only a superuser may create one.
 DO $$
 BEGIN
     IF (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user) THEN

@@ -60,7 +60,9 @@ ALSO = {
 #: Granted; they run with the rights of who calls, and any code is what they are for.
 ANY_CODE = {
     "raise_error": "raises whatever code it is given",
-    "rank_exactly": "runs the statement that nearest composed, as whoever calls",
+    "check_query": "takes what route_query found, as the caller",
+    "rank_by_index": "takes what route_query found, as the caller",
+    "rank_exactly": "takes what route_query found, as the caller",
 }
 ROOT = Path(__file__).parents[2]
 #: Where a function is named that somebody is to call.
@@ -379,7 +381,7 @@ def right(verb: Verb, place: int) -> Any:
     values: dict[str, Any] = {
         "items": [1], "revisions": [1], "chunk_ids": [CHUNKS[0]], "content_hashes": [HASHES[0]],
         "embeddings": [VECTORS[0]], "versions": ["v3"], "lease": UUIDS[1], "door": "queue",
-        "verb": "claim_work", "ranked": "SELECT 1", "arguments":
+        "verb": "claim_work", "arguments":
         '{"versions": ["v3"], "lease": "1 minute", "agrees": true, "model_version": "v3"}',
     }  # fmt: skip
     if name in values and (name != "lease" or kind == "uuid"):

@@ -1,4 +1,5 @@
--- The label of the active version, or NULL before the first cut-over. Raises PV001.
+-- Returns the label of the active version, or NULL before the first cut-over.
+-- Raises: PV001.
 CREATE OR REPLACE FUNCTION pgvec.active_version(collection text)
 RETURNS text LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

@@ -1,6 +1,6 @@
--- The one place where a version's state changes: a guarded UPDATE, its timestamps and its event.
+-- Changes the state of a version, with its timestamps and its event. It is the one place that does: a guarded UPDATE.
 -- Promise: only the changes of pgvec.state_change happen; the caller holds the collection's row lock.
--- Raises PV001, PV002, PV005 (the verb does not lead there from its state), PV009 (it changed at this moment).
+-- Raises: PV001, PV002, PV005 (the verb does not lead there from its state), PV009 (it changed at this moment).
 CREATE OR REPLACE FUNCTION pgvec.change_state(collection text, model_version text, verb text, to_state text,
                                               detail jsonb DEFAULT '{}')
 RETURNS pgvec.model_version LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

@@ -1,5 +1,6 @@
--- How a dry run says one refusal: the problems of a version one by one, the gate with the names of its checks, all else
--- as the verb would say it. Shape: a sentence and its data.
+-- Words one refusal for a dry run: the problems of a version one by one, the gate with the names of its checks,
+-- everything else as the verb would word it.
+-- Shape: a sentence and its data.
 CREATE OR REPLACE FUNCTION pgvec.explain_refusal(message text, detail jsonb, hint text)
 RETURNS TABLE (what text, data jsonb) LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT format('%s: %s. %s', replace(p.key, '_', ' '), p.value #>> '{}',

@@ -1,23 +1,25 @@
--- The dry run of a verb: what it would do, and what is in the way of it. Promises: changes nothing, takes no lock
--- that anybody waits for. What it says is true of this moment; the verb looks again for itself, under its locks.
+-- Shows what a verb would do, and what prevents it: its dry run.
+-- Promises: changes nothing, takes no lock that anybody waits for. The answer is true at this moment; the verb checks
+-- again itself, under its locks.
+-- Arguments:
 --   verb           create_collection, drop_collection, register_version, plan_backfill, build_index, make_ready,
 --                  cut_over, roll_back, abandon, pause, resume, retry_set_aside or retire_due
---   collection     NULL is all of them, for retire_due only
+--   collection     NULL means all of them, for retire_due only
 --   model_version  by default what roll_back goes back to, what retire_due finds due, and all for retry_set_aside
---   arguments      other arguments of the verb that are to be judged too; see pgvec.refusals
--- Shape: rows of kind 'does' (in the order in which it happens) and 'in the way'; none in the way: the verb goes
--- through.
--- Raises PV001, PV002, PV007 (no such verb, or a version is needed).
+--   arguments      other arguments of the verb that should be judged too; see pgvec.refusals
+-- Shape: rows of kind 'does', in the order in which it happens, and 'in the way'. Without a row 'in the way' the verb
+-- succeeds.
+-- Raises: PV001, PV002, PV007 (no such verb, or a version is needed).
 CREATE OR REPLACE FUNCTION pgvec.preview(verb text, collection text, model_version text DEFAULT NULL,
                                          host_schema text DEFAULT current_schema(), arguments jsonb DEFAULT '{}')
 RETURNS TABLE (kind text, what text, detail jsonb) LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     label CONSTANT text := coalesce(model_version,
                                     CASE verb WHEN 'roll_back' THEN pgvec.previous_version(collection) END);
-    ways record;
+    refused record;
 BEGIN
-    -- First, for it raises what is named wrongly.
-    SELECT array_agg(w.what) AS what, array_agg(w.data) AS data INTO ways
+    -- First, because it raises when a name is wrong.
+    SELECT array_agg(w.what) AS what, array_agg(w.data) AS data INTO refused
       FROM pgvec.refusals(verb, collection, label, host_schema, arguments) r
      CROSS JOIN LATERAL pgvec.explain_refusal(r.message, r.detail, r.hint) w;
     CASE verb
@@ -39,7 +41,7 @@ BEGIN
             RETURN QUERY SELECT 'does', d.* FROM pgvec.describe_retry_set_aside(collection, label) d;
         WHEN 'retire_due' THEN RETURN QUERY SELECT 'does', d.* FROM pgvec.describe_retire_due(collection, label) d;
     END CASE;
-    RETURN QUERY SELECT 'in the way', w.* FROM unnest(ways.what, ways.data) w;
+    RETURN QUERY SELECT 'in the way', w.* FROM unnest(refused.what, refused.data) w;
     IF verb IN ('cut_over', 'roll_back') THEN
         RETURN QUERY SELECT 'in the way', h.* FROM pgvec.switch_holders(collection) h;
     END IF;

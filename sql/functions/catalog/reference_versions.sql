@@ -1,9 +1,10 @@
--- The versions that a version is compared with: for any but the active one, the active one; for the
--- active one, those that are ready or draining and follow writes. Before the first cut-over: every other live
--- one, so that no version becomes the first active one without what was written before it was registered.
--- Raises PV001, PV002.
+-- Lists the versions that a version is compared with. The active one is compared with those that are ready or draining
+-- and follow writes; any other with the active one. Before the first cut-over: with every other live one, so that no
+-- version becomes the first active one without what was written before it was registered.
+-- Raises: PV001, PV002.
 CREATE OR REPLACE FUNCTION pgvec.reference_versions(collection text, model_version text)
-RETURNS SETOF pgvec.model_version LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET row_security = on AS $$
+RETURNS SETOF pgvec.model_version LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp SET row_security = on AS $$
 DECLARE
     v pgvec.model_version := pgvec.get_version(collection, model_version);
 BEGIN

@@ -1,4 +1,5 @@
--- Trigger on pgvec.version_event: what happened stays. Raises PV007.
+-- Trigger on pgvec.version_event: events are never changed or deleted.
+-- Raises: PV007.
 CREATE OR REPLACE FUNCTION pgvec.refuse_event_change()
 RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

@@ -1,5 +1,7 @@
--- What cannot be the name of a collection or, with is_label, the label of a version: a row of PV003, or none. Promise:
--- whatever passes fits every name derived from it (leaf, views, index, setting) unshortened.
+-- Returns a row of PV003 for what cannot be the name of a collection or the label of a version, or none.
+-- Promise: what passes fits into every name derived from it (leaf, views, index, setting) without being shortened.
+-- Arguments:
+--   is_label  judge model_version as a label, not collection as a name
 CREATE OR REPLACE FUNCTION pgvec.refuse_name(collection text, model_version text DEFAULT NULL,
                                              is_label boolean DEFAULT false)
 RETURNS TABLE (code text, message text, detail jsonb, hint text) LANGUAGE sql IMMUTABLE

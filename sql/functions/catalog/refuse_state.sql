@@ -1,6 +1,8 @@
--- Why a verb does not start from the state that a version is in: a row of PV005, or none. to_state is where the verb
--- takes it, for those that could take it to several. A verb that the state table does not know starts nowhere.
--- Raises PV001, PV002.
+-- Returns a row of PV005 when a verb does not start from the state of a version, or none. A verb that
+-- pgvec.state_change does not know starts from no state.
+-- Arguments:
+--   to_state  where the verb takes the version, if it can lead to several states
+-- Raises: PV001, PV002.
 CREATE OR REPLACE FUNCTION pgvec.refuse_state(collection text, model_version text, verb text,
                                               to_state text DEFAULT NULL)
 RETURNS TABLE (code text, message text, detail jsonb, hint text) LANGUAGE sql STABLE
@@ -25,7 +27,7 @@ SET search_path = pg_catalog, pg_temp AS $$
                     THEN format('Go back to it with: SELECT pgvec.roll_back(%L).', v.collection)
                 WHEN v.state = 'active' THEN 'Cut over to another version first.'
                 WHEN v.state = 'draining'
-                    THEN format('It goes by itself at %s.', to_char(v.retire_at, 'YYYY-MM-DD HH24:MI'))
+                    THEN format('It retires by itself at %s.', to_char(v.retire_at, 'YYYY-MM-DD HH24:MI'))
                 ELSE 'See pgvec.version_status.' END
       FROM pgvec.get_version($1, $2) v
      CROSS JOIN (SELECT coalesce(array_agg(DISTINCT s.from_state ORDER BY s.from_state), '{}') AS needed

@@ -1,7 +1,7 @@
--- The state table, the one place where it stands: where each verb starts, and where the version is afterwards. What
--- build_index, plan_backfill and pause start from are the live states: they keep the state. cut_over and roll_back
--- change two versions: the one that comes, and from active to draining the one that goes.
--- Shape: a row a verb and state it starts from. register_version starts from none.
+-- Returns the state table: from which state each verb starts, and in which state the version is afterwards. It is
+-- defined only here. build_index, plan_backfill and pause start from the live states and keep the state. cut_over and
+-- roll_back change two versions: the one that becomes active, and the active one, which drains.
+-- Shape: a row for each verb and state it starts from. register_version starts from none.
 CREATE OR REPLACE FUNCTION pgvec.state_change()
 RETURNS TABLE (verb text, from_state text, to_state text) LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp AS $$

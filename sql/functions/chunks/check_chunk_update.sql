@@ -1,8 +1,8 @@
--- Row trigger on the chunk table and its leaves, for an UPDATE that leaves the turn to us. It runs when the row is
--- locked: every wait for it is over.
--- Promises: a vector is never left behind by its content; the row takes the next turn, and written_at moves.
--- SECURITY DEFINER: a writer needs no privilege on schema pgvec. It does nothing else with its owner's rights.
--- Raises PV021 (content without a new embedding).
+-- Row trigger on the chunk table and its leaves, for an UPDATE that does not set the turn. It runs once the row is
+-- locked, after every wait for it.
+-- Promises: content never changes without its vector; the row takes the next turn, and written_at moves.
+-- Raises: PV021 (content without a new embedding).
+-- Why SECURITY DEFINER: a writer needs no privilege on schema pgvec. It does nothing else with its owner's rights.
 CREATE OR REPLACE FUNCTION pgvec.check_chunk_update()
 RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

@@ -1,15 +1,10 @@
 -- Statement trigger on the chunk table: carries a change of one version's rows to every other live version.
 -- One rule: of two writes to a chunk the later turn wins, whole, and a delete is a write (pgvec.tombstone). Of several
--- rows of one chunk that one statement writes, the one that was ahead stays ahead.
--- This function reads which rows the statement wrote and took away; pgvec.settle_written says which of them are news,
--- pgvec.carry_changes brings every other leaf up to them. A writer never waits for another version's row.
--- Workers write to the leaves, where this does not fire. A row of an abandoned version carries nothing: an UPDATE over
--- all versions passes over it, and deleting what is left of it harms no other version.
---
--- SECURITY DEFINER: a writer needs no privilege on the catalog or on other versions' leaves.
--- Raises PV007 (a trigger on another table; a turn that was never drawn), PV023 (a row of an abandoned version), 40001
--- (snapshot older than the set of live versions), 42501 (row-level security: see pgvec.refuse_foreign, and
--- pgvec.refuse_forced_policies).
+-- rows of one chunk that one statement writes, the one that was ahead stays ahead. A writer never waits for another
+-- version's row. A row of an abandoned version carries nothing. Workers write to the leaves, where this does not fire.
+-- Raises: PV007 (a trigger on another table; a turn that was never drawn), PV023 (a row of an abandoned version), 40001
+-- (snapshot older than the set of live versions), 42501 (row-level security).
+-- Why SECURITY DEFINER: a writer needs no privilege on the catalog or on other versions' leaves.
 CREATE OR REPLACE FUNCTION pgvec.follow_writes()
 RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -21,9 +16,9 @@ DECLARE
     abandoned CONSTANT text[] := ARRAY(
         SELECT v.model_version FROM pgvec.model_version v
          WHERE v.collection = c.collection AND v.dropped_at IS NULL AND v.state = 'abandoned');
-    written pgvec.version_chunks[] := '{}';
-    late pgvec.version_chunks[] := '{}';
-    gone pgvec.version_chunks[] := '{}';
+    written pgvec.version_chunks[];
+    late pgvec.version_chunks[];
+    deleted pgvec.version_chunks[] := '{}';
     owned pgvec.owned_chunk[];
 BEGIN
     IF TG_OP <> 'DELETE' THEN
@@ -43,9 +38,9 @@ BEGIN
     END IF;
 
     IF TG_OP = 'INSERT' THEN
-        SELECT array_agg(ROW(g.model_version, g.ids)::pgvec.version_chunks ORDER BY g.model_version) INTO written
-          FROM (SELECT n.model_version, array_agg(n.chunk_id::text) AS ids FROM new_rows n GROUP BY 1) g;
-        written := pgvec.settle_inserts(c, coalesce(written, '{}'), stale_reader,
+        written := ARRAY(SELECT ROW(n.model_version, array_agg(n.chunk_id::text))::pgvec.version_chunks
+                           FROM new_rows n GROUP BY n.model_version ORDER BY n.model_version);
+        written := pgvec.settle_inserts(c, written, stale_reader,
                                         EXISTS (SELECT FROM new_rows n WHERE n.written_at < statement_timestamp()));
     ELSIF TG_OP = 'UPDATE' THEN
         -- One row a chunk: the one that was ahead; of equals, the one that took its turn last. It is late where another
@@ -58,23 +53,19 @@ BEGIN
                   FROM (SELECT n.chunk_id::text AS id, n.model_version, n.turn,
                                max(n.turn) OVER chunk AS top, max(o.turn) OVER () AS before,
                                row_number() OVER (chunk ORDER BY o.turn DESC NULLS LAST, n.turn DESC) AS place
-                          FROM new_rows n
-                          LEFT JOIN old_rows o ON o.chunk_id = n.chunk_id AND o.model_version = n.model_version
+                          FROM new_rows n LEFT JOIN old_rows o USING (chunk_id, model_version)
                          WHERE n.model_version <> ALL (abandoned)
                         WINDOW chunk AS (PARTITION BY n.chunk_id)) k
                  WHERE k.place = 1 GROUP BY 1) g;
-        SELECT array_agg(ROW(g.model_version, g.ids)::pgvec.version_chunks) INTO gone
-          FROM (SELECT o.model_version, array_agg(o.chunk_id::text) AS ids
-                  FROM old_rows o
-                  LEFT JOIN new_rows n ON n.chunk_id = o.chunk_id AND n.model_version = o.model_version
-                 WHERE n.chunk_id IS NULL AND o.model_version <> ALL (abandoned) GROUP BY 1) g;
-        PERFORM pgvec.settle_updates(c, coalesce(written, '{}'), coalesce(late, '{}'), gone IS NOT NULL);
+        deleted := ARRAY(SELECT ROW(o.model_version, array_agg(o.chunk_id::text))::pgvec.version_chunks
+                           FROM old_rows o LEFT JOIN new_rows n USING (chunk_id, model_version)
+                          WHERE n.chunk_id IS NULL AND o.model_version <> ALL (abandoned) GROUP BY o.model_version);
+        PERFORM pgvec.settle_updates(c, coalesce(written, '{}'), coalesce(late, '{}'), deleted <> '{}');
     ELSE
-        SELECT array_agg(ROW(g.model_version, g.ids)::pgvec.version_chunks) INTO gone
-          FROM (SELECT o.model_version, array_agg(o.chunk_id::text) AS ids
-                  FROM old_rows o WHERE o.model_version <> ALL (abandoned) GROUP BY 1) g;
+        deleted := ARRAY(SELECT ROW(o.model_version, array_agg(o.chunk_id::text))::pgvec.version_chunks
+                           FROM old_rows o WHERE o.model_version <> ALL (abandoned) GROUP BY o.model_version);
     END IF;
-    PERFORM pgvec.carry_changes(c, coalesce(written, '{}'), coalesce(gone, '{}'), coalesce(owned, '{}'), stale_reader);
+    PERFORM pgvec.carry_changes(c, coalesce(written, '{}'), deleted, coalesce(owned, '{}'), stale_reader);
     RETURN NULL;
 END
 $$;

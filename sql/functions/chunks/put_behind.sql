@@ -1,6 +1,7 @@
--- Copies in version v of texts that version a does not hold any more: they fall behind everything, and a work item
--- brings a's text. An item that is open already is enough, and locking it would make those wait who edit the chunk.
-CREATE OR REPLACE FUNCTION pgvec.put_behind(c pgvec.collection, a pgvec.model_version, v pgvec.model_version,
+-- Puts copies in the filled version whose text the active version no longer holds behind everything, and opens a work
+-- item that brings the active version's text. An item that is open already is enough; to lock it would make sessions
+-- that edit the chunk wait.
+CREATE OR REPLACE FUNCTION pgvec.put_behind(c pgvec.collection, active pgvec.model_version, filled pgvec.model_version,
                                             chunk_ids text[])
 RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -13,6 +14,6 @@ BEGIN
         INSERT INTO pgvec.work_item (collection, source_version, model_version, lo, hi)
         SELECT $2, $3, $4, k.chunk_id, k.chunk_id FROM stale k ORDER BY k.chunk_id
         ON CONFLICT (collection, model_version, source_version, lo, hi) DO NOTHING
-    $q$, v.leaf, a.leaf, c.id_type) USING chunk_ids, c.collection, a.model_version, v.model_version;
+    $q$, filled.leaf, active.leaf, c.id_type) USING chunk_ids, c.collection, active.model_version, filled.model_version;
 END
 $$;

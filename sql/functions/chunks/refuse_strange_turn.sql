@@ -1,4 +1,7 @@
--- Refuses rows with a turn that was never drawn: they would win against every later write. Raises PV007.
+-- Refuses rows with a turn that was never drawn: they would win against every later write.
+-- Arguments:
+--   latest  the highest turn of the rows
+-- Raises: PV007.
 CREATE OR REPLACE FUNCTION pgvec.refuse_strange_turn(collection text, latest bigint)
 RETURNS void LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

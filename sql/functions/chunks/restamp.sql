@@ -1,5 +1,7 @@
--- Gives rows of a version a new turn, after everything that was written before this moment. With only_deleted: only
--- those that a delete with a later turn would take away; what is put again while it is deleted was put later.
+-- Gives rows of a version a new turn, later than everything that was written before.
+-- Arguments:
+--   only_deleted  only rows that a delete with a later turn would take away: a chunk that is inserted again while it is
+--                 being deleted counts as inserted later
 CREATE OR REPLACE FUNCTION pgvec.restamp(c pgvec.collection, model_version text, chunk_ids text[], only_deleted boolean)
 RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

@@ -1,7 +1,9 @@
--- The collection that a trigger of follow_writes belongs to. It runs with its owner's privileges: whoever may call it
--- must not make it work for a table of his own. With an old snapshot it also holds the collection's row: registration
--- raises the epoch, so a snapshot that would miss the new version fails here.
--- Raises PV001, PV007 (another table), 40001.
+-- Returns the collection that a trigger of pgvec.follow_writes belongs to. In a transaction with an old snapshot it
+-- also locks the collection's row: registration raises the epoch, so a snapshot that would miss the new version fails
+-- here.
+-- Raises: PV001, PV007 (another table), 40001.
+-- Why it checks the table: the trigger runs with its owner's privileges, and nobody may use it for a table of their
+-- own.
 CREATE OR REPLACE FUNCTION pgvec.writers_collection(written regclass, collection text, stale_reader boolean)
 RETURNS pgvec.collection LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

@@ -1,5 +1,6 @@
--- All relations of a collection that stand in the database, as they are remembered and not by their names: chunk table,
--- views, leaves, archived leaves. Raises PV001.
+-- Lists all relations of a collection that exist in the database: chunk table, views, leaves, archived leaves. It finds
+-- chunk table and views by their remembered OID, not by name.
+-- Raises: PV001.
 CREATE OR REPLACE FUNCTION pgvec.collection_relations(collection text)
 RETURNS SETOF regclass LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT t.oid::regclass FROM pgvec.get_collection($1) c

@@ -1,6 +1,7 @@
--- What of the host's would be lost with these relations, and keeps DROP from taking them: a view, a foreign key, a
--- function, a column of a row's type. Not what goes with them by itself: their partitions, indexes, triggers, policies.
--- Shape: a sentence each, as PostgreSQL says it. Source: findDependentObjects of PostgreSQL's dependency.c.
+-- Lists what of the host's depends on these relations and keeps DROP from removing them: a view, a foreign key, a
+-- function, a column of a row's type. It leaves out what goes with them by itself: partitions, indexes, triggers,
+-- policies.
+-- Shape: a sentence each, as PostgreSQL words it. Source: findDependentObjects in PostgreSQL's dependency.c.
 CREATE OR REPLACE FUNCTION pgvec.host_dependents(relations regclass[])
 RETURNS TABLE (dependent text) LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH RECURSIVE gone (classid, objid) AS (

@@ -1,7 +1,9 @@
--- The figures of one version for pgvec.version_status, counted and not estimated. Nulls where the leaf is gone.
+-- Returns the figures of one version for pgvec.version_status, counted and not estimated; NULL once the leaf is gone.
 -- Units: bytes.
+-- Raises: PV001, PV002.
 CREATE OR REPLACE FUNCTION pgvec.leaf_status(collection text, model_version text)
-RETURNS TABLE (chunks bigint, missing bigint, index_state text, index_bytes bigint, table_bytes bigint) LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+RETURNS TABLE (chunks bigint, missing bigint, index_state text, index_bytes bigint, table_bytes bigint)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v pgvec.model_version := pgvec.get_version(collection, model_version);
     found_leaf regclass := to_regclass(format('pgvec_leaves.%I', v.leaf));

@@ -1,7 +1,8 @@
--- After the host changed the chunk table (columns, policies): brings leaves and views up to it.
--- Before it drops a column of its own, or changes its type: takes the columns ``without`` out of the views, which depend
--- on them; in the same transaction the host then changes the table and refreshes again.
--- Raises PV001, PV007 (a column that is not the host's own), 2BP01 (a view of the host's shows the column), 55P03 (lock).
+-- Brings leaves and views up to date after the host changed the chunk table (columns, policies).
+-- Arguments:
+--   without  columns of the host's own to take out of the views, which depend on them. Use it before you drop such a
+--            column or change its type; then change the table and refresh again, all in one transaction
+-- Raises: PV001, PV007 (not a column of the host's own), 2BP01 (a view of the host's shows the column), 55P03 (lock).
 CREATE OR REPLACE FUNCTION pgvec.refresh_collection(collection text, without text[] DEFAULT '{}')
 RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -11,15 +12,21 @@ DECLARE
 BEGIN
     without := coalesce(without, '{}');
     SELECT w INTO foreign_column FROM unnest(without) w
-     WHERE w IN ('chunk_id', 'model_version', 'document_id', 'position', 'content', 'metadata', 'embedding', 'written_at', 'turn')
-        OR NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = chunks AND a.attnum > 0 AND NOT a.attisdropped AND a.attname = w);
+     WHERE w IN ('chunk_id', 'model_version', 'document_id', 'position', 'content', 'metadata', 'embedding',
+                 'written_at', 'turn')
+        OR NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a
+                        WHERE a.attrelid = chunks AND a.attnum > 0 AND NOT a.attisdropped AND a.attname = w);
     IF FOUND THEN
-        PERFORM pgvec.raise_error('PV007', format('%s has no column %L that is the host''s own.', collection, foreign_column),
-            jsonb_build_object('collection', collection, 'column', foreign_column), 'Name columns that were added to the chunk table.');
+        PERFORM pgvec.raise_error('PV007',
+            format('%s has no column %L that is the host''s own.', collection, foreign_column),
+            jsonb_build_object('collection', collection, 'column', foreign_column),
+            'Name columns that were added to the chunk table.');
     END IF;
     PERFORM pgvec.lock_chunk_table(collection);
     PERFORM FROM pgvec.collection c WHERE c.collection = refresh_collection.collection FOR UPDATE;
-    FOR v IN SELECT k.* FROM pgvec.model_version k WHERE k.collection = refresh_collection.collection AND k.dropped_at IS NULL LOOP
+    FOR v IN SELECT k.* FROM pgvec.model_version k
+              WHERE k.collection = refresh_collection.collection AND k.dropped_at IS NULL
+    LOOP
         PERFORM pgvec.copy_policies(chunks, v.leaf);
         IF v.state IN ('ready', 'active', 'draining') THEN
             PERFORM pgvec.put_pinned_view(collection, v.model_version, without);
@@ -27,6 +34,7 @@ BEGIN
     END LOOP;
     PERFORM pgvec.put_routing_view(collection, without);
     PERFORM pgvec.apply_grants(collection);
-    PERFORM pgvec.log_event(collection, NULL, 'refresh_collection', NULL, NULL, CASE WHEN without = '{}' THEN '{}' ELSE jsonb_build_object('without', without) END);
+    PERFORM pgvec.log_event(collection, NULL, 'refresh_collection', NULL, NULL,
+        CASE WHEN without = '{}' THEN '{}' ELSE jsonb_build_object('without', without) END);
 END
 $$;

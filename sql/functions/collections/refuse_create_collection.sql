@@ -1,5 +1,6 @@
--- Why create_collection would refuse, in its order: the name, the schema, its options, what exists. Of the options
--- (distance, storage, id_type, retire_after) those are judged that are named in "options".
+-- Lists why create_collection would refuse, in its order: the name, the schema, its options, what exists already.
+-- Arguments:
+--   options  distance, storage, id_type, retire_after: those that are given are judged
 CREATE OR REPLACE FUNCTION pgvec.refuse_create_collection(collection text, host_schema text, options jsonb DEFAULT '{}')
 RETURNS TABLE (code text, message text, detail jsonb, hint text) LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp AS $$

@@ -1,4 +1,6 @@
--- A row of 2BP01 when something of the host's depends on relations that a verb drops, or none. of: what they are.
+-- Returns a row of 2BP01 when something of the host's depends on relations that a verb drops, or none.
+-- Arguments:
+--   of  what the relations are, for the message
 CREATE OR REPLACE FUNCTION pgvec.refuse_dependents(collection text, verb text, of text, relations regclass[])
 RETURNS TABLE (code text, message text, detail jsonb, hint text) LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp AS $$

@@ -1,4 +1,5 @@
--- A row of PV007 when the leaf of a version that has one was dropped or renamed by hand, or none. Raises PV001, PV002.
+-- Returns a row of PV007 when the leaf of a version was dropped or renamed by hand, or none.
+-- Raises: PV001, PV002.
 CREATE OR REPLACE FUNCTION pgvec.refuse_lost_leaf(collection text, model_version text)
 RETURNS TABLE (code text, message text, detail jsonb, hint text) LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp AS $$

@@ -1,7 +1,8 @@
--- Keeps a filter within what is planned and run in reasonable time; the numbers stand at filter_sql and in
--- pgvec_versions/filters.py. It looks at no more than it must: a filter that is too large is not taken apart.
---   which   filter (the object) or conditions (the array), for the error
--- Raises PV007: DETAIL has which, what, most, given (where it was counted), and the key of an "in".
+-- Refuses a filter that would take too long to plan and run; pgvec.filter_sql and pgvec_versions/filters.py state the
+-- limits. It stops at the first limit: a filter that is too large is not taken apart.
+-- Arguments:
+--   which  filter (the object) or conditions (the array), for the error
+-- Raises: PV007 (DETAIL has which, what, most, given where it was counted, and the key of an "in").
 CREATE OR REPLACE FUNCTION pgvec.limit_filter(which text, given jsonb)
 RETURNS void LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -18,7 +19,7 @@ BEGIN
         PERFORM pgvec.raise_error('PV007', format('%s has %s bytes as JSON, at most 1000000 are taken.', which, bytes),
             jsonb_build_object('which', which, 'what', 'bytes', 'given', bytes, 'most', 1000000));
     END IF;
-    -- The array of conditions and the condition itself are no levels of a value.
+    -- The array of conditions and the condition itself do not count as levels of a value.
     IF (CASE which WHEN 'filter' THEN jsonb_path_exists(given, too_deep)
                    ELSE EXISTS (SELECT FROM jsonb_array_elements(given) c
                                  WHERE jsonb_path_exists(c -> 'value', too_deep)) END) THEN

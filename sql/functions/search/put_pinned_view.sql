@@ -1,6 +1,8 @@
--- Creates or replaces <collection>_at_<version>: one version, whatever is active. Its name says which
--- version is meant, so a session that declared nothing may read it; one that declared another may not.
--- Raises PV001, PV002, PV004 and PV007 (see own_view).
+-- Creates or replaces <collection>_at_<version>: one version, whichever is active. Its name says which version is
+-- meant, so a session that declared none may read it; a session that declared another version may not.
+-- Arguments:
+--   without  columns to leave out; the host is about to drop them
+-- Raises: PV001, PV002, PV004 and PV007 (see pgvec.own_view).
 CREATE OR REPLACE FUNCTION pgvec.put_pinned_view(collection text, model_version text, without text[] DEFAULT '{}')
 RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

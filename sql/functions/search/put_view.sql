@@ -1,9 +1,11 @@
--- Creates or replaces a view over one version, read-only: whoever writes through it is told where to write.
--- Promise: security_invoker is restated each time, or it would be lost; security_barrier is never set, it would disable
--- the index. Grants and dependent views stay, but when a column went away: then the view is made anew, its recorded
--- grants come with the next apply_grants, and a view of the host's that depends on it raises 2BP01.
--- Only the view that was made here before (remembered) is replaced, never one that bears its name.
--- Returns the view, to be remembered. Raises PV004, PV007 (see own_view), 55P03 (lock).
+-- Creates or replaces a read-only view over one version, and returns it; a write through it is refused with a hint
+-- where to write.
+-- Promises: security_invoker is set again each time, or it would be lost; security_barrier is never set, because it
+-- disables the index. Grants and dependent views stay, except when a column went away: then the view is created anew,
+-- the next apply_grants brings its recorded grants, and a view of the host's that depends on it raises 2BP01.
+-- Arguments:
+--   remembered  the view that was made here before: only this one is replaced, never another with its name
+-- Raises: PV004, PV007 (see pgvec.own_view), 2BP01, 55P03 (lock).
 CREATE OR REPLACE FUNCTION pgvec.put_view(host_schema text, view_name text, collection text, source text,
                                           remembered regclass)
 RETURNS regclass LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -22,12 +24,13 @@ BEGIN
         END;
     END IF;
     IF ours IS NULL THEN
-        -- Without OR REPLACE: of one who takes the name at this moment nothing is replaced either.
+        -- Without OR REPLACE: it does not replace a view of a session that takes the name at this moment either.
         BEGIN
             EXECUTE 'CREATE ' || definition;
         EXCEPTION WHEN duplicate_table OR unique_violation THEN
             PERFORM pgvec.raise_error('PV004', format('the name %s was taken just now.', whole_name),
-                jsonb_build_object('collection', collection, 'relation', whole_name), 'Rename or drop what has it.');
+                jsonb_build_object('collection', collection, 'relation', whole_name),
+                'Rename or drop the relation that has it.');
         END;
         ours := whole_name::regclass;
     END IF;

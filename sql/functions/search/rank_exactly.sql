@@ -1,10 +1,21 @@
--- The k nearest of the rows that a statement gives, ranked without an index. The statement takes the query vector as $1
--- and gives the columns of pgvec.nearest. A function of its own, so that the statement of a search that the index answers
--- does not plan what it does not run.
-CREATE OR REPLACE FUNCTION pgvec.rank_exactly(ranked text, query vector, k integer)
+-- Ranks the chunks of a version without the index: the k nearest, nearest first.
+-- Arguments: see pgvec.rank_by_index.
+-- Raises: PV007 (the filter).
+-- Why a function of its own: a search that the index answers plans nothing that it does not run.
+CREATE OR REPLACE FUNCTION pgvec.rank_exactly(leaf text, query_version text, vector_type text, operator text,
+                                              query vector, k integer, filter jsonb, conditions jsonb)
 RETURNS TABLE (chunk_id text, document_id text, content text, metadata jsonb, model_version text, distance float8)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    -- Without the cast to the version's dimensions it matches no index.
+    chunk_distance CONSTANT text := format('embedding %s $1::%s', operator, vector_type);
 BEGIN
-    RETURN QUERY EXECUTE format('SELECT chunk_id::text, document_id, content, metadata, model_version, distance FROM (%s) d ORDER BY distance, d.chunk_id LIMIT $2', ranked) USING query, k;
+    RETURN QUERY EXECUTE format(
+        'SELECT chunk_id::text, document_id, content, metadata, model_version, distance '
+        'FROM (SELECT chunk_id, document_id, content, metadata, model_version, (%s)::float8 AS distance '
+              'FROM pgvec_leaves.%I WHERE model_version = %L%s) d '
+        'ORDER BY distance, d.chunk_id LIMIT $2',
+        chunk_distance, leaf, query_version, pgvec.filter_sql(filter, conditions))
+    USING query, k;
 END
 $$;

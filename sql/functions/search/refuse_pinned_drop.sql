@@ -1,5 +1,6 @@
--- A row of 2BP01 when something of the host's depends on a version's pinned view, or none: what abandon asks, and
--- make_ready of a version that falls back. Raises PV001, PV002.
+-- Returns a row of 2BP01 when something of the host's depends on a version's pinned view, or none. abandon asks it, and
+-- make_ready for a version that falls back.
+-- Raises: PV001, PV002.
 CREATE OR REPLACE FUNCTION pgvec.refuse_pinned_drop(collection text, model_version text, verb text)
 RETURNS TABLE (code text, message text, detail jsonb, hint text) LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp AS $$
