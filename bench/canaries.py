@@ -26,8 +26,7 @@ import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling
 
-from pgvec_versions import EmbedderIdentity
-from pgvec_versions.embedders import StaticTokenEmbedder
+from pgvec_versions.embedders import EmbedderIdentity, StaticTokenEmbedder
 from pgvec_versions.embedders.canaries import LEAST_COSINE, MOST_LENGTH_CHANGE, Canary, compare
 from pgvec_versions.embedders.fingerprints import make_canaries
 
