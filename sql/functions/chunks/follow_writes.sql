@@ -18,7 +18,7 @@ DECLARE
          WHERE v.collection = c.collection AND v.dropped_at IS NULL AND v.state = 'abandoned');
     written pgvec.version_chunks[];
     late pgvec.version_chunks[];
-    deleted pgvec.version_chunks[] := '{}';
+    deleted pgvec.version_chunks[];
     owned pgvec.owned_chunk[];
 BEGIN
     IF TG_OP <> 'DELETE' THEN
@@ -38,9 +38,9 @@ BEGIN
     END IF;
 
     IF TG_OP = 'INSERT' THEN
-        written := ARRAY(SELECT ROW(n.model_version, array_agg(n.chunk_id::text))::pgvec.version_chunks
-                           FROM new_rows n GROUP BY n.model_version ORDER BY n.model_version);
-        written := pgvec.settle_inserts(c, written, stale_reader,
+        SELECT array_agg(ROW(g.model_version, g.ids)::pgvec.version_chunks ORDER BY g.model_version) INTO written
+          FROM (SELECT n.model_version, array_agg(n.chunk_id::text) AS ids FROM new_rows n GROUP BY 1) g;
+        written := pgvec.settle_inserts(c, coalesce(written, '{}'), stale_reader,
                                         EXISTS (SELECT FROM new_rows n WHERE n.written_at < statement_timestamp()));
     ELSIF TG_OP = 'UPDATE' THEN
         -- One row a chunk: the one that was ahead; of equals, the one that took its turn last. It is late where another
@@ -53,19 +53,23 @@ BEGIN
                   FROM (SELECT n.chunk_id::text AS id, n.model_version, n.turn,
                                max(n.turn) OVER chunk AS top, max(o.turn) OVER () AS before,
                                row_number() OVER (chunk ORDER BY o.turn DESC NULLS LAST, n.turn DESC) AS place
-                          FROM new_rows n LEFT JOIN old_rows o USING (chunk_id, model_version)
+                          FROM new_rows n
+                          LEFT JOIN old_rows o ON o.chunk_id = n.chunk_id AND o.model_version = n.model_version
                          WHERE n.model_version <> ALL (abandoned)
                         WINDOW chunk AS (PARTITION BY n.chunk_id)) k
                  WHERE k.place = 1 GROUP BY 1) g;
-        deleted := ARRAY(SELECT ROW(o.model_version, array_agg(o.chunk_id::text))::pgvec.version_chunks
-                           FROM old_rows o LEFT JOIN new_rows n USING (chunk_id, model_version)
-                          WHERE n.chunk_id IS NULL AND o.model_version <> ALL (abandoned) GROUP BY o.model_version);
-        PERFORM pgvec.settle_updates(c, coalesce(written, '{}'), coalesce(late, '{}'), deleted <> '{}');
+        SELECT array_agg(ROW(g.model_version, g.ids)::pgvec.version_chunks) INTO deleted
+          FROM (SELECT o.model_version, array_agg(o.chunk_id::text) AS ids
+                  FROM old_rows o LEFT JOIN new_rows n ON n.chunk_id = o.chunk_id AND n.model_version = o.model_version
+                 WHERE n.chunk_id IS NULL AND o.model_version <> ALL (abandoned) GROUP BY 1) g;
+        PERFORM pgvec.settle_updates(c, coalesce(written, '{}'), coalesce(late, '{}'), deleted IS NOT NULL);
     ELSE
-        deleted := ARRAY(SELECT ROW(o.model_version, array_agg(o.chunk_id::text))::pgvec.version_chunks
-                           FROM old_rows o WHERE o.model_version <> ALL (abandoned) GROUP BY o.model_version);
+        SELECT array_agg(ROW(g.model_version, g.ids)::pgvec.version_chunks) INTO deleted
+          FROM (SELECT o.model_version, array_agg(o.chunk_id::text) AS ids
+                  FROM old_rows o WHERE o.model_version <> ALL (abandoned) GROUP BY 1) g;
     END IF;
-    PERFORM pgvec.carry_changes(c, coalesce(written, '{}'), deleted, coalesce(owned, '{}'), stale_reader);
+    PERFORM pgvec.carry_changes(c, coalesce(written, '{}'), coalesce(deleted, '{}'), coalesce(owned, '{}'),
+                                stale_reader);
     RETURN NULL;
 END
 $$;
