@@ -26,10 +26,6 @@ from tests.tools import copy_version, literal, live_collection
 
 _ROOT = Path(__file__).parent.parent
 _DIMENSIONS = 64
-_INSTALL = (
-    "import sys, psycopg; from pgvec_versions.postgres.install import install\n"
-    "with psycopg.connect(sys.argv[1], autocommit=True) as connection: install(connection)"
-)
 #: Rows a statement, and how often each kind of statement is measured.
 _WRITES = ((1, 60), (500, 8))
 _ROUNDS = 7
@@ -58,7 +54,7 @@ def database(server: EmbeddedServer, name: str, tree: Path, chunks: int) -> Conn
     """A database with the catalog of a tree; v1 active, v2 ready, both full."""
     url = server.url(name)
     subprocess.run(
-        [sys.executable, "-c", _INSTALL, url],
+        [sys.executable, "-m", "pgvec_versions", "init", "--database-url", url],
         check=True,
         cwd=tree,
         env={**os.environ, "PYTHONPATH": str(tree)},

@@ -1,4 +1,4 @@
-"""Checks text files for what no linter here finds: line ends, conflict marks, private paths.
+"""Checks text files for what no linter here finds: line ends, conflict marks, private paths, width.
 
     python tools/check_files.py FILE…
 
@@ -25,6 +25,8 @@ PRIVATE = re.compile(
         ]
     )
 )
+#: SQL has no formatter here that keeps PL/pgSQL readable; its width is checked instead.
+SQL_COLUMNS = 120
 CONFLICT = re.compile(r"^(?:<{7} |>{7} |={7}$)", re.MULTILINE)
 
 
@@ -47,6 +49,8 @@ def findings(path: Path) -> Iterator[str]:
             yield f"{path}:{number}: a carriage return"
         elif line != line.rstrip() and path.suffix != ".patch":
             yield f"{path}:{number}: blanks at the end of the line"
+        if path.suffix == ".sql" and len(line) > SQL_COLUMNS:
+            yield f"{path}:{number}: more than {SQL_COLUMNS} columns"
         if found := PRIVATE.search(line):
             yield f"{path}:{number}: a private path or secret: {found.group()}"
 

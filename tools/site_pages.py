@@ -132,11 +132,16 @@ def _described(each: SqlObject) -> Iterator[str]:
     yield from (f"{signature};" for signature in each.signatures)
     yield "```"
     yield ""
+    listed = False
     for line in each.promise.splitlines():
-        # A list of arguments in a header is indented by two.
+        # A list of arguments in a header is indented by two; what follows it is a paragraph again.
+        if listed and not line.startswith(" "):
+            listed = False
+            yield ""
         argument = re.match(r"^  (\w+(?:, \w+)*)  +(.*)$", line) or re.match(
             r"^  (\w+(?:, \w+)*) (.*)$", line
         )
+        listed = listed or bool(argument)
         yield f"\n`{argument[1]}`: {_escaped(argument[2])}" if argument else _escaped(line)
     yield ""
 

@@ -9,18 +9,21 @@ UNION ALL
 SELECT 'extension', extname, extversion, NULL FROM pg_extension
 UNION ALL
 SELECT 'relation', format('%s.%s', nspname, relname),
-       concat_ws(' ', relkind, relpersistence, reloptions::text, relacl::text, relrowsecurity, pg_get_expr(relpartbound, oid)),
+       concat_ws(' ', relkind, relpersistence, reloptions::text, relacl::text, relrowsecurity,
+                  pg_get_expr(relpartbound, oid)),
        obj_description(oid, 'pg_class')
   FROM relations
 UNION ALL
 SELECT 'column', format('%s.%s.%s', nspname, relname, attname),
-       concat_ws(' ', attnum, format_type(atttypid, atttypmod), attnotnull, attidentity, attacl::text, pg_get_expr(d.adbin, d.adrelid)),
+       concat_ws(' ', attnum, format_type(atttypid, atttypmod), attnotnull, attidentity, attacl::text,
+                  pg_get_expr(d.adbin, d.adrelid)),
        col_description(r.oid, attnum)
   FROM relations r
   JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
   LEFT JOIN pg_attrdef d ON d.adrelid = r.oid AND d.adnum = a.attnum
 UNION ALL
-SELECT 'constraint', format('%s.%s.%s', nspname, relname, conname), pg_get_constraintdef(k.oid), obj_description(k.oid, 'pg_constraint')
+SELECT 'constraint', format('%s.%s.%s', nspname, relname, conname), pg_get_constraintdef(k.oid),
+        obj_description(k.oid, 'pg_constraint')
   FROM pg_constraint k JOIN relations r ON r.oid = k.conrelid
 UNION ALL
 SELECT 'index', format('%s.%s', nspname, relname), pg_get_indexdef(oid), NULL FROM relations WHERE relkind IN ('i', 'I')
@@ -30,10 +33,12 @@ UNION ALL
 SELECT 'trigger', format('%s.%s.%s', nspname, relname, tgname), pg_get_triggerdef(t.oid), NULL
   FROM pg_trigger t JOIN relations r ON r.oid = t.tgrelid WHERE NOT tgisinternal
 UNION ALL
-SELECT 'policy', format('%s.%s.%s', nspname, relname, polname), concat_ws(' ', polcmd, polroles::text, pg_get_expr(polqual, polrelid)), NULL
+SELECT 'policy', format('%s.%s.%s', nspname, relname, polname),
+        concat_ws(' ', polcmd, polroles::text, pg_get_expr(polqual, polrelid)), NULL
   FROM pg_policy p JOIN relations r ON r.oid = p.polrelid
 UNION ALL
-SELECT 'routine', p.oid::regprocedure::text, pg_get_functiondef(p.oid) || coalesce(p.proacl::text, 'public'), obj_description(p.oid, 'pg_proc')
+SELECT 'routine', p.oid::regprocedure::text, pg_get_functiondef(p.oid) || coalesce(p.proacl::text, 'public'),
+        obj_description(p.oid, 'pg_proc')
   FROM pg_proc p JOIN spaces n ON n.oid = p.pronamespace
  WHERE p.prokind <> 'a' AND p.oid NOT IN (SELECT objid FROM own)
 UNION ALL

@@ -1,7 +1,8 @@
 -- What the catalog says, without times and without the counter of changes.
 SELECT 'collection row', (to_jsonb(c) - '{created_at,epoch}'::text[])::text FROM pgvec.collection c
 UNION ALL
-SELECT 'version row', (to_jsonb(v) - '{registered_at,ready_at,activated_at,draining_at,retire_at,abandoned_at}'::text[])::text
+SELECT 'version row',
+        (to_jsonb(v) - '{registered_at,ready_at,activated_at,draining_at,retire_at,abandoned_at}'::text[])::text
   FROM pgvec.model_version v
 UNION ALL
 SELECT 'grant row', (to_jsonb(g) - 'granted_at')::text FROM pgvec.collection_grant g

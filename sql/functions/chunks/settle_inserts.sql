@@ -2,7 +2,7 @@
 -- pgvec.settle_same_writes. A chunk that is inserted again after, or while, it was deleted is later than the delete. A
 -- snapshot may not show the delete that the insert waited for, so there every row takes a new turn, or fails with
 -- 40001.
--- Returns what is to be carried.
+-- Returns the changes to carry.
 -- Arguments:
 --   dated  some row has a written_at from before the statement: only such a row can be the same write as another
 --          version's

@@ -1,7 +1,7 @@
 -- Drops a collection with everything it holds: chunks, leaves, archived leaves, views, work items, catalog rows.
 -- The events stay. It drops only what pgvec made, under whatever name it has now, and leaves alone another relation
 -- that has taken one of these names.
--- Raises: PV001, PV004 (another role owns one of the views), 55P03 (lock), 2BP01 (something of the host's depends on
+-- Raises: PV001, PV004 (another role owns one of the views), 55P03 (lock), 2BP01 (a host object depends on
 -- the table or a view).
 CREATE OR REPLACE FUNCTION pgvec.drop_collection(collection text)
 RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

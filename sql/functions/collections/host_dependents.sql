@@ -1,4 +1,4 @@
--- Lists what of the host's depends on these relations and keeps DROP from removing them: a view, a foreign key, a
+-- Lists the host objects that depend on these relations and keep DROP from removing them: a view, a foreign key, a
 -- function, a column of a row's type. It leaves out what goes with them by itself: partitions, indexes, triggers,
 -- policies.
 -- Shape: a sentence each, as PostgreSQL words it. Source: findDependentObjects in PostgreSQL's dependency.c.

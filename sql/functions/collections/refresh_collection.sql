@@ -1,8 +1,8 @@
 -- Brings leaves and views up to date after the host changed the chunk table (columns, policies).
 -- Arguments:
---   without  columns of the host's own to take out of the views, which depend on them. Use it before you drop such a
+--   without  host columns to take out of the views, which depend on them. Use it before you drop such a
 --            column or change its type; then change the table and refresh again, all in one transaction
--- Raises: PV001, PV007 (not a column of the host's own), 2BP01 (a view of the host's shows the column), 55P03 (lock).
+-- Raises: PV001, PV007 (not a host column), 2BP01 (a host's view shows the column), 55P03 (lock).
 CREATE OR REPLACE FUNCTION pgvec.refresh_collection(collection text, without text[] DEFAULT '{}')
 RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

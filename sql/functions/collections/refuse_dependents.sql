@@ -1,4 +1,4 @@
--- Returns a row of 2BP01 when something of the host's depends on relations that a verb drops, or none.
+-- Returns a row of 2BP01 when a host object depends on relations that a verb drops, or none.
 -- Arguments:
 --   of  what the relations are, for the message
 CREATE OR REPLACE FUNCTION pgvec.refuse_dependents(collection text, verb text, of text, relations regclass[])

@@ -1,4 +1,4 @@
--- Says why drop_collection would refuse: something of the host's depends on the chunk table or a view.
+-- Says why drop_collection would refuse: a host object depends on the chunk table or a view.
 -- Raises: PV001.
 CREATE OR REPLACE FUNCTION pgvec.refuse_drop_collection(collection text)
 RETURNS TABLE (code text, message text, detail jsonb, hint text) LANGUAGE sql STABLE

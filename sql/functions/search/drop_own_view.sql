@@ -1,5 +1,5 @@
 -- Drops a view that put_view made, by its remembered OID and never by its name; does nothing when it is gone.
--- Raises: PV004 (the view has another owner), 2BP01 (something of the host's depends on it), 55P03 (lock).
+-- Raises: PV004 (the view has another owner), 2BP01 (a host object depends on it), 55P03 (lock).
 CREATE OR REPLACE FUNCTION pgvec.drop_own_view(collection text, remembered regclass)
 RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

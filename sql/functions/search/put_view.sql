@@ -2,7 +2,7 @@
 -- where to write.
 -- Promises: security_invoker is set again each time, or it would be lost; security_barrier is never set, because it
 -- disables the index. Grants and dependent views stay, except when a column went away: then the view is created anew,
--- the next apply_grants brings its recorded grants, and a view of the host's that depends on it raises 2BP01.
+-- the next apply_grants brings its recorded grants, and a host's view that depends on it raises 2BP01.
 -- Arguments:
 --   remembered  the view that was made here before: only this one is replaced, never another with its name
 -- Raises: PV004, PV007 (see pgvec.own_view), 2BP01, 55P03 (lock).

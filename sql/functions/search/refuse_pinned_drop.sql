@@ -1,4 +1,4 @@
--- Returns a row of 2BP01 when something of the host's depends on a version's pinned view, or none. abandon asks it, and
+-- Returns a row of 2BP01 when a host object depends on a version's pinned view, or none. abandon asks it, and
 -- make_ready for a version that falls back.
 -- Raises: PV001, PV002.
 CREATE OR REPLACE FUNCTION pgvec.refuse_pinned_drop(collection text, model_version text, verb text)
