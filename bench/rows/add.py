@@ -71,7 +71,7 @@ def measure(lab: Lab) -> list[Figure]:
 
 
 def peers(lab: Lab, ours: float) -> list[Figure]:
-    """Every peer's documented bulk load; the best one bears the target."""
+    """Every peer's documented bulk load; the best one is the target's measure."""
     found = measured_peers(lab, "add", min(PEER_ROWS, lab.rows))
     best = max((each.rate for each in found if each.rate), default=None)
     return [

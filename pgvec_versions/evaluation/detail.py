@@ -94,7 +94,7 @@ def _histogram(value: Any) -> dict[str, Any]:
     return {**value, "edges": edges, "counts": counts}
 
 
-def _told(value: Any) -> dict[str, Any]:
+def _query_detail(value: Any) -> dict[str, Any]:
     """A query that was won or lost: its text, and the place and first hit on either side."""
 
     def side(given: Any) -> dict[str, Any]:
@@ -125,8 +125,8 @@ _PARTS: dict[str, Reader] = {
     "won": _or(0, _number),
     "lost": _or(0, _number),
     "changes": _rows(_number),
-    "wins": _rows(_told),
-    "losses": _rows(_told),
+    "wins": _rows(_query_detail),
+    "losses": _rows(_query_detail),
     "thresholds": _THRESHOLDS,
     "asked_thresholds": _THRESHOLDS,
     "significance": _named(_numbers("delta", "p")),

@@ -169,11 +169,11 @@ class Changes:
             "changes": [round(self.differences[i], 4) for i in self._worst_first()],
             "won": sum(difference > 0 for difference in self.differences),
             "lost": sum(difference < 0 for difference in self.differences),
-            "wins": [self._told(i, texts) for i in self.wins()],
-            "losses": [self._told(i, texts) for i in self.losses()],
+            "wins": [self._query_detail(i, texts) for i in self.wins()],
+            "losses": [self._query_detail(i, texts) for i in self.losses()],
         }
 
-    def _told(self, number: int, texts: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    def _query_detail(self, number: int, texts: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
         query = self.queries[number]
 
         def of(side: Side) -> dict[str, Any]:

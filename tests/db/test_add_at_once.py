@@ -66,7 +66,7 @@ def test_two_adders_of_different_texts_leave_one_of_them_whole(engine: Engine) -
 def test_an_add_outlives_a_deadlock(engine: Engine, connect: Connect) -> None:
     tiny = TinyEmbedder()
     other, watcher = connect(autocommit=False), connect()
-    # Each looks once, this long after it began to wait; whoever finds the deadlock is ended.
+    # Each looks once, this long after it began to wait; the one that finds the deadlock is ended.
     name = sql.Identifier(watcher.info.dbname)
     watcher.execute(sql.SQL("ALTER DATABASE {} SET deadlock_timeout = '3s'").format(name))
     other.execute("SET deadlock_timeout = '1min'")

@@ -1,4 +1,4 @@
-"""Fingerprints: an embedder that bears the right name and makes other vectors is never used."""
+"""Fingerprints: an embedder with the right name that makes other vectors is never used."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ def rows_by_version(
 ) -> dict[str, dict[str, Row]]:
     """All rows of all versions, by label and chunk id.
 
-    Asserts on the way that every row bears the vector that its own version makes of its content.
+    Asserts on the way that every row has the vector that its own version makes of its content.
     """
     found: dict[str, dict[str, Row]] = {label: {} for label in embedders}
     for label, chunk_id, vector, *row in connection.execute(
@@ -95,7 +95,7 @@ def rows_by_version(
         found[label][chunk_id] = Row(*row)
         own = _own_vector(label, embedders[label].dimensions, row[1])
         assert np.asarray(vector, dtype=np.float32).tobytes() == own, (
-            f"chunk {chunk_id} of {label} bears a vector that {label} did not make of {row[1]!r}"
+            f"chunk {chunk_id} of {label} has a vector that {label} did not make of {row[1]!r}"
         )
     return found
 

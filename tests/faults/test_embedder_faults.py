@@ -145,7 +145,7 @@ def test_a_poisoned_text_and_a_flaky_endpoint_hold_nobody_up_until_an_operator_r
     with pytest.raises(NotReady) as caught:
         two.make_ready()
     assert caught.value.detail["problems"]["set_aside"] == 1
-    # The operator sees it, mends the cause, and says so.
+    # The operator sees it, fixes the cause, and says so.
     configure("v2", spec)
     row = next(r for r in run("status", "--json").data if r["model_version"] == "v2")
     assert row["items_set_aside"] == 1

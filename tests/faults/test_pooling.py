@@ -35,7 +35,7 @@ OURS = (
 
 
 def settings(connection: Connection) -> dict[str, Any]:
-    """What the session that PgBouncer gives us bears: each setting with a value of its own."""
+    """The settings of the session that PgBouncer gives us: each with a value of its own."""
     found = {
         name: one(connection, "SELECT nullif(current_setting(%s, true), '')", name) for name in OURS
     }

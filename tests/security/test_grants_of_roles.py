@@ -47,7 +47,7 @@ def test_a_renamed_role_keeps_its_grant_through_a_flip_and_can_be_revoked(tx, pr
             tx.execute("SET LOCAL pgvec.query_version.docs = 'v2'")
             assert rows(tx, "SELECT content FROM active_docs") == [("a",)]
             assert rows(tx, "SELECT content FROM docs_at_v2") == [("a",)]
-    # Who now bears the old name has nothing, and a revoke by that name takes nothing.
+    # The role that has the old name now has no privilege, and a revoke by that name takes none.
     assert rows(tx, HELD, "before") == []
     tx.execute(f"SELECT pgvec.revoke_{privilege}('docs', 'before')".encode())
     assert set(rows(tx, HELD, 'Aft"er')) == held

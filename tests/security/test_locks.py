@@ -136,7 +136,7 @@ def test_of_two_builds_that_wait_one_builds(db, connect):
 
 
 def test_a_build_that_came_second_finds_the_index(db, connect):
-    """It saw nobody, then waited for whoever was quicker."""
+    """It saw nobody, then waited for the session that was quicker."""
     second_version(db, until="building")
     other, late = connect(), connect()
     other.execute("BEGIN")

@@ -191,7 +191,7 @@ def test_no_verb_shows_more_than_text(
     assert all(HOSTILE in hit["content"] for hit in hits.data)
     clean(run("search", HOSTILE.replace("\0", "")))
     clean(run("upgrade"))
-    # The words of a role, of an error, of whoever holds, forces or pauses.
+    # The words of a role, of an error, of a caller that holds, forces or pauses.
     role = f"r {MARKUP}\x1b\x9b"[:60]
     db.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(role)))
     try:
@@ -227,7 +227,7 @@ def test_no_verb_shows_more_than_text(
         clean(run("schedule", HOSTILE), 2)
         clean(run("schedule", "--dry-run", HOSTILE), 0, 2)
         clean(run("release", "static-1"))
-        # Errors: a name, a label, a file, a reason of whoever calls, and what the server says back.
+        # Errors: a name, a label, a file, a reason of the caller, and what the server says back.
         for arguments in (
             ("status", "-c", HOSTILE),
             ("search", "x", "--version", HOSTILE),

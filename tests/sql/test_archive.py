@@ -127,13 +127,13 @@ def test_the_exception_is_for_restore_alone(db):
 
 
 @pytest.mark.parametrize(
-    ("change", "mend", "key"),
+    ("change", "repair", "key"),
     [
         ("ALTER TABLE docs ADD COLUMN lang text", "ADD COLUMN lang text", "missing"),
         ("ALTER TABLE docs DROP COLUMN position CASCADE", "DROP COLUMN position", "surplus"),
     ],
 )
-def test_an_archive_from_before_a_change_of_columns_says_what_to_do(db, change, mend, key):
+def test_an_archive_from_before_a_change_of_columns_says_what_to_do(db, change, repair, key):
     archived(db)
     # Views name the columns: they go and come with the host's change.
     db.execute("DROP VIEW active_docs, docs_at_v2")
@@ -142,7 +142,7 @@ def test_an_archive_from_before_a_change_of_columns_says_what_to_do(db, change, 
     refusal = refused(db, "PV041", RESTORE)
     assert len(refusal.detail[key]) == 1
     assert "ALTER TABLE pgvec_archive.docs__v1" in refusal.hint
-    db.execute(f"ALTER TABLE pgvec_archive.docs__v1 {mend}".encode())
+    db.execute(f"ALTER TABLE pgvec_archive.docs__v1 {repair}".encode())
     assert one(db, RESTORE) is True
 
 

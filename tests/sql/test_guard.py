@@ -342,7 +342,7 @@ def test_a_reader_cannot_make_our_trigger_work_for_a_table_of_his_own(tx, role):
     tx.execute("SELECT pgvec.grant_read('docs', %s::regrole)", (role,))
     before = chunks(tx, "v1")
     tx.execute("SELECT pgvec.register_version('docs', 'v2', 8)")
-    # A reader may not even name it; whoever may, by a grant of the host's, gets no further.
+    # A reader may not name it; a role that the host lets name it gets no further.
     tx.execute(f"GRANT EXECUTE ON FUNCTION pgvec.follow_writes TO {role}".encode())
     tx.execute(f"SET LOCAL ROLE {role}".encode())
     tx.execute(

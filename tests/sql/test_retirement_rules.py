@@ -129,7 +129,7 @@ def test_four_jobs_at_once_retire_each_version_once(db, connect):
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(run, jobs))
-    # Whoever met another one left at once; between them, or with the next one, all is done.
+    # A run that meets another one leaves at once; together, or with the next run, they do all.
     db.execute(RETIRE.encode())
     assert rows(
         db,

@@ -375,7 +375,7 @@ def test_an_interval_closes_only_for_the_chunks_that_are_there(tx):
     tx.execute("SELECT pgvec.register_version('docs', 'v2', 8)")
     assert one(tx, "SELECT pgvec.plan_backfill('docs', 'v2')") == 1
     mine = claim(tx, ["v2"])
-    # Of two chunks one is handed in; the other's work stays, whoever says that it is done.
+    # The worker delivers one of two chunks and says that both are done: the other's work stays.
     made = read(tx, mine)[:1]
     complete(tx, mine, made)
     holds(tx, "v2", [made[0][2]])

@@ -1,4 +1,4 @@
-"""The doctor on servers that are not at hand: what their versions and settings mean. Pure."""
+"""The doctor on servers that no test can start: what their versions and settings mean. Pure."""
 
 from __future__ import annotations
 
