@@ -135,14 +135,14 @@ def _described(each: SqlObject) -> Iterator[str]:
     listed = False
     for line in each.promise.splitlines():
         # A list of arguments in a header is indented by two; what follows it is a paragraph again.
-        if listed and not line.startswith(" "):
-            listed = False
-            yield ""
         argument = re.match(r"^  (\w+(?:, \w+)*)  +(.*)$", line) or re.match(
             r"^  (\w+(?:, \w+)*) (.*)$", line
         )
-        listed = listed or bool(argument)
-        yield f"\n`{argument[1]}`: {_escaped(argument[2])}" if argument else _escaped(line)
+        part = re.match(r"^(Arguments|Raises|Returns|Shape|Promises?|Source|Why)\b", line)
+        if part or (listed and not line.startswith(" ")):
+            yield ""
+        listed = bool(argument) or (listed and line.startswith(" "))
+        yield f"\n`{argument[1]}`: {_escaped(argument[2])}" if argument else _escaped(line.strip())
     yield ""
 
 
