@@ -1,4 +1,4 @@
-"""What the state machine knows: the plain dictionary, what became of each version, and looks.
+"""What the state machine knows: a plain dictionary, the state of each version, and queries.
 
 The rules that change it are in ``machine_writes.py`` and ``test_state_machine.py``.
 """
@@ -44,7 +44,7 @@ class Model(RuleBasedStateMachine):
         self.due: set[str] = set()
         self.drained: list[str] = []
         self.indexed: set[str] = set()
-        #: Versions that were once complete, or planned to be, and followed every write since.
+        #: Versions that were complete once, or were planned whole, and followed every write since.
         self.whole: set[str] = set()
         self.claims: list[tuple[Worker, Any, WorkerReport]] = []
         self.read_by_hand: list[tuple[str, list[tuple[Any, ...]]]] = []
@@ -80,7 +80,7 @@ class Model(RuleBasedStateMachine):
         )
 
     def feeds(self, version: str) -> set[str]:
-        """The versions that something of this version's must still be carried to."""
+        """The versions to which a write of this version must still be carried."""
         found = self.db.execute(
             "SELECT DISTINCT model_version FROM pgvec.work_item WHERE source_version = %s",
             (version,),
@@ -98,8 +98,8 @@ class Model(RuleBasedStateMachine):
         self, manner: str, pick: int, through: str, gone: Iterable[str] = ()
     ) -> Iterator[Connection]:
         """A connection for one statement through a version, in one of the three manners."""
-        # Who writes to the very leaf that is built waits for the build; so does who deletes what
-        # no other leaf holds.
+        # A write to the leaf whose index is built waits for the build. So does a delete of a chunk
+        # that no other leaf holds.
         others = [
             label
             for label in self.live

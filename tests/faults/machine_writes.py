@@ -15,8 +15,8 @@ from tests.tools import literal
 picks = st.integers(0, 5)
 contents = st.sampled_from(["one", "two", "three", "four"])
 numbers = st.integers(0, 3)
-#: How a write meets the versions: carried at once, from an old snapshot, or while the index of
-#: one of them is built; in the last two every change becomes a work item.
+#: How a write happens: carried to the other versions at once, from an old snapshot, or while the
+#: index of one of them is built. In the last two cases every change becomes a work item.
 manners = st.sampled_from(["plain", "plain", "plain", "repeatable read", "index build"])
 
 
@@ -36,7 +36,7 @@ class Writes(Model):
         label, key = self.pick_live(version), chunk_id(chunk)
         if self.row(label, key) is not None:
             return
-        # Into a building version, of what the active one holds: a copy, which is never news.
+        # A building version gets copies of the active one; a copy never counts as a new write.
         copies = self.state[label] == "building" and self.active and self.row(self.active, key)
         with self.writing(manner, number, label) as connection:
             connection.execute(
@@ -84,7 +84,7 @@ class Writes(Model):
     @rule(
         chunk=picks,
         number=numbers,
-        # While an index is built, it waits, as an UPDATE of that very leaf does.
+        # Without index builds: it would wait for one, like an UPDATE of the leaf itself.
         manner=st.sampled_from(["plain", "plain", "repeatable read"]),
     )
     def edit_metadata_of_all_versions(self, chunk: int, number: int, manner: str) -> None:
@@ -124,7 +124,7 @@ class Writes(Model):
     def add_by_store(
         self, version: int, chunk: int, text: str, number: int, whole: bool, manner: str
     ) -> None:
-        """Inserts, edits or touches; as a whole document it takes the document's others away."""
+        """Inserts, edits or touches a chunk. As a whole document it deletes the others."""
         label, key = self.pick_live(version), chunk_id(chunk)
         same_document = [chunk_id(o) for o in range(6) if document(o) == document(chunk)]
         with self.writing(manner, number, label, same_document if whole else ()):
@@ -165,11 +165,11 @@ class Writes(Model):
     @precondition(lambda self: bool(self.read_by_hand))
     @rule(pick=picks, dated=st.booleans())
     def write_the_fill_by_hand(self, pick: int, dated: bool) -> None:
-        """What was read a while ago, with its date or without: it must not undo what came since."""
+        """Writes what was read a while ago, dated or not. It must not undo later writes."""
         label, found = self.read_by_hand.pop(pick % len(self.read_by_hand))
         if self.state[label] not in ("building", "ready"):
             return
-        # Without a date, only a version that is being built takes it for a copy.
+        # Undated rows count as a copy only while the version is building.
         dated = dated or self.state[label] == "ready"
         for key, document_id, position, content, metadata, written_at in found:
             if key not in self.chunks:

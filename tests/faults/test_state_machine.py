@@ -1,7 +1,7 @@
 """Any order of verbs, writes, crashes and zombies, against a plain dictionary.
 
-The model knows one thing about a write: the later one wins, whole, through whatever version.
-It is in ``machine_model.py``, and the rules that write are in ``machine_writes.py``.
+The model knows one rule about writes: the later one wins as a whole, through whichever version it
+comes. The model is in ``machine_model.py``, the rules that write are in ``machine_writes.py``.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Transitions(Writes):
         follow=st.sampled_from([True, True, True, False]), begun=st.sampled_from([3, 2, 1, 0])
     )
     def create(self, follow: bool, begun: int) -> None:
-        """From nothing, or with versions that have come some of their way already."""
+        """Starts from nothing, or with versions that are part of the way already."""
         self.follow_while_draining = follow
         if one(self.db, "SELECT count(*) FROM pgvec.collection"):
             self.db.execute("SELECT pgvec.drop_collection('docs')")
@@ -132,7 +132,7 @@ class Transitions(Writes):
         fate=st.sampled_from(["finish", "crash", "zombie", "taken up", "still at it"]),
     )  # fmt: skip
     def writes_around_a_claim(self, writes: list[tuple[Any, ...]], fate: str) -> None:
-        """What most often happens, in one step: writes before and after a worker has looked."""
+        """The most common case in one step: writes before and after a worker reads its items."""
         for place, (kind, version, chunk, text, number, manner) in enumerate(writes):
             if place == len(writes) // 2:
                 self.claim_and_embed()
@@ -154,7 +154,7 @@ class Transitions(Writes):
         elif self.claims and fate != "still at it":
             self.zombie(len(self.claims) - 1, fate == "taken up")
 
-    # Where things go wrong, if they do: three times as likely as any other step.
+    # Bugs show here if anywhere, so this step is three times as likely as any other.
     more_writes_around_a_claim = writes_around_a_claim
     still_more_writes_around_a_claim = writes_around_a_claim
 
@@ -177,7 +177,7 @@ class Transitions(Writes):
         self.indexed.add(label)
 
     def complete(self, label: str) -> bool:
-        """By the rows alone: the version lacks no chunk of the active one, and none is older."""
+        """By the rows alone: the version has every chunk of the active one, and none is older."""
         return not self.db.execute(
             "SELECT FROM docs a"
             "  LEFT JOIN docs m ON m.chunk_id = a.chunk_id AND m.model_version = %s"
@@ -247,7 +247,7 @@ class Transitions(Writes):
 
     @rule(version=picks, through=st.booleans())
     def go_ahead(self, version: int, through: bool) -> None:
-        """The whole way of one version, as the command line goes it."""
+        """Takes one version all the way, as the command line does."""
         label = self.pick_live(version)
         if self.state[label] != "building":
             return
@@ -266,7 +266,7 @@ class Transitions(Writes):
         if self.state[label] not in ("building", "ready"):
             self.refused("PV005", statement, label)
         elif len(self.live) > 1 and (self.active is not None or not self.chunks):
-            # Before the first cut-over it may be the only one that holds what was written.
+            # Before the first cut-over it may be the only version that holds a write.
             self.db.execute(statement.encode(), (label,))
             self.state[label] = "abandoned"
             self.whole.discard(label)
@@ -290,7 +290,7 @@ class Transitions(Writes):
         going: list[str] = []
         for (label,) in due.fetchall():
             assert label in self.due
-            # What was carried only to one that goes before it holds it back no more.
+            # Work for a version that is dropped first no longer holds this one back.
             if not self.feeds(label) - set(going):
                 going.append(label)
         self.db.execute("CALL pgvec.retire_due()")
@@ -318,14 +318,14 @@ class Transitions(Writes):
 
     @rule(plan_all=st.booleans())
     def drain(self, plan_all: bool) -> None:
-        """Everything worked off: every version that was to be whole holds what the model holds."""
+        """Works everything off. Every version that should be whole holds what the model holds."""
         if plan_all:
             for label in self.live:
                 one(self.db, "SELECT pgvec.plan_backfill('docs', %s)", label)
                 self.follows[label] = True
             self.whole.update(self.live)
         self.work_off()
-        # An abandoned version's own work goes with it; what it still feeds has been carried.
+        # The work of an abandoned version is dropped with it; its writes to others are carried.
         assert sum(self.open_for(v) for v in self.live) == 0
         rows = rows_by_version(self.db, {v: LABELS[v] for v in self.state})
         for label in self.live:
@@ -341,7 +341,7 @@ class Transitions(Writes):
         self.counts["drained"] += 1
 
     def work_off(self, label: str | None = None) -> None:
-        """Everything, or everything for one version, also what somebody else had claimed."""
+        """Works off everything, or all work of one version, even what another worker claimed."""
         self.db.execute(
             "UPDATE pgvec.work_item SET leased_until = NULL"
             " WHERE leased_until IS NOT NULL AND model_version = ANY (%s)",
@@ -367,7 +367,7 @@ class Transitions(Writes):
 def test_any_order_of_steps_keeps_every_promise(
     database: str, engine: Engine, connect: Connect, server: Any
 ) -> None:
-    # Nothing prepared: a generic plan locks every leaf, and would wait for a build of any.
+    # No prepared statements: a generic plan locks every leaf, and would wait for any index build.
     db, other, counts = connect(prepare_threshold=None), connect(), Counter[str]()
     version = db.info.server_version // 10_000
 
@@ -384,7 +384,7 @@ def test_any_order_of_steps_keeps_every_promise(
             suppress_health_check=list(HealthCheck),
             print_blob=False,
             report_multiple_bugs=False,
-            # Shrinking takes minutes: ask for it when there is something to shrink.
+            # Shrinking takes minutes: ask for it when an example fails.
             phases=list(Phase) if "PGVEC_FAULT_SHRINK" in os.environ else [Phase.generate],
         ),
     )

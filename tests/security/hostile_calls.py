@@ -25,7 +25,7 @@ SEED = int(os.environ.get("PGVEC_FUZZ_SEED", "11"))
 
 #: What a public verb may answer besides class PV: a privilege, a snapshot, a lock, a cancel.
 DOCUMENTED = {"42501", "40001", "55P03", "57014"}
-#: And these verbs alone, as their headers say.
+#: What single verbs may answer besides, as their headers say.
 ALSO = {
     "drop_collection": {"2BP01"},
     "refresh_collection": {"2BP01"},
@@ -33,7 +33,7 @@ ALSO = {
     "grant_write": {"42704"},
     "grant_worker": {"42704"},
 }
-#: Granted; they run with the rights of who calls, and any code is what they are for.
+#: Granted functions that run with the caller's rights and may raise any code, and why.
 ANY_CODE = {
     "raise_error": "raises whatever code it is given",
     "check_query": "takes what route_query found, as the caller",
@@ -41,13 +41,13 @@ ANY_CODE = {
     "rank_exactly": "takes what route_query found, as the caller",
 }
 ROOT = Path(__file__).parents[2]
-#: Where a function is named that somebody is to call.
+#: The files that name the functions you call.
 NAMED_IN = ("README.md", "docs/*.md", "sql/queries/*.sql", "pgvec_versions/**/*.py")
 
 
 @dataclass(frozen=True)
 class Verb:
-    """A function with the types and the names of its arguments; ``needed`` have no default."""
+    """A function, the types and names of its arguments, and how many have no default."""
 
     name: str
     kinds: tuple[str, ...]
@@ -57,14 +57,14 @@ class Verb:
 
 @dataclass
 class Fuzzed:
-    """The answers: how often each, and those that are not documented."""
+    """How often each answer came, and the answers that are not documented."""
 
     answers: Counter[str]
     wrong: dict[tuple[str, str], str]
 
 
 def functions(db: psycopg.Connection[Any]) -> list[Verb]:
-    """Every function of schema pgvec that can be called at all."""
+    """Every function of schema pgvec that can be called directly."""
     found = rows(
         db,
         """SELECT p.proname, ARRAY(SELECT format_type(a.t, NULL)
@@ -80,7 +80,7 @@ def functions(db: psycopg.Connection[Any]) -> list[Verb]:
 
 
 def granted(db: psycopg.Connection[Any]) -> set[str]:
-    """What a grant gives, the doors of docs with it."""
+    """The functions that a grant gives, with the doors of docs."""
     return {
         name.removeprefix("function ")
         .replace("workers' door", "queue_docs")
@@ -92,27 +92,27 @@ def granted(db: psycopg.Connection[Any]) -> set[str]:
 
 
 def named() -> set[str]:
-    """What the documentation or Python names."""
+    """The functions that the documentation or Python names."""
     texts = (path.read_text() for pattern in NAMED_IN for path in ROOT.glob(pattern))
     return {name for text in texts for name in re.findall(r"\bpgvec\.([a-z_]+)", text)}
 
 
 def verbs(db: psycopg.Connection[Any]) -> list[Verb]:
-    """What is public."""
+    """The public functions."""
     public = (granted(db) | named()) - set(ANY_CODE)
     return [verb for verb in functions(db) if verb.name in public]
 
 
 def pieces(db: psycopg.Connection[Any]) -> list[Verb]:
-    """What is not: functions that only other functions call, with arguments that were looked at."""
+    """The other functions: only functions call them, with arguments that are already checked."""
     public = granted(db) | named()
     return [verb for verb in functions(db) if verb.name not in public]
 
 
 def call(rng: random.Random, verb: Verb, spoilt: int | None = None) -> tuple[str, list[Any]]:
-    """A statement that calls it, with some of the arguments that have defaults left out.
+    """A statement that calls the function and leaves out some of the arguments with defaults.
 
-    spoilt: all arguments are right but the one at that place.
+    spoilt: the place of the only argument that is hostile; None: any may be.
     """
     parts: list[str] = []
     values: list[Any] = []
@@ -126,14 +126,14 @@ def call(rng: random.Random, verb: Verb, spoilt: int | None = None) -> tuple[str
 
 
 def with_null(verb: Verb, null: int) -> tuple[str, list[Any]]:
-    """A statement in which one argument alone is NULL."""
+    """A statement in which only one argument is NULL."""
     parts = [f'"{n}" => %s::{k}' for k, n in zip(verb.kinds, verb.names, strict=True)]
     values = [None if place == null else right(verb, place) for place in range(len(parts))]
     return f"SELECT * FROM pgvec.{verb.name}({', '.join(parts)})", values
 
 
 def right(verb: Verb, place: int) -> Any:
-    """A value that is right for that argument."""
+    """A value that suits the argument."""
     kind, name = verb.kinds[place], verb.names[place]
     if "collection" in name:
         return "docs"
@@ -159,7 +159,7 @@ def right(verb: Verb, place: int) -> Any:
 
 
 def one_place(rng: random.Random, verb: Verb) -> int | None:
-    """Two times in five, the place of the one argument that is hostile."""
+    """Two times in five, the place of the only argument that is hostile; None otherwise."""
     return rng.randrange(len(verb.kinds)) if verb.kinds and rng.random() < 0.4 else None
 
 
@@ -170,7 +170,7 @@ def judged(verb: str, state: str | None) -> bool:
 
 
 def well_told(error: psycopg.Error) -> bool:
-    """DETAIL of what we raise is JSON."""
+    """Whether the DETAIL of an error of ours is JSON."""
     text = error.diag.message_detail
     if text is None or not (error.sqlstate or "").startswith("PV"):
         return True
@@ -197,7 +197,7 @@ def world(db: psycopg.Connection[Any]) -> list[tuple[Any, ...]]:
 def fuzz(
     db: psycopg.Connection[Any], calls: Iterator[tuple[Verb, str, list[Any]]], chain: int = 1
 ) -> Fuzzed:
-    """Makes the calls, in chains of that length, each undone; what takes long is cancelled."""
+    """Makes the calls, and undoes them after every ``chain`` calls. Cancels slow calls."""
     seen = Fuzzed(Counter(), {})
     db.execute("SET statement_timeout = '3s'")
     db.execute("SET client_min_messages = error")

@@ -72,7 +72,7 @@ VERBS = (
 
 
 def deep(levels: int) -> str:
-    """JSON of so many levels; Python itself does not write the deepest."""
+    """JSON of that many levels; ``json.dumps`` cannot write the deepest."""
     return (
         '{"a": ' * (levels // 2)
         + "[" * (levels - levels // 2)

@@ -1,4 +1,4 @@
-"""The embedded server: its socket and its data folder are its owner's alone."""
+"""Only its owner reaches the socket and the data folder of an embedded server."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def place() -> Iterator[Path]:
 
 
 def closed_to_others(socket_folder: Path) -> bool:
-    """Whether somewhere on the way to the socket only its owner can go on."""
+    """Whether a folder on the path to the socket is closed to everyone except its owner."""
     owners = {os.geteuid()} | ({shutil_owner()} if is_root else set[int]())
     for folder in (socket_folder, *socket_folder.parents):
         found = folder.lstat()
@@ -66,7 +66,7 @@ def test_the_folder_of_a_long_path_cannot_be_taken_beforehand(place: Path) -> No
     folder = place / ("d" * 120)
     with embedded_server(folder) as server:
         first = socket_of(server.url()).parent
-    # Somebody puts the old name back, and a note that points to it.
+    # An attacker creates the old folder again, and a note that points to it.
     first.mkdir(mode=0o777)
     first.chmod(0o777)
     (folder / ".pgvec-socket-folder").write_text(str(first))

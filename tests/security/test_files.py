@@ -1,4 +1,4 @@
-"""What we write is ours alone, and what we read is what was verified."""
+"""Files that we write are private and go through no link; what we read is what we verified."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def test_an_export_goes_through_no_link(
             export_version(database, "docs", "v1", tmp_path / name)
         assert not target.exists() or target.read_text() == "precious"
         (tmp_path / name).unlink()
-    # The name that an older version wrote first.
+    # The name that an older release wrote first.
     (tmp_path / f"{name}.part").symlink_to(target)
     export_version(database, "docs", "v1", tmp_path / name)
     assert target.read_text() == "precious"
@@ -168,7 +168,7 @@ def test_a_report_replaces_a_report_and_follows_no_link(
 
 
 class Changing:
-    """Swaps what a path or its content is at the moment when the first look at it has ended."""
+    """Changes a file, or swaps it for another, right after the first check of it."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, act: Callable[[], None]) -> None:
         check: Any = archive._check  # pyright: ignore[reportPrivateUsage]
@@ -214,7 +214,7 @@ def test_what_is_restored_is_what_was_verified(
         path.unlink()
         path.write_bytes(other)
 
-    # Another file of that name is not looked at any more.
+    # The path is not opened again, so another file of that name changes nothing.
     with monkeypatch.context() as patch:
         Changing(patch, swap)
         restore_version(database, "docs", "v1", path)

@@ -1,7 +1,7 @@
-"""Hostile calls of what anybody may call, by the thousand: every answer is a documented one.
+"""Thousands of hostile calls of the public functions: every answer is a documented one.
 
-Called is what is public, by a rule and not by a list: what a grant gives, what the documentation
-names, and what Python calls. Everything else is a piece of these, and closed to all but the owner.
+A rule, not a list, says what is public: what a grant gives, what the documentation names, and what
+Python calls. Every other function is a piece of these, and only the owner can call it.
 Seeded: the same calls every time. ``PGVEC_FUZZ_SEED`` takes others, ``PGVEC_FUZZ_CALLS`` more.
 """
 
@@ -40,7 +40,7 @@ from tests.tools import copy_version, live_collection
 CALLS = int(os.environ.get("PGVEC_FUZZ_CALLS", effort(ci=2500, nightly=20_000)))
 ROLE_CALLS = CALLS // 5
 PIECE_CALLS = CALLS // 5
-#: Calls that build on each other before all of them are undone.
+#: How many calls build on each other before all of them are undone.
 CHAIN = 9
 ROLES = {"fuzz_reader": "read", "fuzz_writer": "write", "fuzz_worker": "worker"}
 
@@ -88,7 +88,7 @@ def test_thousands_of_hostile_calls_get_documented_answers(fuzzed_database: str)
         assert world(db) == before
     assert sum(seen.answers.values()) == CALLS
     assert seen.wrong == {}, report(seen.wrong)
-    # The calls reach what lies behind the first check.
+    # Some calls get past the first check.
     assert len([s for s in seen.answers if s.startswith("PV")]) >= 8, seen.answers
     assert seen.answers["done"] > CALLS / 50, seen.answers
 
@@ -118,9 +118,9 @@ def test_whoever_has_one_grant_gets_documented_answers(fuzzed_database: str, rol
 
 
 def test_the_pieces_never_end_in_an_internal_error(fuzzed_database: str) -> None:
-    """The owner alone calls them, with anything.
+    """Only the owner can call them directly.
 
-    They were given what was looked at; but even so nothing ends in an internal error.
+    They count on checked arguments. Still, no argument ends in an internal error.
     """
     rng = random.Random(SEED)
     with psycopg.connect(fuzzed_database, autocommit=True) as db:
@@ -141,7 +141,7 @@ def test_the_pieces_never_end_in_an_internal_error(fuzzed_database: str) -> None
 
 
 def composite(verb: Verb) -> bool:
-    """Whether it takes a row of ours, which its caller has looked up."""
+    """Whether the function takes a row of the catalog, which its caller has read."""
     return any(kind.startswith("pgvec.") for kind in verb.kinds)
 
 

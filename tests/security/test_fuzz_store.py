@@ -1,4 +1,4 @@
-"""Hostile calls of the store, by the hundred: every answer is an error of its own.
+"""Hundreds of hostile calls of the store: whatever it refuses, it refuses with an error of its own.
 
 Seeded: the same calls every time. ``PGVEC_FUZZ_SEED`` takes others.
 """

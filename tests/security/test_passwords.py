@@ -127,7 +127,7 @@ def test_printed_lines_hold_no_url_and_put_none_on_a_command_line(
     for text in (capsys.readouterr().out, in_sql, scheduler_lines("17 * * * *")):
         assert "17 * * * * pgvec retire" in text
         assert SECRET not in text
-        # A command line is read by everybody who may list processes.
+        # Everyone who can list processes reads command lines.
         assert "--database-url" not in text
         assert "$PGVEC_DATABASE_URL" not in text
 

@@ -1,4 +1,4 @@
-"""Versions brought into a state, and what tells of it."""
+"""Bringing a version into a state, and the events that tell of it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def events(db, version="v2"):
 
 
 def break_index(tx, version):
-    """As a build that broke off leaves it."""
+    """Leaves the index as an interrupted build does."""
     tx.execute(
         "UPDATE pg_index SET indisvalid = false WHERE indexrelid = %s::regclass",
         (leaf(tx, version) + "_hnsw",),

@@ -1,4 +1,4 @@
-"""The state table, by every verb and from every state; its events; labels that are used once."""
+"""The state table: every verb from every state. Its events, and labels that are used only once."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ VERBS = {
 
 
 def table(db):
-    """Verb, from, to: as the database has it."""
+    """Verb, from, to, as the database has them."""
     return set(rows(db, "SELECT verb, from_state, to_state FROM pgvec.state_change()"))
 
 

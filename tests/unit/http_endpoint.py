@@ -13,7 +13,7 @@ from pgvec_versions.embedders import HttpEmbedder
 
 @dataclass
 class Answer:
-    """What the server says to one request; without a body, the right vectors."""
+    """The answer to one request; without a body, the right vectors."""
 
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict[str, str])
@@ -23,7 +23,7 @@ class Answer:
 
 
 class Endpoint:
-    """A server that plays its script, then answers rightly for ever."""
+    """A server that plays its script, and then answers every request with the right vectors."""
 
     def __init__(self) -> None:
         self.script: list[Answer] = []
@@ -53,7 +53,7 @@ class Endpoint:
         self.requests.append(body)
         self.headers.append(dict(handler.headers.items()))
         answer = self.script.pop(0) if self.script else Answer()
-        # A client that is more patient than it was told to be gets its answer after a second.
+        # A client that ignores its timeout gets the answer after a second.
         if answer.hang and self.let_go.wait(1):
             handler.close_connection = True
             return
@@ -76,7 +76,7 @@ class Endpoint:
 
 
 def vector(text: str) -> list[float]:
-    """What this endpoint's model makes of a text: told apart by length and first letter."""
+    """The vector of a text: its length and its first letter tell it from others."""
     return [float(len(text)), float(ord(text[0])), 1.0]
 
 
@@ -90,7 +90,7 @@ def right(texts: list[str]) -> str:
 
 
 class Embedding:
-    """An embedder for the endpoint whose waits are written down instead of waited."""
+    """Makes embedders for the endpoint. They record their waits instead of sleeping."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint

@@ -1,4 +1,4 @@
-"""An OpenAI-compatible endpoint: what is sent, what is made of the answer, and the settings."""
+"""An OpenAI-compatible endpoint: requests, answers, refusals and settings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.unit.http_endpoint import Answer, Embedding, Endpoint, listing, right
 KEY = "sk-very-secret-key"
 
 
-# What is asked and what is made of the answer
+# Requests and answers
 
 
 def test_texts_come_back_as_the_vectors_of_the_endpoint(
