@@ -60,7 +60,7 @@ def test_no_function_has_an_error_or_a_warning(checked: psycopg.Connection[Any])
                     oldtable => CASE p.proname WHEN 'follow_writes' THEN 'old_rows' END,
                     newtable => CASE p.proname WHEN 'follow_writes' THEN 'new_rows' END,
                     -- Not its guesses: it takes format(%I, %L) for unclean where a text is put
-                    -- together in two steps. Injection is what test_fuzz.py looks for.
+                    -- together in two steps. Injection is what test_fuzz_functions.py looks for.
                     security_warnings => false, performance_warnings => false,
                     extra_warnings => false) c
          WHERE p.pronamespace = 'pgvec'::regnamespace

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from pgvec_versions.states import State
 from tests.effort import effort
 from tests.sql.helpers import Connection, leaf, one, put, refused, rows, second_version, world
+from tests.sql.states import break_index, bring
 from tests.sql.test_forced_policies import owned  # noqa: F401
-from tests.sql.test_states import break_index, bring
 from tests.tools import live_collection, make_active
 
 EVERY_VERB = {

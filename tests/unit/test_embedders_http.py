@@ -1,152 +1,22 @@
-"""An OpenAI-compatible endpoint: a real server on the loopback, with scripted answers."""
+"""An OpenAI-compatible endpoint: requests, answers, refusals and settings."""
 
 from __future__ import annotations
 
 import json
-import socket
 import sys
-import threading
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import numpy as np
 import pytest
 
 from pgvec_versions.embedders import Embedder, HttpEmbedder
-from pgvec_versions.embedders.http import MAX_WAIT
-from pgvec_versions.embedders.http_answers import retry_after_seconds
-from pgvec_versions.errors import (
-    BadEmbedding,
-    ConfigError,
-    EmbedderFailed,
-    EmbedderUnavailable,
-    InvalidArgument,
-)
+from pgvec_versions.errors import BadEmbedding, ConfigError, EmbedderFailed, InvalidArgument
+from tests.unit.http_endpoint import Answer, Embedding, Endpoint, listing, right, vector
 
 KEY = "sk-very-secret-key"
-NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 
 
-@dataclass
-class Answer:
-    """What the server says to one request; without a body, the right vectors."""
-
-    status: int = 200
-    headers: dict[str, str] = field(default_factory=dict[str, str])
-    body: str | None = None
-    hang: bool = False
-    cut: bool = False
-
-
-class Endpoint:
-    """A server that plays its script, then answers rightly for ever."""
-
-    def __init__(self) -> None:
-        self.script: list[Answer] = []
-        self.requests: list[dict[str, Any]] = []
-        self.headers: list[dict[str, str]] = []
-        self.paths: list[str] = []
-        self.let_go = threading.Event()
-        endpoint = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                endpoint.reply(self)
-
-            def log_message(self, *_: object) -> None:
-                """Say nothing."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,))
-        self.thread.start()
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/v1"
-
-    def reply(self, handler: BaseHTTPRequestHandler) -> None:
-        body = json.loads(handler.rfile.read(int(handler.headers["Content-Length"])))
-        self.paths.append(handler.path)
-        self.requests.append(body)
-        self.headers.append(dict(handler.headers.items()))
-        answer = self.script.pop(0) if self.script else Answer()
-        # A client that is more patient than it was told to be gets its answer after a second.
-        if answer.hang and self.let_go.wait(1):
-            handler.close_connection = True
-            return
-        text = answer.body if answer.body is not None else right(body["input"])
-        data = text.encode()
-        handler.send_response(answer.status)
-        for name, value in answer.headers.items():
-            handler.send_header(name, value)
-        handler.send_header("Content-Length", str(len(data) + (10 if answer.cut else 0)))
-        handler.end_headers()
-        handler.wfile.write(data)
-        if answer.cut:
-            handler.close_connection = True
-
-    def close(self) -> None:
-        self.let_go.set()
-        self.server.shutdown()
-        self.thread.join()
-        self.server.server_close()
-
-
-def vector(text: str) -> list[float]:
-    """What this endpoint's model makes of a text: told apart by length and first letter."""
-    return [float(len(text)), float(ord(text[0])), 1.0]
-
-
-def listing(vectors: list[Any]) -> str:
-    data = [{"index": i, "embedding": v, "object": "embedding"} for i, v in enumerate(vectors)]
-    return json.dumps({"object": "list", "data": data, "model": "m"})
-
-
-def right(texts: list[str]) -> str:
-    return listing([vector(text) for text in texts])
-
-
-@pytest.fixture
-def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    made = Endpoint()
-    yield made
-    made.close()
-
-
-class Embedding:
-    """An embedder for the endpoint whose waits are written down instead of waited."""
-
-    def __init__(self, endpoint: Endpoint) -> None:
-        self.endpoint = endpoint
-        self.waits: list[float] = []
-        self.made: list[HttpEmbedder] = []
-
-    def __call__(self, **options: Any) -> HttpEmbedder:
-        base_url = options.pop("base_url", self.endpoint.url)
-        settings: dict[str, Any] = {
-            "revision": "2024-01",
-            "dimensions": 3,
-            "sleep": self.waits.append,
-            **options,
-        }
-        embedder = HttpEmbedder(base_url, "m", **settings)
-        self.made.append(embedder)
-        return embedder
-
-
-@pytest.fixture
-def embedding(endpoint: Endpoint) -> Iterator[Embedding]:
-    made = Embedding(endpoint)
-    yield made
-    for embedder in made.made:
-        embedder.close()
-
-
-# What is asked and what is made of the answer
+# Requests and answers
 
 
 def test_texts_come_back_as_the_vectors_of_the_endpoint(
@@ -223,126 +93,6 @@ def test_a_closed_embedder_opens_again(endpoint: Endpoint, embedding: Embedding)
         embedder.embed_queries(["a"])
     embedder.embed_queries(["a"])
     assert len(endpoint.requests) == 2
-
-
-# Waiting
-
-
-def test_too_many_requests_is_waited_out_as_long_as_asked(
-    endpoint: Endpoint, embedding: Embedding
-) -> None:
-    endpoint.script = [Answer(429, {"Retry-After": "7"}, "slow down")]
-    assert embedding().embed_documents(["a"]).tolist() == [vector("a")]
-    assert embedding.waits == [7.0]
-    assert len(endpoint.requests) == 2
-
-
-def test_a_date_to_retry_after_is_honoured(endpoint: Endpoint, embedding: Embedding) -> None:
-    date = format_datetime(datetime.now(UTC) + timedelta(seconds=40), usegmt=True)
-    endpoint.script = [Answer(503, {"Retry-After": date}, "")]
-    embedding().embed_documents(["a"])
-    (waited,) = embedding.waits
-    assert 20 < waited <= 40
-
-
-def test_no_single_wait_is_longer_than_the_cap(endpoint: Endpoint, embedding: Embedding) -> None:
-    date = format_datetime(datetime.now(UTC) + timedelta(days=1), usegmt=True)
-    endpoint.script = [
-        Answer(429, {"Retry-After": "86400"}, ""),
-        Answer(429, {"Retry-After": date}, ""),
-        *[Answer(500, {}, "")] * 17,
-    ]
-    embedding(max_attempts=20).embed_documents(["a"])
-    assert embedding.waits[:2] == [MAX_WAIT, MAX_WAIT]
-    assert len(embedding.waits) == 19
-    assert max(embedding.waits) <= MAX_WAIT
-    assert embedding.waits[-1] >= MAX_WAIT / 2
-
-
-def test_without_a_word_from_the_server_waits_grow_and_vary(
-    endpoint: Endpoint, embedding: Embedding
-) -> None:
-    def waits() -> list[float]:
-        embedding.waits.clear()
-        endpoint.script = [Answer(500, {}, "")] * 4
-        embedding().embed_documents(["a"])
-        return list(embedding.waits)
-
-    one, other = waits(), waits()
-    assert one != other
-    for found in (one, other):
-        for wait, step in zip(found, (1, 2, 4, 8), strict=True):
-            assert step / 2 <= wait <= step
-
-
-@pytest.mark.parametrize("status", [429, 500, 502, 503, 529])
-def test_an_endpoint_that_stays_down_is_given_up_with_status_and_attempts(
-    endpoint: Endpoint, embedding: Embedding, status: int
-) -> None:
-    endpoint.script = [Answer(status, {"Retry-After": "3"}, "")] * 10
-    with pytest.raises(EmbedderUnavailable, match=f"after 4 attempts.* {status}") as caught:
-        embedding(max_attempts=4).embed_documents(["a"])
-    assert len(endpoint.requests) == 4
-    assert embedding.waits == [3.0] * 3
-    assert caught.value.detail == {"status": status, "attempts": 4, "retry_after": 3.0}
-
-
-def test_a_timeout_is_tried_again(endpoint: Endpoint, embedding: Embedding) -> None:
-    endpoint.script = [Answer(hang=True)]
-    rows = embedding(timeout=0.3).embed_documents(["a"])
-    assert rows.tolist() == [vector("a")]
-    assert len(endpoint.requests) == 2
-
-
-def test_an_endpoint_that_only_times_out_is_given_up(
-    endpoint: Endpoint, embedding: Embedding
-) -> None:
-    endpoint.script = [Answer(hang=True)] * 2
-    with pytest.raises(EmbedderUnavailable, match=r"after 2 attempts.*ReadTimeout") as caught:
-        embedding(timeout=0.05, max_attempts=2).embed_documents(["a"])
-    assert caught.value.detail["status"] is None
-
-
-def test_a_connection_cut_in_the_middle_is_tried_again(
-    endpoint: Endpoint, embedding: Embedding
-) -> None:
-    endpoint.script = [Answer(cut=True)]
-    assert embedding().embed_documents(["a"]).tolist() == [vector("a")]
-    assert len(endpoint.requests) == 2
-
-
-def test_nobody_listening_is_tried_again_and_then_given_up(embedding: Embedding) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
-        with pytest.raises(EmbedderUnavailable, match=r"after 3 attempts.*ConnectError"):
-            embedding(base_url=url, max_attempts=3).embed_documents(["a"])
-    assert len(embedding.waits) == 2
-
-
-@pytest.mark.parametrize(
-    ("header", "seconds"),
-    [
-        ("0", 0.0),
-        (" 120 ", 120.0),
-        ("Sun, 01 Mar 2026 12:00:30 GMT", 30.0),
-        ("Sun, 01 Mar 2026 12:00:30 -0000", 30.0),
-        ("Sunday, 01-Mar-26 12:00:30 GMT", 30.0),
-        ("Sun Mar  1 12:00:30 2026", 30.0),
-        ("Sun, 01 Mar 2026 11:00:00 GMT", 0.0),
-        ("-5", None),
-        ("1.5", None),
-        ("soon", None),
-        ("", None),
-        (None, None),
-        ("\u0663", None),
-        ("Sun, 99 Mar 2026 12:00:30 GMT", None),
-    ],
-)
-def test_retry_after_is_read_as_seconds_or_as_a_date(
-    header: str | None, seconds: float | None
-) -> None:
-    assert retry_after_seconds(header, now=NOW) == seconds
 
 
 # Refusals
