@@ -17,7 +17,7 @@ from pgvec_versions.arguments import (
     need_optional_text,
     need_text,
 )
-from pgvec_versions.catalog import Version, read_collection, status_rows
+from pgvec_versions.catalog import Collection, Version, read_collection, status_rows
 from pgvec_versions.chunks.adding import Adding, ready_vectors
 from pgvec_versions.chunks.statements import ChunkTable, may_go_again
 from pgvec_versions.embedders import Embedder, Vectors, checked
@@ -37,7 +37,6 @@ from pgvec_versions.filters import Filter, as_json
 from pgvec_versions.postgres import sqlfiles
 from pgvec_versions.postgres.database import (
     Caller,
-    PgConnection,
     autocommitted,
     engine_for,
     reading,
@@ -96,19 +95,20 @@ class ChunkStore:
     @property
     def active_version(self) -> str | None:
         """The label of the active version; asks the database now."""
-        with autocommitted(self.engine) as connection:
-            self._refresh(connection)
-        return self.active_label
+        return _active(self._refresh())
 
-    def _refresh(self, connection: PgConnection) -> None:
-        self._known = read_collection(connection, self.collection)
-        self._embedders.verify(self._known, connection)
+    def _refresh(self, connection: Caller | None = None) -> Collection:
+        """Reads the catalog again. Use what it returns: another thread may set ``_known``."""
+        with reading(self.engine, connection) as raw:
+            known = read_collection(raw, self.collection)
+            self._embedders.verify(known, raw)
+        self._known = known
+        return known
 
     @property
     def active_label(self) -> str | None:
         """The label of the active version when the catalog was last read."""
-        active = self._known.active
-        return active.model_version if active else None
+        return _active(self._known)
 
     def status(self) -> list[dict[str, Any]]:
         """One row for each version: state, chunks, progress. Units: sizes in bytes."""
@@ -151,19 +151,18 @@ class ChunkStore:
             raise InvalidArgument(
                 "ready-made vectors need the version that made them.", hint="Give version=…, too."
             )
-        with reading(self.engine, connection) as raw:
-            self._refresh(raw)
-        target = self._write_version(version)
+        known = self._refresh(connection)
+        target = self._write_version(known, version)
         ready = None
         if vectors is not None:
             ready = ready_vectors(vectors, target)
-        adding = Adding(self.engine, self._known, self._embedders, target, connection, ready)
+        adding = Adding(self.engine, known, self._embedders, target, connection, ready)
         return adding.run(chunks, keep_others, progress)
 
-    def _write_version(self, version: str | None) -> Version:
+    def _write_version(self, known: Collection, version: str | None) -> Version:
         if version is None:
-            return write_version(self._known, self._embedders)
-        target = self._known.version(version)
+            return write_version(known, self._embedders)
+        target = known.version(version)
         if not target.live:
             raise VersionNotWritable(
                 f"version {version} of {self.collection} is {target.state} and takes no chunks.",
@@ -218,23 +217,28 @@ class ChunkStore:
         Raises: EmbedderMissing, EmbedderError, InvalidArgument, VersionNotQueryable,
         UnknownVersion.
         """
-        if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise InvalidArgument(
-                f"the query is a {type(text).__name__}.", hint="Give a text, or a QueryVector."
-            )
-        if not text.strip():
-            raise InvalidArgument("the query is empty.", hint="Write a few words.")
+        _need_query(text)
         need_optional_text(version, "version")
-        label = version or self.active_version
-        if label is None:
-            raise VersionNotQueryable(
-                f"{self.collection} has no active version yet.",
-                hint="Cut over to one first: pgvec cut-over.",
-            )
-        if not self._embedders.has(label):
-            with autocommitted(self.engine) as connection:
-                self._refresh(connection)
-            self._known.version(label)
+        return self._embedded(text, version, version or self.active_version, None)
+
+    def _embedded(
+        self, text: str, version: str | None, label: str | None, connection: Caller | None
+    ) -> QueryVector:
+        """The vector of a query, by ``version``'s embedder or else by that of the active version.
+
+        ``label`` is that version, or the one that was active when the catalog was last read. If
+        its embedder was not given, another version may have become active: the catalog is read
+        again before anything is refused.
+        """
+        if label is None or not self._embedders.has(label):
+            known = self._refresh(connection)
+            label = version or _active(known)
+            if label is None:
+                raise VersionNotQueryable(
+                    f"{self.collection} has no active version yet.",
+                    hint="Cut over to one first: pgvec cut-over.",
+                )
+            known.version(label)
         return self._embedders.query(label, text)
 
     def search(
@@ -266,11 +270,11 @@ class ChunkStore:
         need_bool(exact, "exact")
         need_optional_text(version, "version")
         narrowed = as_json(filter)
-        asked = (
-            query
-            if isinstance(query, QueryVector)
-            else self.embed_query(query, version or self.active_label)
-        )
+        if isinstance(query, QueryVector):
+            asked = query
+        else:
+            _need_query(query)
+            asked = self._embedded(query, version, version or self.active_label, connection)
         if version is not None and asked.model_version != version:
             raise QueryVersionMismatch(
                 f"the query vector is of {asked.model_version}, version {version} was asked for.",
@@ -283,11 +287,10 @@ class ChunkStore:
         except (QueryVersionMismatch, VersionNotQueryable):
             if isinstance(query, QueryVector) or version is not None:
                 raise
-            with reading(self.engine, connection) as raw:
-                self._refresh(raw)
-            if self.active_label in (None, asked.model_version):
+            label = _active(self._refresh(connection))
+            if label in (None, asked.model_version):
                 raise
-        again = self.embed_query(query, self.active_label)
+        again = self._embedded(query, None, label, connection)
         hits = self._nearest(again, k, narrowed, ef_search, exact, True, connection)
         return self._observed(query, version, k, filter, hits)
 
@@ -329,6 +332,21 @@ class ChunkStore:
             rows = raw.execute(sqlfiles.query("nearest"), parameters).fetchall()
         # In the order of Hit's fields; psycopg's class_row takes four times as long.
         return [Hit(*row) for row in rows]
+
+
+def _active(known: Collection) -> str | None:
+    active = known.active
+    return active.model_version if active else None
+
+
+def _need_query(text: object) -> None:
+    """Raises: InvalidArgument for a query that is no text, or an empty one."""
+    if not isinstance(text, str):
+        raise InvalidArgument(
+            f"the query is a {type(text).__name__}.", hint="Give a text, or a QueryVector."
+        )
+    if not text.strip():
+        raise InvalidArgument("the query is empty.", hint="Write a few words.")
 
 
 def _packed(vector: npt.NDArray[np.float32]) -> BinaryVector:

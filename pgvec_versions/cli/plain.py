@@ -34,7 +34,21 @@ class _PlainFormatter(logging.Formatter):
         return visible(super().format(record))
 
 
+class _OnStderr(logging.Handler):
+    """Prints on what stderr is now: a progress bar puts itself in its place."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(visible(self.format(record)), file=sys.stderr)
+
+
 def safe_logging() -> None:
-    """Makes control characters visible in the log that Python prints if no handler is set."""
+    """Makes control characters visible in the log that Python prints if no handler is set.
+
+    It also prints the log of models that take long to load (see ``embedders.local``).
+    """
     if logging.lastResort is not None:
         logging.lastResort.setFormatter(_PlainFormatter())
+    loading = logging.getLogger("pgvec_versions.loading")
+    loading.setLevel(logging.INFO)
+    if not loading.handlers:
+        loading.addHandler(_OnStderr())

@@ -10,8 +10,9 @@
     canaries.py               their texts, and when two vectors agree; pure
 
     sentence_transformers.py  a sentence-transformers model in this process
-    static.py                 only its token-embedding table: fast, and really different
-    local.py                  what these two share
+    static.py                 only its token-embedding table: fast, and really different; no torch
+    token_table.py            that table, and the mean of its rows
+    local.py                  what these two kinds share
     model_files.py            where a model's files are, and their pin
     model_code.py             refuses models that would run code when they load
 

@@ -13,7 +13,14 @@ from datetime import timedelta
 from sqlalchemy import Engine
 
 from pgvec_versions.catalog import Collection, Version
-from pgvec_versions.embedders import Embedder, Vectors, checked, differences, require_same
+from pgvec_versions.embedders import (
+    Embedder,
+    EmbedderIdentity,
+    Vectors,
+    checked,
+    differences,
+    require_same,
+)
 from pgvec_versions.embedders.canaries import Agreement
 from pgvec_versions.embedders.fingerprints import RECHECK, Fingerprints
 from pgvec_versions.errors import EmbedderFailed, EmbedderMismatch, EmbedderMissing, PgvecError
@@ -29,8 +36,8 @@ class BoundEmbedders:
     """Embedders by version label, checked against the catalog.
 
     Takes a mapping of labels to embedders, and keeps those of unknown labels for later; or a single
-    embedder, which it binds to the version that was registered with its identity. ``run_model``
-    calls the model: under asyncio, in another thread.
+    embedder, which it binds to the versions that were registered with its identity, also later.
+    ``run_model`` calls the model: under asyncio, in another thread.
     """
 
     def __init__(
@@ -47,11 +54,13 @@ class BoundEmbedders:
         self._fingerprints = Fingerprints(engine, collection.collection, recheck)
         self._verified: dict[str, Version] = {}
         self._lock = threading.Lock()
+        self._single: Embedder | None = None
         if embedders is None:
             self._embedders: dict[str, Embedder] = {}
         elif isinstance(embedders, Mapping):
             self._embedders = dict(embedders)
         else:
+            self._single = embedders
             self._embedders = {_label_of(collection, embedders): embedders}
         self.verify(collection, connection)
 
@@ -62,6 +71,11 @@ class BoundEmbedders:
         before it is needed. Raises: EmbedderMismatch.
         """
         bound: list[str] = []
+        if self._single is not None:
+            identity = self._single.identity
+            for version in collection.live:
+                if _made_by(version, identity):
+                    self._embedders.setdefault(version.model_version, self._single)
         for version in collection.versions:
             embedder = self._embedders.get(version.model_version)
             if embedder is not None and version.model_version not in self._verified:
@@ -167,14 +181,15 @@ def _here(work: Callable[[], Vectors]) -> Vectors:
     return work()
 
 
+def _made_by(version: Version, identity: EmbedderIdentity) -> bool:
+    """Whether the version was registered with that identity, or it was declared equivalent."""
+    known = (version.embedder, *version.equivalents)
+    return bool(version.embedder) and not all(differences(one, identity) for one in known)
+
+
 def _label_of(collection: Collection, embedder: Embedder) -> str:
     identity = embedder.identity
-    matching = [
-        v
-        for v in collection.versions
-        if v.embedder
-        and not all(differences(known, identity) for known in (v.embedder, *v.equivalents))
-    ]
+    matching = [v for v in collection.versions if _made_by(v, identity)]
     live = [v for v in matching if v.live]
     if live or matching:
         return (live or matching)[0].model_version

@@ -1,4 +1,4 @@
-"""What embedders share that run a sentence-transformers model in this process.
+"""What embedders share that run a model in this process.
 
 This module adds the prefixes, not the library: the library's default prompt would change vectors
 without a trace in the identity. For the same reason truncation and normalization are done here, in
@@ -7,32 +7,47 @@ one order for every kind: truncate, check, normalize.
 
 from __future__ import annotations
 
-import importlib
+import logging
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Generic, Protocol, TypeVar
 
 from pgvec_versions.embedders.identity import EmbedderIdentity, Scalar
 from pgvec_versions.embedders.model_files import ModelSource
-from pgvec_versions.embedders.options import missing_extra, positive
+from pgvec_versions.embedders.options import positive
 from pgvec_versions.embedders.protocol import Vectors, checked, prefixed, unit_rows
 from pgvec_versions.errors import ConfigError, EmbedderFailed, PgvecError
 
-if TYPE_CHECKING:
-    from sentence_transformers import SentenceTransformer
+#: Its lines are of level INFO. The command line prints them on stderr.
+log = logging.getLogger("pgvec_versions.loading")
 
-#: The extra that installs what these embedders import.
-EXTRA = "sentence-transformers"
-
-# The switches below are for the whole process, so only one load at a time may turn them.
-_loading = threading.Lock()
+#: A load that takes longer than this is logged. Units: seconds.
+LONG_LOAD = 1.0
 
 
-class LocalEmbedder(ABC):
-    """Loads its model on first use. Threads may share an instance; they take turns."""
+class LoadedModel(Protocol):
+    """A model in memory, as far as this module uses it."""
+
+    truncate_dim: int | None
+
+    def get_embedding_dimension(self) -> int | None:
+        """The length of every vector."""
+        ...
+
+
+M = TypeVar("M", bound=LoadedModel)
+
+
+class LocalEmbedder(ABC, Generic[M]):
+    """Loads its model on first use. Threads may share an instance; they take turns.
+
+    ``EXTRA`` is the extra that installs what the kind imports.
+    """
+
+    EXTRA = ""
 
     def __init__(
         self,
@@ -61,7 +76,7 @@ class LocalEmbedder(ABC):
         self._batch_size = batch_size
         self._device = device
         self._lock = threading.Lock()
-        self._model: SentenceTransformer | None = None
+        self._model: M | None = None
         self._dimensions = 0
         self._identity = EmbedderIdentity(
             provider=provider,
@@ -106,8 +121,19 @@ class LocalEmbedder(ABC):
         return self._embed(prefixed(texts, self._query_prefix))
 
     @abstractmethod
-    def _load(self, folder: Path) -> SentenceTransformer:
-        """Loads the model from a verified folder."""
+    def _load(self, folder: Path) -> M:
+        """Loads the model from a verified folder, inside ``_while_loading``."""
+
+    def _while_loading(self) -> AbstractContextManager[None]:
+        """What surrounds a load."""
+        return nullcontext()
+
+    @abstractmethod
+    def _vectors(self, model: M, texts: list[str]) -> object:
+        """The vectors of texts that have their prefix, truncated and not normalized.
+
+        Shape: (len(texts), dimensions).
+        """
 
     def _embed(self, texts: list[str]) -> Vectors:
         with self._lock:
@@ -118,31 +144,24 @@ class LocalEmbedder(ABC):
         rows = checked(raw, count=len(texts), dimensions=self._dimensions, what=str(self._identity))
         return unit_rows(rows) if self._normalize else rows
 
-    def _encode(self, model: SentenceTransformer, texts: list[str]) -> object:
+    def _encode(self, model: M, texts: list[str]) -> object:
         try:
-            return model.encode(  # pyright: ignore[reportUnknownMemberType]
-                texts,
-                # Not None, which would add the default prompt of the model's configuration.
-                prompt="",
-                batch_size=self._batch_size,
-                show_progress_bar=False,
-                convert_to_numpy=True,
-                normalize_embeddings=False,
-            )
+            return self._vectors(model, texts)
         except Exception as exc:
             raise _failed(f"{self._identity} could not embed {len(texts)} texts", exc) from exc
 
-    def _ready(self) -> SentenceTransformer:
+    def _ready(self) -> M:
         if self._model is not None:
             return self._model
-        folder = self._source.verified_folder()
-        try:
-            with _quiet_and_offline():
-                model = self._load(folder)
-        except PgvecError:
-            raise
-        except Exception as exc:
-            raise _failed(f"{self._identity} could not be loaded", exc) from exc
+        with _logged_if_long(f"loading the model {self._identity} …"):
+            folder = self._source.verified_folder(self.EXTRA)
+            try:
+                with self._while_loading():
+                    model = self._load(folder)
+            except PgvecError:
+                raise
+            except Exception as exc:
+                raise _failed(f"{self._identity} could not be loaded", exc) from exc
         if self._truncate_dim is not None:
             model.truncate_dim = self._truncate_dim
         dimensions = model.get_embedding_dimension()
@@ -164,24 +183,12 @@ def _failed(what: str, exc: Exception) -> EmbedderFailed:
 
 
 @contextmanager
-def _quiet_and_offline() -> Generator[None]:
-    """Loads from files only: no hub, no progress bar, whatever the environment says."""
+def _logged_if_long(text: str) -> Generator[None]:
+    """Logs the text if the block takes long: nobody should look at a silent screen."""
+    timer = threading.Timer(LONG_LOAD, log.info, [text])
+    timer.daemon = True
+    timer.start()
     try:
-        # Before the load, so that an ImportError means a missing extra.
-        importlib.import_module("sentence_transformers")
-        import huggingface_hub.constants as hub
-        from transformers.utils import logging
-    except ImportError as exc:
-        raise missing_extra(EXTRA, exc) from exc
-    with _loading:
-        switches: Any = hub
-        offline, bars = switches.HF_HUB_OFFLINE, logging.is_progress_bar_enabled()
-        # The libraries read the environment variable at import, and later only this constant.
-        switches.HF_HUB_OFFLINE = True
-        logging.disable_progress_bar()
-        try:
-            yield
-        finally:
-            switches.HF_HUB_OFFLINE = offline
-            if bars:
-                logging.enable_progress_bar()
+        yield
+    finally:
+        timer.cancel()

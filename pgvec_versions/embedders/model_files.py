@@ -70,8 +70,8 @@ class ModelSource:
     folder: Path | None
     files: str | None = None
 
-    def verified_folder(self) -> Path:
-        """The folder with the pinned files.
+    def verified_folder(self, extra: str = "sentence-transformers") -> Path:
+        """The folder with the pinned files. ``extra`` installs what a download needs.
 
         Effects: downloads a hub model that is not in the local cache; hashes a folder's files.
         Raises: EmbedderFailed (these are not the pinned files), EmbedderUnavailable (the hub
@@ -79,7 +79,7 @@ class ModelSource:
         code).
         """
         if self.folder is None:
-            folder = _download(self.name, self.revision)
+            folder = _download(self.name, self.revision, extra)
         else:
             folder = self.folder
             _refuse_moved(folder, self)
@@ -262,12 +262,12 @@ def _package_folder(model: str, inner: PurePosixPath) -> Path:
     raise ConfigError(f"the Python package {package} has no folder {'/'.join(below)}.")
 
 
-def _download(model: str, revision: str) -> Path:
+def _download(model: str, revision: str, extra: str) -> Path:
     try:
         import huggingface_hub
         from huggingface_hub.utils import are_progress_bars_disabled
     except ImportError as exc:
-        raise missing_extra("sentence-transformers", exc) from exc
+        raise missing_extra(extra, exc) from exc
     hub: Any = huggingface_hub
     silent = are_progress_bars_disabled()
     if not silent:

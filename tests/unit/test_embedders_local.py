@@ -276,11 +276,29 @@ def test_changed_weights_are_refused_before_anything_is_loaded(tmp_path: Path) -
         assert PIN in str(caught.value)
 
 
-def test_a_missing_library_names_the_extra_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "sentence_transformers", None)
-    for kind in KINDS:
-        with pytest.raises(ConfigError, match=r"pgvec-versions\[sentence-transformers\]"):
-            kind(PACKAGE, revision=PIN).embed_documents(["x"])
+@pytest.mark.parametrize(
+    ("kind", "library", "extra"),
+    [
+        (SentenceTransformerEmbedder, "sentence_transformers", "sentence-transformers"),
+        (StaticTokenEmbedder, "safetensors", "static"),
+        (StaticTokenEmbedder, "tokenizers", "static"),
+    ],
+)
+def test_a_missing_library_names_the_extra_to_install(
+    monkeypatch: pytest.MonkeyPatch, kind: Any, library: str, extra: str
+) -> None:
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(ConfigError, match=rf"pgvec-versions\[{extra}\]"):
+        kind(PACKAGE, revision=PIN).embed_documents(["x"])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_hub_model_without_the_hub_names_the_same_extra(
+    monkeypatch: pytest.MonkeyPatch, kind: Any
+) -> None:
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    with pytest.raises(ConfigError, match=rf"pgvec-versions\[{kind.EXTRA}\]"):
+        kind("acme/mini", revision=COMMIT).embed_documents(["x"])
 
 
 # How it loads
@@ -374,6 +392,9 @@ def test_threads_that_share_an_embedder_take_turns() -> None:
         def _load(self, folder: Path) -> Any:
             loads.append(folder)
             return Model()
+
+        def _vectors(self, model: Any, texts: list[str]) -> object:
+            return model.encode(texts)
 
     embedder = Slow()
     with ThreadPoolExecutor(2) as pool:
