@@ -210,16 +210,18 @@ def abandon(
 ) -> None:
     """Give up a version that was never active.
 
-    You cannot use its label again. The next pgvec retire drops its leaf.
+    You cannot use its label again. Its leaf is dropped at once; if a session uses the leaf, or it
+    still feeds another version, the next pgvec retire drops it.
     """
     with workplace(database_url, config, collection) as here:
         name = here.collection
         if dry:
             print_preview(here, "abandon", as_json, version)
             return
-        transition.abandon(here.engine, name, version)
+        leaf_dropped = transition.abandon(here.engine, name, version)
+    leaf = "its leaf is dropped" if leaf_dropped else "its leaf goes with the next pgvec retire"
     emit(
-        {"collection": name, "abandoned": version},
+        {"collection": name, "abandoned": version, "leaf_dropped": leaf_dropped},
         as_json,
-        f"{version} of {name} is abandoned; its leaf goes with the next pgvec retire.",
+        f"{version} of {name} is abandoned; {leaf}.",
     )

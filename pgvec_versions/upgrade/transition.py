@@ -290,9 +290,9 @@ class Transition:
         """Drains the last work items and calls the verb while writers wait, in one transaction."""
         return self._catching_up.while_writers_wait(verb, lock_timeout, longest_pause, **more)
 
-    def abandon(self) -> None:
-        """Gives up the version, which was never active; the next retirement drops its leaf."""
-        abandon(self.engine, self.collection, self.model_version)
+    def abandon(self) -> bool:
+        """Gives up the version, which was never active; see ``abandon``."""
+        return abandon(self.engine, self.collection, self.model_version)
 
     # -------------------------------------------------------- several verbs in one call
 
@@ -355,17 +355,22 @@ class Transition:
         return state
 
 
-def abandon(target: str | URL | Engine, collection: str, model_version: str) -> None:
-    """Gives up a version that was never active. Raises: WrongState, UnknownVersion, LockTimeout."""
+def abandon(target: str | URL | Engine, collection: str, model_version: str) -> bool:
+    """Gives up a version that was never active. Returns whether its leaf is gone already.
+
+    If a session uses the leaf, or it still feeds another version, the next retirement drops it.
+    Raises: WrongState, UnknownVersion, LockTimeout.
+    """
     engine = engine_for(target)
     parameters = {"collection": collection, "model_version": model_version}
 
-    def once(wait: timedelta) -> None:
+    def once(wait: timedelta) -> bool:
         with transaction(engine) as raw:
             set_lock_timeout(raw, wait)
             raw.execute(sqlfiles.query("abandon"), parameters)
+            return bool(read_value(raw, sqlfiles.query("leaf_is_gone"), parameters))
 
-    patiently(once)
+    return patiently(once)
 
 
 def roll_back(

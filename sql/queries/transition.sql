@@ -50,6 +50,9 @@ SELECT pgvec.roll_back(%(collection)s, %(lock_timeout)s, %(attempts)s, %(allow_m
 -- name: abandon
 SELECT pgvec.abandon(%(collection)s, %(model_version)s)
 
+-- name: leaf_is_gone
+SELECT v.dropped_at IS NOT NULL AS leaf_is_gone FROM pgvec.get_version(%(collection)s, %(model_version)s) v
+
 -- name: server
 SELECT current_setting('server_version') AS server_version,
        current_setting('server_version_num')::integer AS server_version_num,

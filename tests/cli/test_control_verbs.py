@@ -50,6 +50,8 @@ def test_an_operator_looks_ahead_holds_and_lets_go(
     assert run("pause", "nobody").code == 4
     states = db.execute("SELECT model_version, state FROM pgvec.model_version ORDER BY 1")
     assert states.fetchall() == [("static-1", "active"), ("static-2", "building")]
+    given_up = run("abandon", "static-2", "--json").data
+    assert given_up == {"collection": "docs", "abandoned": "static-2", "leaf_dropped": True}
 
 
 def test_a_cut_over_that_waits_goes_through_at_once_when_nothing_is_in_the_way(

@@ -94,12 +94,24 @@ def test_without_a_draining_version_there_is_no_way_back(engine: Engine) -> None
         roll_back(engine, "docs")
 
 
-def test_an_abandoned_version_goes_with_the_next_retirement(engine: Engine) -> None:
+def test_an_abandoned_version_goes_at_once(engine: Engine) -> None:
+    store = open_store(engine, TinyEmbedder(), texts(5))
+    transition = Transition(engine, "docs", "v2", TinyEmbedder("b"))
+    transition.run()
+    assert transition.abandon() is True
+    assert transition.state is State.ABANDONED
+    assert retire_due(engine) == []
+    assert store.add(["still written"]).added == 1
+
+
+def test_an_abandoned_version_that_is_read_goes_with_the_next_retirement(engine: Engine) -> None:
     one = TinyEmbedder()
     store = open_store(engine, one, texts(5))
     transition = Transition(engine, "docs", "v2", TinyEmbedder("b"))
     transition.run()
-    transition.abandon()
+    with engine.begin() as reader:
+        reader.exec_driver_sql("SELECT count(*) FROM docs")
+        assert transition.abandon() is False
     assert transition.state is State.ABANDONED
     (gone,) = retire_due(engine)
     assert (gone.collection, gone.model_version, gone.outcome) == ("docs", "v2", "retired")
