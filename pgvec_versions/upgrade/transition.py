@@ -376,6 +376,7 @@ def abandon(target: str | URL | Engine, collection: str, model_version: str) -> 
 def roll_back(
     target: str | URL | Engine,
     collection: str,
+    model_version: str | Mapping[str, Embedder] | None = None,
     embedders: Mapping[str, Embedder] | None = None,
     *,
     lock_timeout: timedelta = LOCK_WAIT,
@@ -385,14 +386,21 @@ def roll_back(
 ) -> str:
     """Makes the previous version active again; the current one drains. Returns its label.
 
+    With ``model_version``, the version that you expect to go back to, you can repeat the call:
+    if it is active already, nothing happens. Without it, a second call goes forward again. A
+    mapping in its place is ``embedders``.
     No row is rewritten: the version followed every write. What is still open for it is drained
     first, the last of it while writers wait, for ``longest_pause`` at most; a version that had
     stopped following catches up first. Both need its embedder in ``embedders``.
-    Raises: WrongState (nothing to go back to), NotReady, EmbedderMissing, Paused, LockTimeout.
+    Raises: UnknownVersion, WrongState (nothing to go back to), NotReady, EmbedderMissing, Paused,
+    LockTimeout.
     """
     engine = engine_for(target)
+    if isinstance(model_version, Mapping):
+        model_version, embedders = None, model_version
     parameters: dict[str, Any] = {
         "collection": collection,
+        "model_version": model_version,
         "lock_timeout": lock_timeout,
         "attempts": attempts,
         "allow_missing": allow_missing,

@@ -45,7 +45,13 @@ SELECT pgvec.cut_over(%(collection)s, %(model_version)s, %(lock_timeout)s, %(att
                       %(force)s, %(reason)s) AS was_active
 
 -- name: roll_back
-SELECT pgvec.roll_back(%(collection)s, %(lock_timeout)s, %(attempts)s, %(allow_missing)s) AS now_active
+SELECT pgvec.roll_back(%(collection)s, %(model_version)s, %(lock_timeout)s, %(attempts)s,
+                       %(allow_missing)s) AS now_active
+
+-- name: roll_back_target
+-- Which version a roll-back without a label goes back to, and whether that undoes an earlier roll-back.
+SELECT p.label, pgvec.undoes_roll_back(%(collection)s, p.label) AS undoes
+  FROM pgvec.previous_version(%(collection)s) p (label)
 
 -- name: abandon
 SELECT pgvec.abandon(%(collection)s, %(model_version)s)

@@ -88,6 +88,13 @@ def test_a_version_that_stopped_following_catches_up_before_the_roll_back(
     assert_own_vectors(engine, embedders)
 
 
+def test_a_roll_back_with_its_version_can_be_repeated(engine: Engine) -> None:
+    embedders = cut_over_to_v2(engine)
+    for _ in range(2):
+        assert roll_back(engine, "docs", "v1", embedders) == "v1"
+    assert roll_back(engine, "docs", model_version="v2") == "v2"
+
+
 def test_without_a_draining_version_there_is_no_way_back(engine: Engine) -> None:
     open_store(engine, TinyEmbedder())
     with pytest.raises(WrongState):
