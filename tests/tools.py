@@ -148,3 +148,10 @@ def copy_version(
               FROM {collection} s WHERE model_version = %s""".encode(),
         (target, source),
     )
+
+
+def abandon_keeping_leaf(db: psycopg.Connection[Any], collection: str, version: str) -> None:
+    """Abandons a version whose leaf cannot go at once, so that the next retire_due drops it."""
+    db.execute("SELECT pgvec.hold_version(%s, %s, 'a test')", (collection, version))
+    db.execute("SELECT pgvec.abandon(%s, %s)", (collection, version))
+    db.execute("SELECT pgvec.release_version(%s, %s)", (collection, version))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -12,6 +13,7 @@ import typer
 from pgvec_versions.catalog import read_collection
 from pgvec_versions.cli.dry_run import print_preview
 from pgvec_versions.cli.options import (
+    BackArgument,
     CandidateArgument,
     CollectionOption,
     ConfigOption,
@@ -28,7 +30,7 @@ from pgvec_versions.cli.workplace import Workplace, version_states, workplace
 from pgvec_versions.errors import ConfigError, GateRefused, NotReady, Paused, WrongState
 from pgvec_versions.postgres import sqlfiles
 from pgvec_versions.postgres.database import autocommitted, transaction
-from pgvec_versions.postgres.rows import read_value
+from pgvec_versions.postgres.rows import read_rows, read_value
 from pgvec_versions.states import State
 from pgvec_versions.upgrade import transition
 from pgvec_versions.upgrade.preview import Preview, wait_until_ready
@@ -169,7 +171,30 @@ def _only_ready(here: Workplace, *, building_too: bool = False) -> str:
     )
 
 
+def _previous(here: Workplace, toggle: bool) -> str | None:
+    """The version to go back to, or None without one. Asks before it undoes a roll-back."""
+    with autocommitted(here.engine) as raw:
+        (found,) = read_rows(
+            raw, sqlfiles.query("roll_back_target"), {"collection": here.collection}
+        )
+    if not found.undoes or toggle:
+        return found.label
+    undone = f"roll-back: {here.collection} was rolled back from {found.label} before"
+    if sys.stdin.isatty() and typer.confirm(f"{undone}. Make it active again?", err=True):
+        return found.label
+    raise WrongState(
+        f"{undone}, and this would make it active again. Nothing was changed.",
+        hint=f"If you want that: pgvec roll-back {found.label}, or pgvec roll-back --toggle.",
+        detail={"collection": here.collection, "model_version": found.label},
+    )
+
+
 def roll_back(
+    version: BackArgument = None,
+    toggle: Annotated[
+        bool,
+        typer.Option("--toggle", help="Without VERSION: also undo an earlier roll-back."),
+    ] = False,
     allow_missing: Annotated[
         bool,
         typer.Option(
@@ -183,21 +208,38 @@ def roll_back(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Route queries back to the version that was active last.
+    """Route queries back to the version that was active last, or to VERSION.
 
+    With VERSION you can repeat it: if that version is active already, nothing happens. Without
+    VERSION it asks before it undoes an earlier roll-back, or needs --toggle where it cannot ask.
     No row is rewritten. Chunks that were written since are embedded for that version first.
     """
     with workplace(database_url, config, collection) as here:
         name = here.collection
         if dry:
-            print_preview(here, "roll_back", as_json)
+            print_preview(here, "roll_back", as_json, version)
             return
         try:
             embedders = here.embedders()
         except ConfigError:
             embedders = {}
-        label = transition.roll_back(here.engine, name, embedders, allow_missing=allow_missing)
-    emit({"collection": name, "active": label}, as_json, f"{name} is back on {label}.")
+        with autocommitted(here.engine) as raw:
+            active = read_collection(raw, name).active
+        label = transition.roll_back(
+            here.engine,
+            name,
+            version if version is not None else _previous(here, toggle),
+            embedders,
+            allow_missing=allow_missing,
+        )
+    changed = active is None or label != active.model_version
+    emit(
+        {"collection": name, "active": label, "changed": changed},
+        as_json,
+        f"{name} is back on {label}."
+        if changed
+        else f"Nothing to do: {label} is the active version of {name} already.",
+    )
 
 
 def abandon(
@@ -210,16 +252,18 @@ def abandon(
 ) -> None:
     """Give up a version that was never active.
 
-    You cannot use its label again. The next pgvec retire drops its leaf.
+    You cannot use its label again. Its leaf is dropped at once; if a session uses the leaf, or it
+    still feeds another version, the next pgvec retire drops it.
     """
     with workplace(database_url, config, collection) as here:
         name = here.collection
         if dry:
             print_preview(here, "abandon", as_json, version)
             return
-        transition.abandon(here.engine, name, version)
+        leaf_dropped = transition.abandon(here.engine, name, version)
+    leaf = "its leaf is dropped" if leaf_dropped else "its leaf goes with the next pgvec retire"
     emit(
-        {"collection": name, "abandoned": version},
+        {"collection": name, "abandoned": version, "leaf_dropped": leaf_dropped},
         as_json,
-        f"{version} of {name} is abandoned; its leaf goes with the next pgvec retire.",
+        f"{version} of {name} is abandoned; {leaf}.",
     )

@@ -78,6 +78,13 @@ TransitionArgument = Annotated[
         metavar="VERSION", help="Label of the version; optional if one transition is under way."
     ),
 ]
+BackArgument = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="VERSION",
+        help="Label of the version to go back to; by default the one that was active last.",
+    ),
+]
 CandidateArgument = Annotated[
     str | None,
     typer.Argument(metavar="VERSION", help="Label of the version; optional if only one is ready."),

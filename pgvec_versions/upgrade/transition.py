@@ -290,9 +290,9 @@ class Transition:
         """Drains the last work items and calls the verb while writers wait, in one transaction."""
         return self._catching_up.while_writers_wait(verb, lock_timeout, longest_pause, **more)
 
-    def abandon(self) -> None:
-        """Gives up the version, which was never active; the next retirement drops its leaf."""
-        abandon(self.engine, self.collection, self.model_version)
+    def abandon(self) -> bool:
+        """Gives up the version, which was never active; see ``abandon``."""
+        return abandon(self.engine, self.collection, self.model_version)
 
     # -------------------------------------------------------- several verbs in one call
 
@@ -355,22 +355,28 @@ class Transition:
         return state
 
 
-def abandon(target: str | URL | Engine, collection: str, model_version: str) -> None:
-    """Gives up a version that was never active. Raises: WrongState, UnknownVersion, LockTimeout."""
+def abandon(target: str | URL | Engine, collection: str, model_version: str) -> bool:
+    """Gives up a version that was never active. Returns whether its leaf is gone already.
+
+    If a session uses the leaf, or it still feeds another version, the next retirement drops it.
+    Raises: WrongState, UnknownVersion, LockTimeout.
+    """
     engine = engine_for(target)
     parameters = {"collection": collection, "model_version": model_version}
 
-    def once(wait: timedelta) -> None:
+    def once(wait: timedelta) -> bool:
         with transaction(engine) as raw:
             set_lock_timeout(raw, wait)
             raw.execute(sqlfiles.query("abandon"), parameters)
+            return bool(read_value(raw, sqlfiles.query("leaf_is_gone"), parameters))
 
-    patiently(once)
+    return patiently(once)
 
 
 def roll_back(
     target: str | URL | Engine,
     collection: str,
+    model_version: str | Mapping[str, Embedder] | None = None,
     embedders: Mapping[str, Embedder] | None = None,
     *,
     lock_timeout: timedelta = LOCK_WAIT,
@@ -380,14 +386,21 @@ def roll_back(
 ) -> str:
     """Makes the previous version active again; the current one drains. Returns its label.
 
+    With ``model_version``, the version that you expect to go back to, you can repeat the call:
+    if it is active already, nothing happens. Without it, a second call goes forward again. A
+    mapping in its place is ``embedders``.
     No row is rewritten: the version followed every write. What is still open for it is drained
     first, the last of it while writers wait, for ``longest_pause`` at most; a version that had
     stopped following catches up first. Both need its embedder in ``embedders``.
-    Raises: WrongState (nothing to go back to), NotReady, EmbedderMissing, Paused, LockTimeout.
+    Raises: UnknownVersion, WrongState (nothing to go back to), NotReady, EmbedderMissing, Paused,
+    LockTimeout.
     """
     engine = engine_for(target)
+    if isinstance(model_version, Mapping):
+        model_version, embedders = None, model_version
     parameters: dict[str, Any] = {
         "collection": collection,
+        "model_version": model_version,
         "lock_timeout": lock_timeout,
         "attempts": attempts,
         "allow_missing": allow_missing,

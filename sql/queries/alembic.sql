@@ -33,7 +33,7 @@ SELECT CASE WHEN v.state = 'active' THEN v.model_version
                                       FROM pgvec.model_version d
                                      WHERE d.collection = v.collection AND d.state = 'draining'
                                      ORDER BY d.draining_at DESC LIMIT 1)
-                THEN pgvec.roll_back(v.collection)
+                THEN pgvec.roll_back(v.collection, v.model_version)
             ELSE pgvec.cut_over(v.collection, v.model_version) END AS model_version
   FROM pgvec.get_version(%(collection)s, %(model_version)s) v
 

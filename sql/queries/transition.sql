@@ -45,10 +45,19 @@ SELECT pgvec.cut_over(%(collection)s, %(model_version)s, %(lock_timeout)s, %(att
                       %(force)s, %(reason)s) AS was_active
 
 -- name: roll_back
-SELECT pgvec.roll_back(%(collection)s, %(lock_timeout)s, %(attempts)s, %(allow_missing)s) AS now_active
+SELECT pgvec.roll_back(%(collection)s, %(model_version)s, %(lock_timeout)s, %(attempts)s,
+                       %(allow_missing)s) AS now_active
+
+-- name: roll_back_target
+-- Which version a roll-back without a label goes back to, and whether that undoes an earlier roll-back.
+SELECT p.label, pgvec.undoes_roll_back(%(collection)s, p.label) AS undoes
+  FROM pgvec.previous_version(%(collection)s) p (label)
 
 -- name: abandon
 SELECT pgvec.abandon(%(collection)s, %(model_version)s)
+
+-- name: leaf_is_gone
+SELECT v.dropped_at IS NOT NULL AS leaf_is_gone FROM pgvec.get_version(%(collection)s, %(model_version)s) v
 
 -- name: server
 SELECT current_setting('server_version') AS server_version,

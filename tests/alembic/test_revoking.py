@@ -64,6 +64,7 @@ def test_a_leaf_that_is_hidden_again_is_taken_from_the_reader(database: str, rol
         one(database, f"SELECT pgvec.{verb}('docs', 'v2')")
     readable = "SELECT has_table_privilege(%s, 'pgvec_leaves.docs__v2', 'SELECT')"
     assert one(database, readable, role) is True
+    one(database, "SELECT pgvec.hold_version('docs', 'v2', 'a test')")
     one(database, "SELECT pgvec.abandon('docs', 'v2')")
     online(database, RevokeReadOp("docs", role))
     assert one(database, readable, role) is False

@@ -50,6 +50,8 @@ def test_an_operator_looks_ahead_holds_and_lets_go(
     assert run("pause", "nobody").code == 4
     states = db.execute("SELECT model_version, state FROM pgvec.model_version ORDER BY 1")
     assert states.fetchall() == [("static-1", "active"), ("static-2", "building")]
+    given_up = run("abandon", "static-2", "--json").data
+    assert given_up == {"collection": "docs", "abandoned": "static-2", "leaf_dropped": True}
 
 
 def test_a_cut_over_that_waits_goes_through_at_once_when_nothing_is_in_the_way(
@@ -69,3 +71,29 @@ def test_a_cut_over_that_waits_goes_through_at_once_when_nothing_is_in_the_way(
     assert "puts CALL pgvec.retire_due()" in run("schedule", "--dry-run").out
     assert run("worker", "--rows-per-second", "0").code == 2
     assert db.execute("SELECT pgvec.active_version('docs')").fetchone() == ("static-2",)
+
+
+def test_a_repeated_roll_back_does_not_make_the_bad_version_active_again(
+    run: Run, configure: Callable[..., Path]
+) -> None:
+    configure("static-1", static())
+    run("init", "docs")
+    run("upgrade", "--cut-over")
+    configure("static-2", static(truncate_dim=192), static_1=static())
+    run("upgrade", "--cut-over")
+    assert run("roll-back", "--json").data == {
+        "collection": "docs",
+        "active": "static-1",
+        "changed": True,
+    }
+    refused = run("roll-back")
+    assert refused.code == 3
+    assert "rolled back from static-2" in refused.complaint
+    assert "pgvec roll-back static-2" in refused.complaint
+    assert "--toggle" in refused.complaint
+    assert run("roll-back", "static-1", "--json").data["changed"] is False
+    assert "Nothing to do: static-1 is the active version" in run("roll-back", "static-1").out
+    assert run("roll-back", "static-1", "--dry-run").code == 0
+    assert run("roll-back", "nobody").code == 4
+    assert "back on static-2" in run("roll-back", "--toggle").out
+    assert "back on static-1" in run("roll-back", "static-1").out

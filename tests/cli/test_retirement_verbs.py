@@ -14,7 +14,7 @@ from pgvec_versions.retirement.job import retiring_every
 from tests.cli.conftest import Run
 from tests.sql.helpers import one, rows, state
 from tests.sql.test_retirement import due
-from tests.tools import live_collection
+from tests.tools import abandon_keeping_leaf, live_collection
 
 CONTENTS = (
     "SELECT chunk_id, document_id, position, content, metadata, embedding::text, written_at, lang"
@@ -158,7 +158,7 @@ def test_status_says_when_retirement_last_succeeded(run: Run, two: psycopg.Conne
 def test_a_worker_can_run_the_job_itself(run: Run, two: psycopg.Connection, database: str) -> None:
     live_collection(two, "notes", count=1)
     two.execute("SELECT pgvec.register_version('notes', 'v2', 8)")
-    two.execute("SELECT pgvec.abandon('notes', 'v2')")
+    abandon_keeping_leaf(two, "notes", "v2")
     never = threading.Event()
     with retiring_every(database, 0.01):
         while one(two, "SELECT count(*) FROM pgvec.retirement_run WHERE ended_at IS NOT NULL") < 3:

@@ -88,18 +88,37 @@ def test_a_version_that_stopped_following_catches_up_before_the_roll_back(
     assert_own_vectors(engine, embedders)
 
 
+def test_a_roll_back_with_its_version_can_be_repeated(engine: Engine) -> None:
+    embedders = cut_over_to_v2(engine)
+    for _ in range(2):
+        assert roll_back(engine, "docs", "v1", embedders) == "v1"
+    assert roll_back(engine, "docs", model_version="v2") == "v2"
+
+
 def test_without_a_draining_version_there_is_no_way_back(engine: Engine) -> None:
     open_store(engine, TinyEmbedder())
     with pytest.raises(WrongState):
         roll_back(engine, "docs")
 
 
-def test_an_abandoned_version_goes_with_the_next_retirement(engine: Engine) -> None:
+def test_an_abandoned_version_goes_at_once(engine: Engine) -> None:
+    store = open_store(engine, TinyEmbedder(), texts(5))
+    transition = Transition(engine, "docs", "v2", TinyEmbedder("b"))
+    transition.run()
+    assert transition.abandon() is True
+    assert transition.state is State.ABANDONED
+    assert retire_due(engine) == []
+    assert store.add(["still written"]).added == 1
+
+
+def test_an_abandoned_version_that_is_read_goes_with_the_next_retirement(engine: Engine) -> None:
     one = TinyEmbedder()
     store = open_store(engine, one, texts(5))
     transition = Transition(engine, "docs", "v2", TinyEmbedder("b"))
     transition.run()
-    transition.abandon()
+    with engine.begin() as reader:
+        reader.exec_driver_sql("SELECT count(*) FROM docs")
+        assert transition.abandon() is False
     assert transition.state is State.ABANDONED
     (gone,) = retire_due(engine)
     assert (gone.collection, gone.model_version, gone.outcome) == ("docs", "v2", "retired")

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, create_engine
 
 from pgvec_versions import Chunk, ChunkStore, Transition, Worker
 from tests.faults.looks import Connection, one, register, rows_by_version, tiny, wait_until
-from tests.tools import Connect, literal
+from tests.tools import Connect, abandon_keeping_leaf, literal
 
 EMBEDDERS = {label: tiny(label) for label in ("v1", "v2", "v3")}
 KEYS = {name: f"00000000-0000-0000-0000-00000000000{n}" for n, name in enumerate("xyz", 1)}
@@ -118,7 +118,7 @@ def test_a_deleted_chunk_does_not_come_back_from_an_abandoned_version(stage: Sta
     stage.register("v2")
     Transition(stage.engine, "docs", "v2", EMBEDDERS["v2"]).run()
     stage.put("x", "two", "v2")
-    stage.db.execute("SELECT pgvec.abandon('docs', 'v2')")
+    abandon_keeping_leaf(stage.db, "docs", "v2")
     stage.delete_through("v1", "x")
     stage.drain("v1")
     assert stage.texts("v1") == {}
@@ -129,7 +129,7 @@ def test_emptying_an_abandoned_version_harms_no_other(stage: Stage) -> None:
     stage.put("x", "one", "v1")
     Transition(stage.engine, "docs", "v2", EMBEDDERS["v2"]).run()
     stage.put("x", "two", "v2")
-    stage.db.execute("SELECT pgvec.abandon('docs', 'v2')")
+    abandon_keeping_leaf(stage.db, "docs", "v2")
     stage.db.execute("DELETE FROM docs WHERE model_version = 'v2'")
     stage.drain("v1")
     assert stage.texts("v1") == {"x": "one"}
@@ -253,7 +253,7 @@ def test_a_delete_reaches_what_else_only_an_abandoned_version_holds(stage: Stage
     stage.activate("v1")
     stage.put("x", "one", "v1")
     Transition(stage.engine, "docs", "v2", EMBEDDERS["v2"]).run()
-    stage.db.execute("SELECT pgvec.abandon('docs', 'v2')")
+    abandon_keeping_leaf(stage.db, "docs", "v2")
     assert deleted_after_the_build(stage, chunk_ids=[KEYS["x"]]) == 1
     stage.drain("v1")
     assert stage.texts("v1") == {}

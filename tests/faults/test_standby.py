@@ -21,7 +21,7 @@ from tests.end_states import serves
 from tests.faults import story
 from tests.faults.looks import Connection, assert_catalog_agrees, one, wait_until
 from tests.faults.story import EMBEDDERS
-from tests.tools import literal
+from tests.tools import abandon_keeping_leaf, literal
 
 FLIPS = 30
 ASK = "SELECT model_version, content FROM active_docs ORDER BY embedding <=> %s::vector LIMIT 5"
@@ -135,7 +135,7 @@ def test_readers_of_a_standby_see_one_version_and_after_promotion_everything_goe
 
         # --- The job is a no-op there, whatever is due
         Transition(url, "docs", "v3", EMBEDDERS["v2"]).begin()
-        db.execute("SELECT pgvec.abandon('docs', 'v3')")
+        abandon_keeping_leaf(db, "docs", "v3")
         caught_up(db, there)
         there.execute("CALL pgvec.retire_due()")
         assert one(there, "SELECT dropped_at IS NULL FROM pgvec.model_version"

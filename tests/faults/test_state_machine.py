@@ -270,7 +270,8 @@ class Transitions(Writes):
             self.db.execute(statement.encode(), (label,))
             self.state[label] = "abandoned"
             self.whole.discard(label)
-            self.due.add(label)
+            # What it has not carried yet keeps its leaf.
+            (self.due if self.feeds(label) else self.dropped).add(label)
             self.counts["abandoned"] += 1
 
     @rule()

@@ -21,7 +21,7 @@ from tests.sql.helpers import (
     wait_until_blocked,
     work_off,
 )
-from tests.tools import Connect
+from tests.tools import Connect, abandon_keeping_leaf
 
 Connection = psycopg.Connection[Any]
 
@@ -221,7 +221,7 @@ def test_no_setting_makes_a_stale_vector_silent_or_an_edit_invisible(
 def test_an_update_of_all_versions_passes_over_an_abandoned_one(connect: Connect) -> None:
     db = connect()
     versions(db, "active", "ready", words="a")
-    db.execute("SELECT pgvec.abandon('docs', 'v2')")
+    abandon_keeping_leaf(db, "docs", "v2")
     db.execute(OVER_ALL.encode())
     assert list(chunks(db, "v1").values()) == [("a", {"seen": True})]
     assert rows(db, "SELECT * FROM pgvec.work_item") == []

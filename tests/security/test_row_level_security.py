@@ -10,7 +10,7 @@ import pytest
 
 from tests.faults.test_attacks import versions
 from tests.sql.helpers import one, refused, rows, told, vector, work_off
-from tests.tools import Connect
+from tests.tools import Connect, abandon_keeping_leaf
 
 Connection = psycopg.Connection[Any]
 
@@ -429,3 +429,19 @@ def test_equal_policies_that_were_made_anew_are_read_through(
         db.execute(f"ALTER POLICY other ON {table} RENAME TO tenants".encode())
     for read in READS:
         assert rows(reader, read) == [("blue text",)]
+
+
+@pytest.mark.parametrize("statement", ["DELETE FROM docs", "UPDATE docs SET position = 1"])
+def test_who_owned_a_row_of_an_abandoned_version_stops_nobody(
+    connect: Connect, writer_role: str, statement: str
+) -> None:
+    db, writer = connect(), connect()
+    secured(db, writer_role, "active", "ready")
+    abandon_keeping_leaf(db, "docs", "v2")
+    red = "chunk_id = md5('a')::uuid"
+    db.execute(f"UPDATE docs SET tenant = 'blue' WHERE {red}".encode())
+    become(writer, writer_role, "red")
+    writer.execute(statement.encode())
+    assert rows(db, f"SELECT tenant, position FROM docs WHERE {red} AND model_version = 'v1'") == [
+        ("blue", None)
+    ]

@@ -65,8 +65,8 @@ def test_a_cut_over_never_trusts_an_old_snapshot(db, connect, isolation):
     [
         ("cut_over('docs', 'v2', '20 ms', 2)", "SELECT * FROM active_docs"),
         ("cut_over('docs', 'v2', '20 ms', 2)", "LOCK TABLE docs IN ROW EXCLUSIVE MODE"),
-        ("roll_back('docs', '20 ms', 2)", "SELECT * FROM active_docs"),
-        ("roll_back('docs', '20 ms', 2)", "LOCK TABLE docs IN ROW EXCLUSIVE MODE"),
+        ("roll_back('docs', NULL, '20 ms', 2)", "SELECT * FROM active_docs"),
+        ("roll_back('docs', NULL, '20 ms', 2)", "LOCK TABLE docs IN ROW EXCLUSIVE MODE"),
     ],
 )
 def test_a_verb_that_gets_no_lock_gives_up_and_changes_nothing(db, connect, verb, hold):

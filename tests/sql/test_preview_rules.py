@@ -26,7 +26,7 @@ EVERY_VERB = {
     "build_index": "SELECT pgvec.build_index('docs', 'v2')",
     "make_ready": "SELECT pgvec.make_ready('docs', 'v2')",
     "cut_over": "SELECT pgvec.cut_over('docs', 'v2', '1 s', 1)",
-    "roll_back": "SELECT pgvec.roll_back('docs', '1 s', 1)",
+    "roll_back": "SELECT pgvec.roll_back('docs', NULL, '1 s', 1)",
     "abandon": "SELECT pgvec.abandon('docs', 'v2')",
     "pause": "SELECT pgvec.pause('docs', 'v2')",
     "resume": "SELECT pgvec.resume('docs', 'v2')",

@@ -18,7 +18,7 @@ from tests.sql.helpers import (
     work_off,
     world,
 )
-from tests.tools import copy_version, live_collection, make_active
+from tests.tools import abandon_keeping_leaf, copy_version, live_collection, make_active
 
 RETIRE = "CALL pgvec.retire_due('20 ms', 2)"
 NOW = (
@@ -142,7 +142,7 @@ def test_an_abandoned_version_goes_too(db):
     live_collection(db, count=5)
     db.execute("SELECT pgvec.register_version('docs', 'v2', 8)")
     db.execute("SELECT pgvec.plan_backfill('docs', 'v2')")
-    db.execute("SELECT pgvec.abandon('docs', 'v2')")
+    abandon_keeping_leaf(db, "docs", "v2")
     assert rows(db, "SELECT 1 FROM pgvec.work_item") == []
     db.execute(RETIRE.encode())
     assert state(db, "v2") == "abandoned"
@@ -160,7 +160,7 @@ def test_the_job_commits_after_each_version(db, connect):
     live_collection(db, "notes", count=5)
     for name in ("docs", "notes"):
         db.execute("SELECT pgvec.register_version(%s, 'v2', 8)", (name,))
-        db.execute("SELECT pgvec.abandon(%s, 'v2')", (name,))
+        abandon_keeping_leaf(db, name, "v2")
     holder, job = connect(autocommit=False), connect()
     holder.execute("LOCK TABLE notes IN ACCESS SHARE MODE")
     with in_background(job.execute, b"CALL pgvec.retire_due('30 s', 1)") as retired:
@@ -271,14 +271,14 @@ def test_one_broken_collection_holds_no_other_up(db, harm):
     due(db)
     live_collection(db, "notes", count=5)
     db.execute("SELECT pgvec.register_version('notes', 'v2', 8)")
-    db.execute("SELECT pgvec.abandon('notes', 'v2')")
+    abandon_keeping_leaf(db, "notes", "v2")
     db.execute(harm.encode())
     db.execute(RETIRE.encode())
     assert one(db, "SELECT to_regclass('pgvec_leaves.notes__v2')") is None
     if "DROP" in harm:
         assert state(db, "v1") == "retired"
     else:
-        assert refusals(db) == [("v1", "broken")]
+        assert refusals(db) == [("v2", "held"), ("v1", "broken")]
 
 
 # --- The schedule ---

@@ -23,7 +23,7 @@ from tests.sql.helpers import (
     world,
 )
 from tests.sql.test_retirement import FILLED, NOW, RETIRE, due, refusals
-from tests.tools import copy_version, live_collection, make_active
+from tests.tools import abandon_keeping_leaf, copy_version, live_collection, make_active
 
 PATIENT = "SELECT pgvec.retire_version('docs', 'v1', lock_timeout => '30 s', attempts => 1)"
 LAST_RUN = "SELECT {} FROM pgvec.retirement_run ORDER BY run_id DESC LIMIT 1"
@@ -145,7 +145,7 @@ def test_a_job_that_is_killed_in_the_middle_has_done_whole_versions_only(db, con
     live_collection(db, "notes", count=5)
     for name in ("docs", "notes"):
         db.execute("SELECT pgvec.register_version(%s, 'v2', 8)", (name,))
-        db.execute("SELECT pgvec.abandon(%s, 'v2')", (name,))
+        abandon_keeping_leaf(db, name, "v2")
     holder, job = connect(autocommit=False), connect()
     holder.execute("LOCK TABLE notes IN ACCESS SHARE MODE")
     with in_background(job.execute, b"CALL pgvec.retire_due('30 s', 1)") as retired:
@@ -185,7 +185,7 @@ def test_a_run_says_what_it_did_and_what_it_refused(db):
     due(db)
     live_collection(db, "notes", count=1)
     db.execute("SELECT pgvec.register_version('notes', 'v2', 8)")
-    db.execute("SELECT pgvec.abandon('notes', 'v2')")
+    abandon_keeping_leaf(db, "notes", "v2")
     put(db, "a", "v1")
     db.execute(RETIRE.encode())
     ((did, refused_, outcome, ended),) = rows(
@@ -225,7 +225,7 @@ def test_an_error_nobody_foresaw_holds_no_other_version_up(db):
     due(db)
     live_collection(db, "notes", count=1)
     db.execute("SELECT pgvec.register_version('notes', 'v2', 8)")
-    db.execute("SELECT pgvec.abandon('notes', 'v2')")
+    abandon_keeping_leaf(db, "notes", "v2")
     db.execute(
         """CREATE FUNCTION stop() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
              IF EXISTS (SELECT FROM pg_event_trigger_dropped_objects() o
@@ -234,7 +234,7 @@ def test_an_error_nobody_foresaw_holds_no_other_version_up(db):
            CREATE EVENT TRIGGER stop ON sql_drop EXECUTE FUNCTION stop()"""
     )
     db.execute(RETIRE.encode())
-    assert refusals(db) == [("v1", "failed")]
+    assert refusals(db) == [("v2", "held"), ("v1", "failed")]
     assert rows(db, LAST_RUN.format("outcome, refused -> 0 ->> 'detail'")) == [
         ("failed", "P0001: not this one")
     ]

@@ -32,8 +32,8 @@ BEGIN
             RETURN QUERY SELECT 'does', d.* FROM pgvec.describe_plan_backfill(collection, label) d;
         WHEN 'build_index' THEN RETURN QUERY SELECT 'does', d.* FROM pgvec.describe_build_index(collection, label) d;
         WHEN 'make_ready' THEN RETURN QUERY SELECT 'does', d.* FROM pgvec.describe_make_ready(collection, label) d;
-        WHEN 'cut_over', 'roll_back' THEN
-            RETURN QUERY SELECT 'does', d.* FROM pgvec.describe_switch(collection, label) d;
+        WHEN 'cut_over' THEN RETURN QUERY SELECT 'does', d.* FROM pgvec.describe_switch(collection, label) d;
+        WHEN 'roll_back' THEN RETURN QUERY SELECT 'does', d.* FROM pgvec.describe_roll_back(collection, label) d;
         WHEN 'abandon' THEN RETURN QUERY SELECT 'does', d.* FROM pgvec.describe_abandon(collection, label) d;
         WHEN 'pause' THEN RETURN QUERY SELECT 'does', d.* FROM pgvec.describe_pause(collection, label) d;
         WHEN 'resume' THEN RETURN QUERY SELECT 'does', d.* FROM pgvec.describe_resume(collection, label) d;
@@ -42,7 +42,7 @@ BEGIN
         WHEN 'retire_due' THEN RETURN QUERY SELECT 'does', d.* FROM pgvec.describe_retire_due(collection, label) d;
     END CASE;
     RETURN QUERY SELECT 'in the way', w.* FROM unnest(refused.what, refused.data) w;
-    IF verb IN ('cut_over', 'roll_back') THEN
+    IF verb = 'cut_over' OR (verb = 'roll_back' AND label IS DISTINCT FROM pgvec.active_version(collection)) THEN
         RETURN QUERY SELECT 'in the way', h.* FROM pgvec.switch_holders(collection) h;
     END IF;
 END

@@ -24,7 +24,7 @@ SET search_path = pg_catalog, pg_temp AS $$
                 WHEN v.state = 'building' AND $4 = 'active'
                     THEN format('Make it ready first: SELECT pgvec.make_ready(%L, %L).', v.collection, v.model_version)
                 WHEN v.state = 'draining' AND $4 = 'active'
-                    THEN format('Go back to it with: SELECT pgvec.roll_back(%L).', v.collection)
+                    THEN format('Go back to it with: SELECT pgvec.roll_back(%L, %L).', v.collection, v.model_version)
                 WHEN v.state = 'active' THEN 'Cut over to another version first.'
                 WHEN v.state = 'draining'
                     THEN format('It retires by itself at %s.', to_char(v.retire_at, 'YYYY-MM-DD HH24:MI'))

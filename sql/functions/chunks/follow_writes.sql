@@ -1,9 +1,10 @@
 -- Statement trigger on the chunk table: carries a change of one version's rows to every other live version.
 -- One rule: of two writes to a chunk the later turn wins, whole, and a delete is a write (pgvec.tombstone). Of several
 -- rows of one chunk that one statement writes, the one that was ahead stays ahead. A writer never waits for another
--- version's row. A row of an abandoned version carries nothing. Workers write to the leaves, where this does not fire.
--- Raises: PV007 (a trigger on another table; a turn that was never drawn), PV023 (a row of an abandoned version), 40001
--- (snapshot older than the set of live versions), 42501 (row-level security).
+-- version's row. A row of an abandoned version carries nothing and stops no write. Workers write to the leaves, where
+-- this does not fire.
+-- Raises: PV007 (a trigger on another table; a turn that was never drawn), PV023 (an INSERT into an abandoned version),
+-- 40001 (snapshot older than the set of live versions), 42501 (row-level security).
 -- Why SECURITY DEFINER: a writer needs no privilege on the catalog or on other versions' leaves.
 CREATE OR REPLACE FUNCTION pgvec.follow_writes()
 RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -23,9 +24,9 @@ DECLARE
 BEGIN
     IF TG_OP <> 'DELETE' THEN
         PERFORM pgvec.refuse_strange_turn(c.collection, (SELECT max(n.turn) FROM new_rows n));
-        IF abandoned <> '{}' THEN
+        IF TG_OP = 'INSERT' AND abandoned <> '{}' THEN
             PERFORM pgvec.refuse_abandoned(c.collection, abandoned,
-                                           ARRAY(SELECT DISTINCT n.model_version FROM new_rows n), TG_OP);
+                                           ARRAY(SELECT DISTINCT n.model_version FROM new_rows n));
         END IF;
     END IF;
     IF leaves < 2 THEN
@@ -33,7 +34,7 @@ BEGIN
     END IF;
     PERFORM pgvec.refuse_forced_policies(TG_RELID, c.collection);
     IF pgvec.policy_columns(TG_RELID) <> '{}' THEN
-        EXECUTE pgvec.read_owners(TG_RELID, TG_OP) INTO owned;
+        EXECUTE pgvec.read_owners(TG_RELID, TG_OP) INTO owned USING abandoned;
         PERFORM pgvec.refuse_foreign(c, TG_RELID, owned, TG_OP);
     END IF;
 

@@ -1,8 +1,7 @@
 -- The rules of retirement, in one place: why a version must not go now, or NULLs when it may. Takes no locks, so
 -- pgvec.retire_version asks again under its own.
--- The reasons, in this order: those of pgvec.refuse_early_retirement, 'held' (pgvec.hold_version), 'feeding' (writes
--- through this version still wait to be carried), those of pgvec.refuse_leaf_drop, 'not exported' (the collection's
--- settings ask for a file first), 'still read'.
+-- The reasons, in this order: those of pgvec.refuse_early_retirement, those of pgvec.refuse_removal, 'not exported'
+-- (the collection's settings ask for a file first), 'still read'.
 -- Arguments:
 --   ignore_readers   'still read' is no reason to stay
 -- Raises: PV001, PV002.
@@ -18,20 +17,7 @@ BEGIN
     IF reason IS NOT NULL THEN
         RETURN;
     END IF;
-    SELECT 'held', format('by %s since %s: %s', h.held_by, h.held_at, h.reason) INTO reason, detail
-      FROM pgvec.retirement_hold h
-     WHERE h.collection = v.collection AND h.model_version = v.model_version;
-    IF FOUND THEN
-        RETURN;
-    END IF;
-    SELECT 'feeding', format('%s work items', count(*)) INTO reason, detail
-      FROM pgvec.work_item w
-     WHERE w.collection = v.collection AND w.source_version = v.model_version
-    HAVING count(*) > 0;
-    IF FOUND THEN
-        RETURN;
-    END IF;
-    SELECT r.reason, r.detail INTO reason, detail FROM pgvec.refuse_leaf_drop(collection, model_version) r;
+    SELECT r.reason, r.detail INTO reason, detail FROM pgvec.refuse_removal(collection, model_version) r;
     -- Nobody exports or reads an abandoned version: it was never active, and its pinned view is gone.
     IF reason IS NOT NULL OR v.state = 'abandoned' THEN
         RETURN;

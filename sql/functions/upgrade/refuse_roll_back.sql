@@ -1,7 +1,7 @@
 -- Why roll_back would refuse, in its order: no version drains, the transaction's isolation level, then what
 -- refuse_switch finds.
 -- Arguments:
---   model_version  the version to go back to; by default pgvec.previous_version
+--   model_version  the version to go back to; by default pgvec.previous_version. No row if it is active already.
 -- Raises: PV001 (no such collection), PV002 (no such version).
 CREATE OR REPLACE FUNCTION pgvec.refuse_roll_back(collection text, model_version text DEFAULT NULL,
                                                   allow_missing boolean DEFAULT false)
@@ -16,5 +16,5 @@ SET search_path = pg_catalog, pg_temp AS $$
      CROSS JOIN LATERAL (SELECT * FROM pgvec.refuse_isolation($1, b.label, 'roll_back')
                          UNION ALL
                          SELECT * FROM pgvec.refuse_switch($1, b.label, 'roll_back', $3)) r
-     WHERE b.label IS NOT NULL;
+     WHERE b.label IS DISTINCT FROM pgvec.active_version($1) AND b.label IS NOT NULL;
 $$;
