@@ -17,6 +17,7 @@ from pgvec_versions.errors.classes import (
     DatabaseUnavailable,
     DependentObjects,
     DiskFull,
+    GateRefused,
     InvalidArgument,
     InvalidVector,
     LockTimeout,
@@ -72,6 +73,8 @@ _NOT_UP = (
 _NO_SUCH_NAME = ("3F000", "42883", "42P01")
 #: NUL, half a surrogate pair: text that PostgreSQL does not store.
 _UNSTORABLE_TEXT = ("22021", "22P05")
+#: Text that is no date, no time or no interval, or is out of its range.
+_NO_TIME = ("22007", "22008", "22015")
 _DEADLOCK = "40P01"
 _CHECK_VIOLATION = "23514"
 #: What a row broke, by the name of the leaf's CHECK.
@@ -94,6 +97,8 @@ _HINTS: dict[type[PgvecError], str] = {
     ReadOnlyDatabase: "Connect to the primary; on a primary, turn off "
     "default_transaction_read_only for this role or database.",
     DependentObjects: "Drop what depends on it first.",
+    GateRefused: "Evaluate it with pgvec_versions.evaluation.measure.evaluate(…). Or, knowingly: "
+    "cut_over(force=True, reason='…').",
     UnknownObject: "Check the name, or create it first.",
 }
 _STOPPING_HINT = (
@@ -159,11 +164,16 @@ def _hint(
     if cls is DependentObjects and "text" in detail:
         # PostgreSQL's own refusal: it advises CASCADE, which would drop what is yours.
         return f"{_HINTS[cls]} {detail['text']}."
+    if cls is GateRefused:
+        # The database's hint is for SQL.
+        return _HINTS[cls]
     return diag.message_hint or _HINTS.get(cls)
 
 
 def _unnamed(state: str, message: str, diag: psycopg.errors.Diagnostic) -> PgvecError | None:
     """The error for a SQLSTATE that no class names."""
+    if state in _NO_TIME:
+        return InvalidArgument(message, hint="Write an interval like '7 days'.", sqlstate=state)
     if state == _DEADLOCK:
         return LockTimeout(f"{message}.", hint="Nothing was changed; try again.", sqlstate=state)
     if state == _CHECK_VIOLATION and diag.constraint_name in _VECTOR_CHECKS:
