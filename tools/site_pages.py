@@ -27,11 +27,6 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 _CODE = re.compile(r"'(PV\d{3}|40001|42501|55P03|2BP01|42704)'")
-#: Codes of PostgreSQL that our functions raise too, and that have no class of ours.
-PLAIN_CODES = {
-    "2BP01": "Something of yours depends on what a verb would drop.",
-    "42704": "A grant names a role that does not exist.",
-}
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -188,7 +183,7 @@ def errors_page() -> str:
             f"| {'&emsp;' * depth}`{cls.__name__}` | {code} | {cls.exit_code} | {summary} |"
         )
     lines += ["", "## By SQLSTATE", ""]
-    meanings = PLAIN_CODES | {
+    meanings = {
         str(cls.code): f"`{cls.__name__}`. {' '.join((cls.__doc__ or '').split())}"
         for cls in error_classes()
         if cls.code

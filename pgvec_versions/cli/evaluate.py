@@ -107,16 +107,28 @@ def gate(
             help="Bound, such as 'recall@10>=0.95' or 'ndcg@10>=active-0.01'; repeatable."
         ),
     ] = None,
-    max_age: Annotated[str, typer.Option(help="Age that the evaluation may have.")] = "7 days",
+    max_age: Annotated[
+        str | None,
+        typer.Option(help="Age that the evaluation may have.", show_default="7 days"),
+    ] = None,
     min_queries: Annotated[
-        int, typer.Option(help="Number of queries that it must have asked.")
-    ] = 20,
+        int | None,
+        typer.Option(help="Number of queries that it must have asked.", show_default="20"),
+    ] = None,
     labelled: Annotated[
-        bool, typer.Option("--labelled", help="Accept labelled queries only.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--labelled/--any-queries",
+            help="Accept labelled queries only.",
+            show_default="--any-queries",
+        ),
+    ] = None,
     max_changed: Annotated[
-        float, typer.Option(help="Share of chunks that may have changed since, 0 to 1.")
-    ] = 0.1,
+        float | None,
+        typer.Option(
+            help="Share of chunks that may have changed since, 0 to 1.", show_default="0.1"
+        ),
+    ] = None,
     remove: Annotated[bool, typer.Option("--remove", help="Remove the gate.")] = False,
     check: Annotated[
         str | None, typer.Option(help="Version to check now; exits with 3 if the gate stops it.")
@@ -126,11 +138,25 @@ def gate(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show or set the bounds that a version must meet before a cut-over."""
+    """Show or set the bounds that a version must meet before a cut-over.
+
+    New bounds replace all old ones. An option that you do not give keeps its value.
+    """
     from pgvec_versions.evaluation import bounds, records
 
-    if sum((bool(require), remove, check is not None)) > 1:
-        raise InvalidArgument("gate takes one of --require, --remove and --check.")
+    options: dict[str, Any] = {
+        "max_age": max_age,
+        "min_queries": min_queries,
+        "labelled": labelled,
+        "max_changed": max_changed,
+    }
+    setting = bool(require) or any(value is not None for value in options.values())
+    if sum((setting, remove, check is not None)) > 1:
+        raise InvalidArgument(
+            "gate takes one of --require, --remove and --check.",
+            hint="The other options go with --require.",
+        )
+    replaced: Gate | None = None
     with workplace(database_url, config, collection) as here:
         name, engine = here.collection, here.engine
         if check is not None:
@@ -145,19 +171,21 @@ def gate(
             text = f"the gate of {name} is gone." if removed else f"{name} had no gate."
             emit({"collection": name, "removed": removed}, as_json, text)
             return
-        if require:
-            records.set_gate(
-                engine,
-                name,
-                bounds.parse_bounds(require),
-                max_age=max_age,
-                min_queries=min_queries,
-                labelled=labelled,
-                max_changed=max_changed,
-            )
+        if setting:
+            new = bounds.parse_bounds(require) if require else None
+            if new is None and records.read_gate(engine, name) is None:
+                raise InvalidArgument(
+                    f"{name} has no gate yet, so it needs bounds.",
+                    hint="Give one or more, such as --require 'recall@10>=0.95'.",
+                )
+            replaced = records.set_gate(engine, name, new, **options)
         found = records.read_gate(engine, name)
-    data = {"collection": name, "gate": _gate_data(found)}
-    emit(data, as_json, _gate_text(name, found))
+    data: dict[str, Any] = {"collection": name, "gate": _gate_data(found)}
+    lines = [_gate_text(name, found)]
+    if setting:
+        data["replaced"] = _gate_data(replaced)
+        lines += [] if replaced is None else [f"it replaces: {_gate_terms(replaced)}"]
+    emit(data, as_json, lines)
 
 
 def report(
@@ -277,14 +305,19 @@ def _gate_data(found: Gate | None) -> dict[str, Any] | None:
 
 
 def _gate_text(name: str, found: Gate | None) -> str:
-    from pgvec_versions.evaluation.bounds import written_bounds
-
     if found is None:
         return f"{name} has no gate: a cut-over needs no evaluation."
+    return f"{name}: a cut-over needs {_gate_terms(found)}"
+
+
+def _gate_terms(found: Gate) -> str:
+    from pgvec_versions.evaluation.bounds import written_bounds
+
     days = f"{found.max_age.total_seconds() / 86400:g} days"
     return (
-        f"{name}: a cut-over needs an evaluation not older than {days}, resting on at least "
-        f"{found.min_queries} {'labelled ' if found.labelled else ''}queries, with "
+        f"an evaluation not older than {days}, resting on at least "
+        f"{found.min_queries} {'labelled ' if found.labelled else ''}queries, with at most "
+        f"{found.max_changed:.0%} of the chunks changed since, and with "
         + ", ".join(written_bounds(found.bounds))
         + f". Set by {found.set_by} at {found.set_at:%Y-%m-%d %H:%M}."
     )

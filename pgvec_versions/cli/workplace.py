@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
@@ -15,7 +16,7 @@ from pgvec_versions.catalog import Collection, collection_names
 from pgvec_versions.cli.file_url import url_of_file
 from pgvec_versions.config import Config, load_config
 from pgvec_versions.embedders import Embedder, build_embedder
-from pgvec_versions.errors import ConfigError, InvalidArgument, UnknownCollection
+from pgvec_versions.errors import ConfigError, GateRefused, InvalidArgument, UnknownCollection
 from pgvec_versions.postgres.database import autocommitted, engine_for
 from pgvec_versions.postgres.install import require_catalog
 
@@ -76,6 +77,18 @@ class Workplace:
         }
 
 
+def gate_hint(here: Workplace, label: str) -> str:
+    """What to do when the gate stops a version, as commands to copy."""
+    with autocommitted(here.engine) as raw:
+        several = len(collection_names(raw)) > 1
+    where = f" -c {here.collection}" if several else ""
+    version = shlex.quote(label)
+    return (
+        f"Evaluate it: pgvec evaluate {version}{where}; read pgvec report {version}{where}. "
+        f"Or, knowingly: pgvec cut-over {version}{where} --force --reason '…'."
+    )
+
+
 def version_states(known: Collection) -> str:
     """Every version of a collection with its state, to choose from."""
     return ", ".join(f"{v.model_version} ({v.state})" for v in known.versions) or "none"
@@ -96,7 +109,12 @@ def workplace(
             url = opened.enter_context(embedded_server()).url()
         engine = engine_for(url)
         opened.callback(engine.dispose)
-        yield Workplace(engine, settings, collection)
+        here = Workplace(engine, settings, collection)
+        try:
+            yield here
+        except GateRefused as refused:
+            refused.hint = gate_hint(here, str(refused.detail.get("model_version", "VERSION")))
+            raise
 
 
 def named_embedder(here: Workplace, given: str) -> Embedder:

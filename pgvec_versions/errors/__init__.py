@@ -5,7 +5,8 @@
     PgvecError                      exit  SQLSTATE
     ├── UnknownName                    4
     │   ├── UnknownCollection          4  PV001
-    │   └── UnknownVersion             4  PV002
+    │   ├── UnknownVersion             4  PV002
+    │   └── UnknownObject              4  42704
     ├── InvalidInput                   2
     │   ├── InvalidName                2  PV003
     │   ├── InvalidArgument            2  PV007
@@ -26,6 +27,7 @@
     │   ├── ArchiveMismatch            3  PV041
     │   ├── FingerprintMissing         3  PV071
     │   ├── FingerprintTooLate         3  PV072
+    │   ├── DependentObjects           3  2BP01
     │   └── GateRefused                3  PV080
     ├── GuardError                     6
     │   ├── QueryVersionMismatch       6  PV011
@@ -43,6 +45,12 @@
     │   └── BadEmbedding               7
     └── ServerError                    5
         ├── DatabaseUnavailable        5
+        ├── OutOfResources             5
+        │   ├── DiskFull               5  53100
+        │   ├── OutOfMemory            5  53200
+        │   └── TooManyConnections     5  53300
+        ├── ReadOnlyDatabase           5  25006
+        ├── StatementCancelled         5  57014
         ├── RequirementMissing         5  PV010
         ├── CatalogNotInstalled        5
         ├── CatalogMismatch            5  PV008
@@ -71,6 +79,8 @@ from pgvec_versions.errors.classes import (
     CatalogNotInstalled,
     ConfigError,
     DatabaseUnavailable,
+    DependentObjects,
+    DiskFull,
     EmbedderError,
     EmbedderFailed,
     EmbedderMismatch,
@@ -90,11 +100,14 @@ from pgvec_versions.errors.classes import (
     NotArchived,
     NotPermitted,
     NotReady,
+    OutOfMemory,
+    OutOfResources,
     Paused,
     PgvecError,
     PoliciesChanged,
     QueryVersionMismatch,
     QueryVersionNotDeclared,
+    ReadOnlyDatabase,
     ReadOnlyView,
     Refused,
     RelabelRefused,
@@ -102,8 +115,11 @@ from pgvec_versions.errors.classes import (
     ServerError,
     StaleSnapshot,
     StaleVector,
+    StatementCancelled,
+    TooManyConnections,
     UnknownCollection,
     UnknownName,
+    UnknownObject,
     UnknownVersion,
     UnreadableFile,
     VersionNotQueryable,
@@ -121,6 +137,8 @@ __all__ = [
     "CatalogNotInstalled",
     "ConfigError",
     "DatabaseUnavailable",
+    "DependentObjects",
+    "DiskFull",
     "EmbedderError",
     "EmbedderFailed",
     "EmbedderMismatch",
@@ -140,11 +158,14 @@ __all__ = [
     "NotArchived",
     "NotPermitted",
     "NotReady",
+    "OutOfMemory",
+    "OutOfResources",
     "Paused",
     "PgvecError",
     "PoliciesChanged",
     "QueryVersionMismatch",
     "QueryVersionNotDeclared",
+    "ReadOnlyDatabase",
     "ReadOnlyView",
     "Refused",
     "RelabelRefused",
@@ -152,8 +173,11 @@ __all__ = [
     "ServerError",
     "StaleSnapshot",
     "StaleVector",
+    "StatementCancelled",
+    "TooManyConnections",
     "UnknownCollection",
     "UnknownName",
+    "UnknownObject",
     "UnknownVersion",
     "UnreadableFile",
     "VersionNotQueryable",

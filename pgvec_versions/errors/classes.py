@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+_ENDS_OF_SENTENCE = (".", "!", "?", ":")
+
 
 class PgvecError(Exception):
     """Any error this package raises on purpose.
@@ -31,7 +33,11 @@ class PgvecError(Exception):
         self.sqlstate = sqlstate or self.code
 
     def __str__(self) -> str:
-        return f"{self.message} {self.hint}" if self.hint else self.message
+        if not self.hint:
+            return self.message
+        # PostgreSQL's own messages have no full stop.
+        stop = "" if self.message.endswith(_ENDS_OF_SENTENCE) else "."
+        return f"{self.message}{stop} {self.hint}"
 
 
 class UnknownName(PgvecError):
@@ -50,6 +56,12 @@ class UnknownVersion(UnknownName):
     """No version of that label in the collection."""
 
     code = "PV002"
+
+
+class UnknownObject(UnknownName):
+    """A role, or another object of PostgreSQL, that does not exist."""
+
+    code = "42704"
 
 
 class InvalidInput(PgvecError):
@@ -157,6 +169,12 @@ class ArchiveMismatch(Refused):
     """The archive differs from its record, or the chunk table has changed since then."""
 
     code = "PV041"
+
+
+class DependentObjects(Refused):
+    """Something of yours depends on what the verb would drop; ``detail`` says what."""
+
+    code = "2BP01"
 
 
 class GateRefused(Refused):
@@ -273,7 +291,41 @@ class ServerError(PgvecError):
 
 
 class DatabaseUnavailable(ServerError):
-    """No connection to the database."""
+    """No connection to the database, or the server is stopping or starting."""
+
+
+class OutOfResources(ServerError):
+    """The server ran out of something; the statement was undone. Try again when it has more."""
+
+
+class DiskFull(OutOfResources):
+    """The server's disk is full."""
+
+    code = "53100"
+
+
+class OutOfMemory(OutOfResources):
+    """The server has no memory left for the statement, or its lock table is full."""
+
+    code = "53200"
+
+
+class TooManyConnections(OutOfResources):
+    """The server, the database or the role has no free connection."""
+
+    code = "53300"
+
+
+class ReadOnlyDatabase(ServerError):
+    """The server or the transaction is read-only: a standby, or a setting."""
+
+    code = "25006"
+
+
+class StatementCancelled(ServerError):
+    """Somebody or a time limit cancelled the statement; the statement was undone."""
+
+    code = "57014"
 
 
 class RequirementMissing(ServerError):

@@ -1,4 +1,7 @@
-"""From a database error to one of this tree: by SQLSTATE, never by message text."""
+"""From a database error to one of this tree: by SQLSTATE, not by message text.
+
+A refused connection is the one exception: it has no SQLSTATE.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +15,21 @@ import psycopg
 from pgvec_versions.errors.classes import (
     CatalogNotInstalled,
     DatabaseUnavailable,
+    DependentObjects,
+    DiskFull,
+    GateRefused,
     InvalidArgument,
     InvalidVector,
     LockTimeout,
     NotPermitted,
+    OutOfMemory,
+    OutOfResources,
     PgvecError,
+    ReadOnlyDatabase,
+    ServerError,
+    StatementCancelled,
+    TooManyConnections,
+    UnknownObject,
     VersionNotWritable,
 )
 
@@ -32,10 +45,36 @@ _BY_CODE: dict[str, type[PgvecError]] = {c.code: c for c in _descendants(PgvecEr
 #: Classes of SQLSTATE, by how they begin: connection lost, server shutting down, no such
 #: database, login refused.
 _NO_CONNECTION = ("08", "57P", "3D", "28")
+#: The server ends the connection, or takes none yet; the database itself is all right.
+_STOPPING = ("57P01", "57P02", "57P03")
+#: A limit of the server's settings, such as ``temp_file_limit``, and other scarce resources.
+_OUT_OF_RESOURCES = "53"
+#: A file of the server that it cannot read or write.
+_SYSTEM_ERROR = "58"
+#: The transaction was open, or idle, for longer than a setting allows; the connection is gone.
+_TRANSACTION_TIMEOUT = ("25P03", "25P04")
+#: What a server says when it refuses a connection. libpq keeps no SQLSTATE of such a refusal, so
+#: these texts tell the cause. In another language it is DatabaseUnavailable, with the same exit
+#: code.
+_NO_FREE_CONNECTION = (
+    "too many connections for ",
+    "too many clients already",
+    "connection slots are reserved",
+    "no more connections allowed",
+)
+_NOT_UP = (
+    "the database system is starting up",
+    "the database system is shutting down",
+    "the database system is in recovery mode",
+    "the database system is not yet accepting connections",
+    "the database system is not accepting connections",
+)
 #: No such schema, function, table.
 _NO_SUCH_NAME = ("3F000", "42883", "42P01")
 #: NUL, half a surrogate pair: text that PostgreSQL does not store.
 _UNSTORABLE_TEXT = ("22021", "22P05")
+#: Text that is no date, no time or no interval, or is out of its range.
+_NO_TIME = ("22007", "22008", "22015")
 _DEADLOCK = "40P01"
 _CHECK_VIOLATION = "23514"
 #: What a row broke, by the name of the leaf's CHECK.
@@ -47,7 +86,24 @@ _VECTOR_CHECKS = {
 _HINTS: dict[type[PgvecError], str] = {
     NotPermitted: "Ask the owner of the collection for the privilege.",
     LockTimeout: "Nothing was changed; try again, or find who holds the lock.",
+    StatementCancelled: "The statement was undone; run it again. If a time limit ended it, raise "
+    "statement_timeout or transaction_timeout for this role.",
+    OutOfResources: "The statement was undone. Ask whoever runs the server to raise the limit.",
+    DiskFull: "The statement was undone. Free space on the server, then try again.",
+    OutOfMemory: "The statement was undone. Lower maintenance_work_mem and work_mem, or give the "
+    "server more memory, then try again.",
+    TooManyConnections: "Wait and try again, close connections that nobody uses, or raise the "
+    "limit: max_connections, or CONNECTION LIMIT of the role or the database.",
+    ReadOnlyDatabase: "Connect to the primary; on a primary, turn off "
+    "default_transaction_read_only for this role or database.",
+    DependentObjects: "Drop what depends on it first.",
+    GateRefused: "Evaluate it with pgvec_versions.evaluation.measure.evaluate(…). Or, knowingly: "
+    "cut_over(force=True, reason='…').",
+    UnknownObject: "Check the name, or create it first.",
 }
+_STOPPING_HINT = (
+    "The server is stopping or starting, or somebody ended the connection: wait and try again."
+)
 
 
 def error_for(exc: BaseException) -> PgvecError | None:
@@ -76,20 +132,48 @@ def error_for(exc: BaseException) -> PgvecError | None:
     return _by_code(state, message, diag)
 
 
-def _no_connection(message: str, state: str | None) -> DatabaseUnavailable:
-    first = (message.splitlines() or ["no connection"])[0]
-    return DatabaseUnavailable(
-        f"cannot use the database: {first.rstrip('.')}.",
-        hint="Check that it runs and that --database-url or PGVEC_DATABASE_URL is right.",
-        sqlstate=state,
-    )
+def _no_connection(message: str, state: str | None) -> ServerError:
+    first = (message.splitlines() or ["no connection"])[0].rstrip(".")
+    if state is None and any(text in message for text in _NO_FREE_CONNECTION):
+        return TooManyConnections(
+            f"cannot use the database: {first}.", hint=_HINTS[TooManyConnections]
+        )
+    hint = "Check that it runs and that --database-url or PGVEC_DATABASE_URL is right."
+    if state in _STOPPING or (state is None and any(text in message for text in _NOT_UP)):
+        hint = _STOPPING_HINT
+    return DatabaseUnavailable(f"cannot use the database: {first}.", hint=hint, sqlstate=state)
 
 
 def _by_code(state: str, message: str, diag: psycopg.errors.Diagnostic) -> PgvecError | None:
     cls = _BY_CODE.get(state)
+    if cls is None and state in _TRANSACTION_TIMEOUT:
+        cls = StatementCancelled
+    if cls is None and state.startswith(_OUT_OF_RESOURCES):
+        cls = OutOfResources
     if cls is not None:
-        hint = diag.message_hint or _HINTS.get(cls)
-        return cls(message, hint=hint, detail=_json_detail(diag.message_detail), sqlstate=state)
+        detail = _json_detail(diag.message_detail)
+        return cls(message, hint=_hint(cls, diag, detail), detail=detail, sqlstate=state)
+    if state.startswith(_SYSTEM_ERROR):
+        return ServerError(message, hint="The server's log says more.", sqlstate=state)
+    return _unnamed(state, message, diag)
+
+
+def _hint(
+    cls: type[PgvecError], diag: psycopg.errors.Diagnostic, detail: dict[str, Any]
+) -> str | None:
+    if cls is DependentObjects and "text" in detail:
+        # PostgreSQL's own refusal: it advises CASCADE, which would drop what is yours.
+        return f"{_HINTS[cls]} {detail['text']}."
+    if cls is GateRefused:
+        # The database's hint is for SQL.
+        return _HINTS[cls]
+    return diag.message_hint or _HINTS.get(cls)
+
+
+def _unnamed(state: str, message: str, diag: psycopg.errors.Diagnostic) -> PgvecError | None:
+    """The error for a SQLSTATE that no class names."""
+    if state in _NO_TIME:
+        return InvalidArgument(message, hint="Write an interval like '7 days'.", sqlstate=state)
     if state == _DEADLOCK:
         return LockTimeout(f"{message}.", hint="Nothing was changed; try again.", sqlstate=state)
     if state == _CHECK_VIOLATION and diag.constraint_name in _VECTOR_CHECKS:

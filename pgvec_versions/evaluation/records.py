@@ -110,31 +110,35 @@ def evaluations(
 def set_gate(
     engine: Engine,
     collection: str,
-    bounds: Mapping[str, Mapping[str, float]],
+    bounds: Mapping[str, Mapping[str, float]] | None = None,
     *,
-    max_age: str | timedelta = "7 days",
-    min_queries: int = 20,
-    labelled: bool = False,
-    max_changed: float = 0.1,
-) -> None:
-    """Requires an evaluation within these bounds before every cut-over.
+    max_age: str | timedelta | None = None,
+    min_queries: int | None = None,
+    labelled: bool | None = None,
+    max_changed: float | None = None,
+) -> Gate | None:
+    """Requires an evaluation within these bounds before every cut-over. Returns the gate before.
 
-    For ``bounds`` see ``bounds.parse_bounds``.
+    What is None keeps the value of the gate before; for the values without one, and for the known
+    metrics, see ``sql/functions/evaluation/set_gate.sql``. For ``bounds`` see
+    ``bounds.parse_bounds``.
 
     Raises: InvalidArgument, UnknownCollection.
     """
-    with transaction(engine) as raw:
-        raw.execute(
+    new = None if bounds is None else {metric: dict(bound) for metric, bound in bounds.items()}
+    with transaction(engine) as raw, raw.cursor(row_factory=class_row(Gate)) as cursor:
+        before = cursor.execute(
             sqlfiles.query("set_gate"),
             {
                 "collection": collection,
-                "bounds": Jsonb({metric: dict(bound) for metric, bound in bounds.items()}),
+                "bounds": None if new is None else Jsonb(new),
                 "max_age": max_age,
                 "min_queries": min_queries,
                 "labelled": labelled,
                 "max_changed": max_changed,
             },
-        )
+        ).fetchone()
+    return before
 
 
 def drop_gate(engine: Engine, collection: str) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
@@ -90,6 +91,7 @@ class WorkQueue:
         self._storage = known.storage
         self._id_type = known.id_type
         self._id_type_name = known.id_type_name
+        self._owed: deque[uuid.UUID] = deque()
 
     def renewal(self, now: float) -> float:
         """When a lease that begins now must be renewed. Units: seconds of the caller's clock."""
@@ -124,9 +126,14 @@ class WorkQueue:
                 began=now,
                 renew_at=self.renewal(now),
             )
-            # A leaf that was dropped meanwhile took its items with it.
-            with suppress(pg_errors.UndefinedTable):
+            try:
                 claim.chunks = self._read(raw, claim)
+            except pg_errors.UndefinedTable:
+                # A leaf that was dropped meanwhile took its items with it.
+                pass
+            except BaseException:
+                self.give_back(claim)
+                raise
         return claim
 
     def _read(self, raw: PgConnection, claim: Claim) -> list[ClaimedChunk]:
@@ -198,10 +205,25 @@ class WorkQueue:
                 f"the lease on {len(claim.items)} work items of {self.collection} has run out."
             )
 
-    def release(self, claim: Claim) -> None:
-        """Gives the items back untried."""
-        with transaction(self.engine) as raw:
-            raw.execute(sqlfiles.query("release_work"), {"lease": claim.lease})
+    def give_back(self, claim: Claim) -> None:
+        """Gives the items back untried. What the database does not take now, ``settle`` gives back.
+
+        Raises nothing: the error that made the worker give back is the one to report.
+        """
+        self._owed.append(claim.lease)
+        with suppress(Exception):
+            self.settle()
+
+    def settle(self) -> None:
+        """Gives back what the database did not take before; nothing if the lease is over."""
+        while self._owed:
+            lease = self._owed.popleft()
+            try:
+                with transaction(self.engine) as raw:
+                    raw.execute(sqlfiles.query("release_work"), {"lease": lease})
+            except BaseException:
+                self._owed.appendleft(lease)
+                raise
 
     def fail(self, claim: Claim, max_attempts: int, retry_in: timedelta) -> Failed:
         """Records ``claim.error`` for every item that the lease still holds."""

@@ -31,6 +31,7 @@ from pgvec_versions.errors import (
     LeaseLost,
     LockTimeout,
     PgvecError,
+    ServerError,
     StaleSnapshot,
     VersionNotWritable,
 )
@@ -182,15 +183,19 @@ class Worker:
         """Works until ``stop``; every ``poll`` it finds new items and newly registered versions.
 
         While the database or an embedder cannot be reached, it waits and tries again, with growing
-        pauses. It checks every embedder's canaries before the first claim, and again when that is
-        due. It claims nothing for a version whose embedder makes other vectors, and checks that
-        embedder again with growing pauses.
+        pauses; so it does while the server is full, out of memory or connections, or read-only. It
+        logs such a trouble once, gives its claims back, and goes on when the trouble is over. It
+        checks every embedder's canaries before the first claim, and again when that is due. It
+        claims nothing for a version whose embedder makes other vectors, and checks that embedder
+        again with growing pauses.
         """
         report = WorkerReport()
         failures = refusals = 0
         check_at = time.monotonic()
+        trouble: type[ServerError] | None = None
         while not stop.is_set():
             try:
+                self._queue.settle()
                 self.refresh()
                 if time.monotonic() >= check_at:
                     refusals = refusals + 1 if self._check_embedders(report, progress) else 0
@@ -198,14 +203,23 @@ class Worker:
                     check_at = time.monotonic() + pause
                 self._pipeline(stop, report, progress, None, None, 0)
                 failures = 0
+                if trouble is not None and not stop.is_set():
+                    log.warning("the database works again; the worker goes on.")
+                    trouble = None
             except PgvecError as exc:
                 failures += 1
                 report.last_error = exc
-                log.warning("%s", exc)
+                if not isinstance(exc, ServerError):
+                    log.warning("%s", exc)
+                elif type(exc) is not trouble:
+                    log.warning("%s The worker waits and tries again.", exc)
+                    trouble = type(exc)
                 if progress is not None:
                     progress(report)
             pause = poll.total_seconds() * 2 ** min(failures, _MOST_DOUBLINGS)
             stop.wait(min(pause, _LONGEST_PAUSE))
+        with suppress(PgvecError):
+            self._queue.settle()
         return report
 
     def _check_embedders(
@@ -249,13 +263,11 @@ class Worker:
                         break
                     over = stop.is_set() or (deadline is not None and time.monotonic() >= deadline)
                     if over or (mark is not None and mark.passed(claim)):
-                        self._queue.release(claim)
+                        self._queue.give_back(claim)
                         break
                     reading = reader.submit(self._claim)
                     if self._embed(claim, report, stop, reading):
-                        if writing is not None:
-                            writing.result()
-                        writing = writer.submit(self._write, claim, report)
+                        writing = self._write_behind(writer, writing, claim, report)
                         failures = 0
                     elif claim.error is not None:
                         failures += 1
@@ -266,12 +278,28 @@ class Worker:
             finally:
                 ahead = reading.result() if reading is not None else None
                 if ahead is not None:
-                    self._queue.release(ahead)
+                    self._queue.give_back(ahead)
                 if writing is not None:
                     writing.result()
                 if progress is not None:
                     progress(report)
         return failures
+
+    def _write_behind(
+        self,
+        writer: ThreadPoolExecutor,
+        writing: Future[None] | None,
+        claim: Claim,
+        report: WorkerReport,
+    ) -> Future[None]:
+        """Begins to write the claim once the previous write has ended. Raises what that raised."""
+        try:
+            if writing is not None:
+                writing.result()
+        except BaseException:
+            self._queue.give_back(claim)
+            raise
+        return writer.submit(self._write, claim, report)
 
     def retry_failed(self, version: str | None = None) -> int:
         """Opens the items again that were set aside. Returns how many."""
@@ -297,7 +325,7 @@ class Worker:
         if claim.attempts > self.max_attempts and len(claim.items) > 1:
             # One of them is suspect: claim them one by one.
             self._sizes.claim_one()
-            self._queue.release(claim)
+            self._queue.give_back(claim)
             return False
         if claim.attempts > self.max_attempts:
             # Claimed again and again, and no worker came back: it takes its workers down with it.
@@ -316,12 +344,11 @@ class Worker:
             return False
         except BaseException:
             # Ctrl-C in the model, or no database: others need not wait until the lease runs out.
-            with suppress(Exception):
-                self._queue.release(claim)
+            self._queue.give_back(claim)
             raise
         if stop.is_set() and len(embedded) < len(claim.items):
             claim.error = None
-            self._queue.release(claim)
+            self._queue.give_back(claim)
             return False
         if not embedded:
             self._fail(claim, report)
@@ -403,6 +430,10 @@ class Worker:
                 # Abandoned or retired meanwhile: its items are gone with it.
                 log.info("%s", gone)
                 return
+            except BaseException:
+                # The server is full, read-only or gone: others need not wait for the lease.
+                self._queue.give_back(claim)
+                raise
             report.completed += done.completed
             report.fenced += done.fenced
             report.written += done.written
@@ -411,7 +442,7 @@ class Worker:
                 self._fail(claim, report)
             self._sizes.claim_took(time.monotonic() - claim.began, len(claim.chunks))
             return
-        self._queue.release(claim)
+        self._queue.give_back(claim)
 
     def _renew_ahead(self, ahead: Future[Claim | None] | None) -> None:
         if ahead is None or not ahead.done() or ahead.exception() is not None:
@@ -423,7 +454,11 @@ class Worker:
                 self._queue.renew(claim)
 
     def _fail(self, claim: Claim, report: WorkerReport) -> None:
-        failed = self._queue.fail(claim, self.max_attempts, self.retry_in)
+        try:
+            failed = self._queue.fail(claim, self.max_attempts, self.retry_in)
+        except BaseException:
+            self._queue.give_back(claim)
+            raise
         report.failed += failed.failed
         report.set_aside += failed.set_aside
         report.last_error = claim.error

@@ -55,7 +55,11 @@ SELECT e.evaluation_id, e.collection, e.model_version, e.baseline_version, e.kin
  ORDER BY e.evaluation_id DESC LIMIT %(count)s
 
 -- name: set_gate
-SELECT pgvec.set_gate(%(collection)s, %(bounds)s, %(max_age)s::interval, %(min_queries)s, %(labelled)s, %(max_changed)s)
+-- The gate that it replaced, if there was one.
+SELECT g.bounds, g.max_age, g.min_queries, g.labelled, g.max_changed, g.set_at, g.set_by
+  FROM pgvec.set_gate(%(collection)s, %(bounds)s, %(max_age)s::interval, %(min_queries)s, %(labelled)s,
+                      %(max_changed)s) g
+ WHERE g.collection IS NOT NULL
 
 -- name: drop_gate
 SELECT pgvec.drop_gate(%(collection)s) AS dropped

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,6 +21,7 @@ from pgvec_versions.errors import (
     EmbedderMismatch,
     EmbedderUnavailable,
     NotReady,
+    ReadOnlyDatabase,
 )
 from pgvec_versions.postgres.database import autocommitted
 from pgvec_versions.states import State
@@ -361,6 +363,92 @@ def test_run_outlives_an_embedder_that_is_away(engine: Engine) -> None:
             wait_until(lambda: contents(engine, "v2") == texts(3))
         finally:
             stop.set()
+
+
+#: A write to v2's leaf fails with this code as long as the table ``fault`` has it.
+FAULT = """
+CREATE TABLE public.fault (code text);
+CREATE FUNCTION public.fail() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE found text := (SELECT f.code FROM public.fault f);
+BEGIN
+    IF found IS NOT NULL THEN RAISE EXCEPTION 'trouble' USING ERRCODE = found; END IF;
+    RETURN new;
+END $$;
+CREATE TRIGGER fail BEFORE INSERT ON pgvec_leaves.docs__v2
+    FOR EACH ROW EXECUTE FUNCTION public.fail();
+"""
+
+
+@pytest.mark.parametrize("code", ["53100", "53200", "53300", "25006", "57P01", "57P02", "57P03"])
+def test_run_waits_for_the_server_and_gives_its_claims_back(
+    engine: Engine, code: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    begin_v2(engine, texts(6), per_item=1)
+    execute(engine, FAULT)
+    execute(engine, "INSERT INTO fault VALUES (%s)", code)
+    stop, tries = threading.Event(), [0]
+
+    def count(report: WorkerReport) -> None:
+        tries[0] += report.last_error is not None
+
+    given_back = "SELECT count(*), max(attempts) FROM pgvec.work_item WHERE lease IS NULL"
+    worker = worker_of(engine, TinyEmbedder("b"))
+    run = partial(worker.run, stop, poll=timedelta(milliseconds=1), progress=count)
+    with in_thread(run) as running:
+        try:
+            wait_until(lambda: tries[0] > 2 * worker.max_attempts)
+            wait_until(lambda: execute(engine, given_back) == [(6, 0)])
+            assert not running.done()
+            execute(engine, "DELETE FROM fault")
+            wait_until(lambda: contents(engine, "v2") == texts(6))
+            wait_until(lambda: "the worker goes on" in caplog.text)
+        finally:
+            stop.set()
+    assert running.result().set_aside == 0
+    assert len([text for text in caplog.messages if "waits and tries again" in text]) == 1
+
+
+def test_what_the_server_does_not_take_back_now_is_given_back_later(
+    engine: Engine, database: str
+) -> None:
+    begin_v2(engine, texts(6), per_item=1)
+    two, stop = HookedEmbedder("b"), threading.Event()
+    name = execute(engine, "SELECT current_database()")[0][0]
+    kill = (
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    outside = psycopg.connect(database, autocommit=True)
+
+    def read_only() -> None:
+        outside.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on'.encode())
+        outside.execute(kill.encode())
+
+    two.hook = on_call(1, read_only)
+    worker = worker_of(engine, two)
+    tries = [0]
+
+    def count(report: WorkerReport) -> None:
+        tries[0] += isinstance(report.last_error, ReadOnlyDatabase)
+
+    # Its lease is longer than this test is patient.
+    run = partial(worker.run, stop, poll=timedelta(milliseconds=1), progress=count)
+    with outside, in_thread(run) as running:
+        try:
+            wait_until(lambda: tries[0] > 1)
+            outside.execute(f'ALTER DATABASE "{name}" RESET default_transaction_read_only'.encode())
+            outside.execute(kill.encode())
+            wait_until(
+                lambda: (
+                    outside.execute(
+                        "SELECT count(*) FROM docs WHERE model_version = 'v2'"
+                    ).fetchone()
+                    == (6,)
+                )
+            )
+        finally:
+            stop.set()
+    assert running.result().set_aside == 0
 
 
 def test_stop_gives_back_what_was_claimed(engine: Engine) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from pgvec_versions.errors import EmbedderMissing, InvalidArgument, VersionNotQueryable
 from pgvec_versions.evaluation.measure import evaluate
 from pgvec_versions.evaluation.queries import QuerySet, parse_queries
-from pgvec_versions.evaluation.records import Evaluation
+from pgvec_versions.evaluation.records import Evaluation, set_gate
 from pgvec_versions.upgrade.transition import Transition
 from pgvec_versions.values import Chunk
 from tests.cli.conftest import Run, configure, run, static
@@ -157,6 +157,13 @@ def test_the_verbs_from_evaluate_to_a_forced_cut_over(
     assert run("cut-over", "--force", "--reason", "it must be").code == 0
     assert run("gate", "--remove").code == 0
     assert run("gate", "--json").data["gate"] is None
+
+
+def test_a_gate_knows_every_metric_that_an_evaluation_records(docs: Engine) -> None:
+    made: Any = evaluate(docs, "docs", "v2", BOTH, queries=labelled(*DOCUMENTS), k=3, sweep=())
+    execute(docs, "DELETE FROM pgvec.evaluation")
+    set_gate(docs, "docs", {name: {"min": 0.0} for name in made.metrics})
+    set_gate(docs, "docs", {name: {"max_drop": 0.1} for name in made.baseline})
 
 
 def test_an_evaluation_reads_back_as_it_was_written(docs: Engine) -> None:

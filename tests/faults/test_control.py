@@ -211,7 +211,7 @@ def test_the_gate_is_waited_for_and_force_does_not_wait(engine: Engine) -> None:
     _, two = begin_v2(engine, 4)
     two.prepare()
     execute(engine, "SELECT pgvec.set_gate('docs', '{\"recall@10\": {\"min\": 0.9}}')")
-    with pytest.raises(NotReady, match="the gate stops v2: evaluation"):
+    with pytest.raises(NotReady, match="the gate stops v2: an evaluation is needed"):
         wait_until_ready(engine, "docs", "v2", timeout=timedelta(0))
     dry = preview(engine, "cut_over", "docs", "v2")
     forced = preview(engine, "cut_over", "docs", "v2", {"force": True})

@@ -260,6 +260,81 @@ def test_bounds_that_mean_nothing_are_refused(ready: Connection, bounds: str | N
     refused(ready, "PV007", "SELECT pgvec.set_gate('docs', %s)", bounds)
 
 
+@pytest.mark.parametrize(
+    "metric",
+    [
+        *("recal@10", "recall", "recall@", "recall@0", "recall@ten", "recall@010", "recall@10 "),
+        *("Recall@10", "recall@10\n", "search_ms_p95@10", "search_ms_p99", "", "precision@5"),
+        *("recall@10@10", "recall_10"),
+    ],
+)
+def test_a_metric_that_nothing_records_is_refused_and_the_gate_stays(
+    ready: Connection, metric: str
+) -> None:
+    set_gate(ready, BOUNDS, max_age="1 hour")
+    before = rows(ready, "SELECT * FROM pgvec.gate")
+    bounds = json.dumps({**BOUNDS, metric: {"min": 0.9}})
+    refusal = refused(ready, "PV007", "SELECT pgvec.set_gate('docs', %s)", bounds)
+    assert refusal.detail["metric"] == metric
+    assert "recall@K" in refusal.hint
+    assert rows(ready, "SELECT * FROM pgvec.gate") == before
+
+
+@pytest.mark.parametrize(
+    "metric",
+    ["recall@10", "hit_rate@1", "mrr@5", "ndcg@100", "reproduced", "search_ms_p50",
+     "search_ms_p95", "embed_ms_p50", "embed_ms_p95", "index_bytes", "table_bytes"],
+)  # fmt: skip
+def test_every_metric_that_an_evaluation_records_can_be_bounded(
+    ready: Connection, metric: str
+) -> None:
+    set_gate(ready, {metric: {"min": 0, "max": 1e12, "max_drop": 1, "max_rise": 1}})
+
+
+@pytest.mark.parametrize("metric", ["overlap@10", "rank_correlation"])
+def test_what_compares_two_versions_has_only_fixed_bounds(ready: Connection, metric: str) -> None:
+    set_gate(ready, {metric: {"min": 0.5, "max": 1}})
+    for bound in ("max_drop", "max_rise"):
+        bounds = json.dumps({metric: {bound: 0.1}})
+        refused(ready, "PV007", "SELECT pgvec.set_gate('docs', %s)", bounds)
+
+
+def test_a_metric_of_your_own_is_known_once_it_was_recorded(ready: Connection) -> None:
+    bounds = json.dumps({"our_score": {"min": 0.9}})
+    refused(ready, "PV007", "SELECT pgvec.set_gate('docs', %s)", bounds)
+    record(ready, {"our_score": 0.95})
+    set_gate(ready, {"our_score": {"min": 0.9}})
+    assert cut_over(ready) == "v1"
+
+
+def test_what_you_do_not_give_keeps_its_value_and_what_is_replaced_is_said(
+    ready: Connection,
+) -> None:
+    assert one(ready, "SELECT pgvec.set_gate('docs', %s)", json.dumps(BOUNDS)) is None
+    first = ("7 days", 20, False, 0.1)
+    terms = "max_age::text, min_queries, labelled, max_changed"
+    assert rows(ready, f"SELECT {terms} FROM pgvec.gate") == [first]
+    given = ("2 days", 5, True, 0.5)
+    set_gate(ready, BOUNDS, max_age=given[0], min_queries=5, labelled=True, max_changed=0.5)
+    new = json.dumps({"recall@10": {"min": 0.5}})
+    replaced = "SELECT g.bounds, g.max_age::text, g.min_queries FROM pgvec.set_gate('docs', %s) g"
+    assert rows(ready, replaced, new) == [(BOUNDS, "2 days", 5)]
+    assert rows(ready, f"SELECT {terms} FROM pgvec.gate") == [given]
+    ready.execute("SELECT pgvec.set_gate('docs', labelled => false)")
+    assert rows(ready, f"SELECT bounds, {terms} FROM pgvec.gate") == [
+        (json.loads(new), "2 days", 5, False, 0.5)
+    ]
+    last = rows(ready, "SELECT detail FROM pgvec.version_event ORDER BY event_id DESC LIMIT 1")
+    assert last[0][0]["replaced"]["labelled"] is True
+
+
+def test_the_hint_names_sql(ready: Connection) -> None:
+    set_gate(ready, BOUNDS)
+    refusal = refused(ready, "PV080", "SELECT pgvec.cut_over('docs', 'v2')")
+    assert "SELECT pgvec.cut_over('docs', 'v2', force => true" in refusal.hint
+    assert "pgvec evaluate" not in refusal.hint
+
+
 def test_figures_must_be_numbers_and_the_version_must_answer(ready: Connection) -> None:
     refused(ready, "PV007", "SELECT pgvec.record_evaluation('docs', 'v2', '{\"a\": \"1\"}', 5)")
     refused(ready, "PV007", "SELECT pgvec.record_evaluation('docs', 'v2', NULL, 5)")
@@ -280,8 +355,14 @@ def test_a_dry_run_names_the_gate_until_it_lets_the_version_through(ready: Conne
     set_gate(ready, BOUNDS)
     record(ready, {**GOOD, "recall@10": 0.5})
     ((said, detail),) = ways()
-    assert said == "the gate stops v2: recall@10"
+    assert said == "the gate stops v2: recall@10 is 0.5000, at least 0.95"
     assert detail == {"gate": stopped(ready)}
+    record(ready, {"recall@10": 0.5, "ndcg@10": 0.5}, queries=3)
+    assert [said for said, _ in ways()] == [
+        "the gate stops v2: its evaluation rests on 3 queries, at least 20",
+        "the gate stops v2: ndcg@10 is 0.5000, at most 0.01 below 0.7000",
+        "the gate stops v2: recall@10 is 0.5000, at least 0.95",
+    ]
     record(ready)
     assert ways() == []
 

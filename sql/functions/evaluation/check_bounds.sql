@@ -1,8 +1,8 @@
--- Checks the bounds of a gate: an object of metrics, each with one or more of min, max, max_drop and max_rise as
+-- Checks the bounds of a gate: an object of known metrics, each with one or more of min, max, max_drop and max_rise as
 -- numbers.
 -- Raises: PV007 (something else).
-CREATE OR REPLACE FUNCTION pgvec.check_bounds(bounds jsonb)
-RETURNS void LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+CREATE OR REPLACE FUNCTION pgvec.check_bounds(collection text, bounds jsonb)
+RETURNS void LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     metric text;
     bound jsonb;
@@ -20,6 +20,7 @@ BEGIN
                 jsonb_build_object('metric', metric, 'bound', bound),
                 'Such as {"min": 0.95} or {"max_drop": 0.01}.');
         END IF;
+        PERFORM pgvec.check_metric(collection, metric, bound);
     END LOOP;
 END
 $$;

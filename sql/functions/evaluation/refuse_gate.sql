@@ -8,8 +8,8 @@ SET search_path = pg_catalog, pg_temp AS $$
            format('the gate of %s stops %s: %s.', $1 ->> 'collection', $1 ->> 'model_version',
                   (SELECT string_agg(pgvec.gate_failure(f), '; ') FROM jsonb_array_elements($1 -> 'failures') f)),
            $1,
-           format('Evaluate it: pgvec evaluate %s; read pgvec report. '
-                  'Or, knowingly: pgvec.cut_over(%L, %L, force => true, reason => ''…'').',
-                  $1 ->> 'model_version', $1 ->> 'collection', $1 ->> 'model_version')
+           format('Record an evaluation: SELECT pgvec.record_evaluation(%L, %L, …). '
+                  'Or, knowingly: SELECT pgvec.cut_over(%1$L, %2$L, force => true, reason => ''…'');',
+                  $1 ->> 'collection', $1 ->> 'model_version')
      WHERE NOT ($1 ->> 'passed')::boolean;
 $$;
