@@ -17,6 +17,7 @@ from pgvec_versions.cli.options import (
     ConfigOption,
     DatabaseUrlOption,
     DryRunOption,
+    EmbeddedOption,
     JsonOption,
     ReasonOption,
     VersionArgument,
@@ -60,6 +61,7 @@ def cut_over(
     reason: ReasonOption = None,
     collection: CollectionOption = None,
     database_url: DatabaseUrlOption = None,
+    embedded: EmbeddedOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -68,7 +70,7 @@ def cut_over(
     The previous version drains: it stays for its grace period, and you can roll back to it.
     """
     need_positive(longest_pause_ms, "--longest-pause-ms")
-    with workplace(database_url, config, collection) as here:
+    with workplace(database_url, config, collection, embedded=embedded) as here:
         name = here.collection
         label = version or _only_ready(here, building_too=when_ready or dry)
         if dry:
@@ -180,6 +182,7 @@ def roll_back(
     dry: DryRunOption = False,
     collection: CollectionOption = None,
     database_url: DatabaseUrlOption = None,
+    embedded: EmbeddedOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -187,7 +190,7 @@ def roll_back(
 
     No row is rewritten. Chunks that were written since are embedded for that version first.
     """
-    with workplace(database_url, config, collection) as here:
+    with workplace(database_url, config, collection, embedded=embedded) as here:
         name = here.collection
         if dry:
             print_preview(here, "roll_back", as_json)
@@ -205,6 +208,7 @@ def abandon(
     dry: DryRunOption = False,
     collection: CollectionOption = None,
     database_url: DatabaseUrlOption = None,
+    embedded: EmbeddedOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -212,7 +216,7 @@ def abandon(
 
     You cannot use its label again. The next pgvec retire drops its leaf.
     """
-    with workplace(database_url, config, collection) as here:
+    with workplace(database_url, config, collection, embedded=embedded) as here:
         name = here.collection
         if dry:
             print_preview(here, "abandon", as_json, version)
