@@ -30,19 +30,23 @@ options: dict[str, Any] = {
 
 
 def database_url() -> str:
-    """The URL of the database. Raises: CommandError if nothing names one."""
-    given = context.get_x_argument(as_dictionary=True).get("url")
-    url = (
-        given
-        or os.environ.get("PGVEC_DATABASE_URL")
-        or context.config.get_main_option("sqlalchemy.url")
+    """The URL of the database. Raises: CommandError if nothing names one, or it is empty."""
+    given: dict[str, str | None] = {
+        "-x url": context.get_x_argument(as_dictionary=True).get("url"),
+        "PGVEC_DATABASE_URL": os.environ.get("PGVEC_DATABASE_URL"),
+        "sqlalchemy.url": context.config.get_main_option("sqlalchemy.url"),
+    }
+    for source, url in given.items():
+        if url is None:
+            continue
+        # An empty one is a variable that is missing somewhere: not a reason to try the next.
+        if not url.strip():
+            raise CommandError(f"{source} is empty. Write postgresql://user@host:5432/database.")
+        return url
+    raise CommandError(
+        "no database is named. Write: alembic -x url=postgresql://user@host:5432/database …, "
+        "or set PGVEC_DATABASE_URL."
     )
-    if not url:
-        raise CommandError(
-            "no database is named. Write: alembic -x url=postgresql://user@host:5432/database …, "
-            "or set PGVEC_DATABASE_URL."
-        )
-    return str(url)
 
 
 def run_offline() -> None:

@@ -58,6 +58,7 @@ class Config:
 
     path: Path | None = None
     database_url: str | None = field(default=None, repr=False)
+    embedded: bool = False
     collections: dict[str, CollectionConfig] = field(default_factory=dict[str, CollectionConfig])
 
     def collection(self, name: str) -> CollectionConfig:
@@ -103,19 +104,37 @@ def load_config(given: Path | None = None) -> Config:
         raise ConfigError(f"{path} is not TOML: {exc}.") from exc
     except OSError as exc:
         raise ConfigError(f"{path} cannot be read: {exc.strerror}.") from exc
-    _only(data, ("database_url", "collections"), str(path))
-    url = data.get("database_url")
-    if url is not None and not isinstance(url, str):
-        raise ConfigError(f"{path}: database_url must be a text.")
+    _only(data, ("database_url", "embedded", "collections"), str(path))
+    url, embedded = _database(data, path)
     tables = _table(data.get("collections", {}), f"{path}: collections")
     return Config(
         path,
         url,
+        embedded,
         {
             name: _collection(name, _table(t, f"{path}: [collections.{name}]"), path)
             for name, t in tables.items()
         },
     )
+
+
+def _database(data: dict[str, Any], path: Path) -> tuple[str | None, bool]:
+    url, embedded = data.get("database_url"), data.get("embedded", False)
+    if url is not None and not isinstance(url, str):
+        raise ConfigError(f"{path}: database_url must be a text.")
+    if url is not None and not url.strip():
+        raise ConfigError(
+            f"{path}: database_url is empty.",
+            hint="Set it to postgresql://user@host:5432/database, or leave it out.",
+        )
+    if not isinstance(embedded, bool):
+        raise ConfigError(f"{path}: embedded must be true or false.")
+    if embedded and url is not None:
+        raise ConfigError(
+            f"{path}: embedded = true and database_url do not go together.",
+            hint="Leave one of them out.",
+        )
+    return url, embedded
 
 
 def _collection(name: str, table: dict[str, Any], path: Path) -> CollectionConfig:

@@ -19,6 +19,7 @@ from pgvec_versions.cli.options import (
     ConfigOption,
     DatabaseUrlOption,
     DryRunOption,
+    EmbeddedOption,
     JsonOption,
     need_positive,
 )
@@ -40,6 +41,7 @@ def add(
     dry: DryRunOption = False,
     collection: CollectionOption = None,
     database_url: DatabaseUrlOption = None,
+    embedded: EmbeddedOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -50,7 +52,10 @@ def add(
     need_positive(chunk_chars, "--chunk-chars")
     documents = find_documents(paths)
     empty: list[str] = []
-    with workplace(database_url, config, collection) as here, progress_bar(as_json) as show:
+    with (
+        workplace(database_url, config, collection, embedded=embedded) as here,
+        progress_bar(as_json) as show,
+    ):
         if dry:
             _print_plan(here, documents, chunk_chars, as_json)
             return

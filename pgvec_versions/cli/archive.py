@@ -13,6 +13,7 @@ from pgvec_versions.cli.options import (
     CollectionOption,
     ConfigOption,
     DatabaseUrlOption,
+    EmbeddedOption,
     JsonOption,
     VersionArgument,
 )
@@ -41,6 +42,7 @@ def export(
     ] = None,
     collection: CollectionOption = None,
     database_url: DatabaseUrlOption = None,
+    embedded: EmbeddedOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -48,7 +50,10 @@ def export(
 
     The database records the file's checksum: pgvec restore accepts no other file.
     """
-    with workplace(database_url, config, collection) as here, progress_bar(as_json) as show:
+    with (
+        workplace(database_url, config, collection, embedded=embedded) as here,
+        progress_bar(as_json) as show,
+    ):
         made = export_version(
             here.engine, here.collection, version, file, file_format, _counting(show)
         )
@@ -73,6 +78,7 @@ def restore(
     ] = None,
     collection: CollectionOption = None,
     database_url: DatabaseUrlOption = None,
+    embedded: EmbeddedOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -80,7 +86,10 @@ def restore(
 
     It is draining afterwards, and retires again.
     """
-    with workplace(database_url, config, collection) as here, progress_bar(as_json) as show:
+    with (
+        workplace(database_url, config, collection, embedded=embedded) as here,
+        progress_bar(as_json) as show,
+    ):
         name = here.collection
         until = restore_version(here.engine, name, version, file, _counting(show))
     emit(

@@ -19,6 +19,7 @@ from pgvec_versions.cli.options import (
     ConfigOption,
     DatabaseUrlOption,
     DryRunOption,
+    EmbeddedOption,
     JsonOption,
     ReasonOption,
     VersionArgument,
@@ -62,6 +63,7 @@ def cut_over(
     reason: ReasonOption = None,
     collection: CollectionOption = None,
     database_url: DatabaseUrlOption = None,
+    embedded: EmbeddedOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -70,7 +72,7 @@ def cut_over(
     The previous version drains: it stays for its grace period, and you can roll back to it.
     """
     need_positive(longest_pause_ms, "--longest-pause-ms")
-    with workplace(database_url, config, collection) as here:
+    with workplace(database_url, config, collection, embedded=embedded) as here:
         name = here.collection
         label = version or _only_ready(here, building_too=when_ready or dry)
         if dry:
@@ -205,6 +207,7 @@ def roll_back(
     dry: DryRunOption = False,
     collection: CollectionOption = None,
     database_url: DatabaseUrlOption = None,
+    embedded: EmbeddedOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -214,7 +217,7 @@ def roll_back(
     VERSION it asks before it undoes an earlier roll-back, or needs --toggle where it cannot ask.
     No row is rewritten. Chunks that were written since are embedded for that version first.
     """
-    with workplace(database_url, config, collection) as here:
+    with workplace(database_url, config, collection, embedded=embedded) as here:
         name = here.collection
         if dry:
             print_preview(here, "roll_back", as_json, version)
@@ -247,6 +250,7 @@ def abandon(
     dry: DryRunOption = False,
     collection: CollectionOption = None,
     database_url: DatabaseUrlOption = None,
+    embedded: EmbeddedOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -255,7 +259,7 @@ def abandon(
     You cannot use its label again. Its leaf is dropped at once; if a session uses the leaf, or it
     still feeds another version, the next pgvec retire drops it.
     """
-    with workplace(database_url, config, collection) as here:
+    with workplace(database_url, config, collection, embedded=embedded) as here:
         name = here.collection
         if dry:
             print_preview(here, "abandon", as_json, version)

@@ -10,6 +10,7 @@ from pgvec_versions.cli.options import (
     CollectionOption,
     ConfigOption,
     DatabaseUrlOption,
+    EmbeddedOption,
     JsonOption,
     RequiredReasonOption,
     VersionArgument,
@@ -31,6 +32,7 @@ def declare_equivalent(
     reason: RequiredReasonOption = "",
     collection: CollectionOption = None,
     database_url: DatabaseUrlOption = None,
+    embedded: EmbeddedOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -38,7 +40,7 @@ def declare_equivalent(
 
     Refused unless that embedder makes the same vectors of the version's canaries.
     """
-    with workplace(database_url, config, collection) as here:
+    with workplace(database_url, config, collection, embedded=embedded) as here:
         name = here.collection
         given = named_embedder(here, embedder or version)
         found = fingerprints.declare_equivalent(here.engine, name, version, given, reason)

@@ -12,6 +12,7 @@ from pgvec_versions.cli.options import (
     CollectionOption,
     ConfigOption,
     DatabaseUrlOption,
+    EmbeddedOption,
     JsonOption,
 )
 from pgvec_versions.cli.printing import console, emit, styled
@@ -71,6 +72,7 @@ def doctor(
     ] = False,
     collection: CollectionOption = None,
     database_url: DatabaseUrlOption = None,
+    embedded: EmbeddedOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -80,7 +82,7 @@ def doctor(
     """
     if table is None and (embedder or text_column or vector_column):
         raise InvalidArgument("--embedder, --text-column and --vector-column go with --table.")
-    with workplace(database_url, config, collection) as here:
+    with workplace(database_url, config, collection, embedded=embedded) as here:
         if table is not None:
             findings = examine_table(
                 here.engine,

@@ -15,6 +15,7 @@ from pgvec_versions.cli.options import (
     CollectionOption,
     ConfigOption,
     DatabaseUrlOption,
+    EmbeddedOption,
     JsonOption,
 )
 from pgvec_versions.cli.plain import print_text
@@ -55,6 +56,7 @@ def evaluate(
     ] = "1",
     collection: CollectionOption = None,
     database_url: DatabaseUrlOption = None,
+    embedded: EmbeddedOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -67,7 +69,10 @@ def evaluate(
     from pgvec_versions.evaluation.records import check_gate
 
     asked = load_queries(queries) if queries is not None else None
-    with workplace(database_url, config, collection) as here, progress_bar(as_json) as show:
+    with (
+        workplace(database_url, config, collection, embedded=embedded) as here,
+        progress_bar(as_json) as show,
+    ):
         label = version or _candidate(here, "evaluate")
         made = measure(
             here.engine,
@@ -135,6 +140,7 @@ def gate(
     ] = None,
     collection: CollectionOption = None,
     database_url: DatabaseUrlOption = None,
+    embedded: EmbeddedOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -157,7 +163,7 @@ def gate(
             hint="The other options go with --require.",
         )
     replaced: Gate | None = None
-    with workplace(database_url, config, collection) as here:
+    with workplace(database_url, config, collection, embedded=embedded) as here:
         name, engine = here.collection, here.engine
         if check is not None:
             verdict = records.check_gate(engine, name, check)
@@ -197,13 +203,14 @@ def report(
     ] = None,
     collection: CollectionOption = None,
     database_url: DatabaseUrlOption = None,
+    embedded: EmbeddedOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write a report on a version's newest evaluation."""
     from pgvec_versions.evaluation.report import as_html, as_markdown, gather
 
-    with workplace(database_url, config, collection) as here:
+    with workplace(database_url, config, collection, embedded=embedded) as here:
         label = version or _candidate(here, "report", evaluated=True)
         gathered = gather(here.engine, here.collection, label)
     written: list[str] = []

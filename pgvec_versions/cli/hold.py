@@ -10,6 +10,7 @@ from pgvec_versions.cli.options import (
     CollectionOption,
     ConfigOption,
     DatabaseUrlOption,
+    EmbeddedOption,
     JsonOption,
     RequiredReasonOption,
     VersionArgument,
@@ -24,11 +25,12 @@ def hold(
     reason: RequiredReasonOption,
     collection: CollectionOption = None,
     database_url: DatabaseUrlOption = None,
+    embedded: EmbeddedOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Keep a version from retiring until you release it."""
-    with workplace(database_url, config, collection) as here:
+    with workplace(database_url, config, collection, embedded=embedded) as here:
         name = here.collection
         hold_version(here.engine, name, version, reason)
     emit(
@@ -42,11 +44,12 @@ def release(
     version: VersionArgument,
     collection: CollectionOption = None,
     database_url: DatabaseUrlOption = None,
+    embedded: EmbeddedOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """End a hold, so that the version retires when it is due."""
-    with workplace(database_url, config, collection) as here:
+    with workplace(database_url, config, collection, embedded=embedded) as here:
         name = here.collection
         was_held = release_version(here.engine, name, version)
     emit(
@@ -74,11 +77,12 @@ def on_retire(
     ] = None,
     collection: CollectionOption = None,
     database_url: DatabaseUrlOption = None,
+    embedded: EmbeddedOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show or set what happens to a version that retires."""
-    with workplace(database_url, config, collection) as here:
+    with workplace(database_url, config, collection, embedded=embedded) as here:
         name = here.collection
         setting = set_retirement(here.engine, name, what, read_window)
     emit(

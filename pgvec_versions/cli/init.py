@@ -12,6 +12,7 @@ from pgvec_versions.cli.options import (
     ConfigOption,
     DatabaseUrlOption,
     DryRunOption,
+    EmbeddedOption,
     JsonOption,
 )
 from pgvec_versions.cli.printing import emit
@@ -52,17 +53,19 @@ def init(
     ] = True,
     dry: DryRunOption = False,
     database_url: DatabaseUrlOption = None,
+    embedded: EmbeddedOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Install or upgrade the catalog; with a name, create a collection."""
-    with workplace(database_url, config) as here:
+    with workplace(database_url, config, collection, embedded=embedded) as here:
         if dry:
             options = {"distance": distance, "storage": storage, "id_type": id_type}
             _print_plan(here, collection, options, as_json)
             return
         with transaction(here.engine) as raw:
             before, after = install(raw)
+        here.say_where(f"collection: {collection}" if collection else "the catalog")
         created = False
         if collection is not None:
             configured = here.config.collections.get(collection)

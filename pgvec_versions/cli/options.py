@@ -17,8 +17,17 @@ DatabaseUrlOption = Annotated[
     str | None,
     typer.Option(
         "--database-url",
-        envvar="PGVEC_DATABASE_URL",
-        help="Database URL; by default from pgvec.toml, else an embedded server.",
+        # Without envvar=: an empty variable would count as none.
+        help="Database URL; by default PGVEC_DATABASE_URL, then database_url in pgvec.toml, then "
+        "libpq's variables and services.",
+        rich_help_panel=_COMMON,
+    ),
+]
+EmbeddedOption = Annotated[
+    bool,
+    typer.Option(
+        "--embedded",
+        help="Use a private embedded server of your own, not a database that you name.",
         rich_help_panel=_COMMON,
     ),
 ]

@@ -11,6 +11,7 @@ from pgvec_versions.cli.options import (
     ConfigOption,
     DatabaseUrlOption,
     DryRunOption,
+    EmbeddedOption,
     JsonOption,
     ReasonOption,
     TransitionArgument,
@@ -49,6 +50,7 @@ def pause(
     dry: DryRunOption = False,
     collection: CollectionOption = None,
     database_url: DatabaseUrlOption = None,
+    embedded: EmbeddedOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -56,7 +58,7 @@ def pause(
 
     This holds for workers in every process, until pgvec resume. They finish what they have claimed.
     """
-    with workplace(database_url, config, collection) as here:
+    with workplace(database_url, config, collection, embedded=embedded) as here:
         label = _under_way(here, version, "pause")
         if dry:
             print_preview(here, "pause", as_json, label)
@@ -74,11 +76,12 @@ def resume(
     dry: DryRunOption = False,
     collection: CollectionOption = None,
     database_url: DatabaseUrlOption = None,
+    embedded: EmbeddedOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Resume a paused transition."""
-    with workplace(database_url, config, collection) as here:
+    with workplace(database_url, config, collection, embedded=embedded) as here:
         label = _under_way(here, version, "resume")
         if dry:
             print_preview(here, "resume", as_json, label)

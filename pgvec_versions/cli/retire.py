@@ -11,6 +11,7 @@ from pgvec_versions.cli.options import (
     ConfigOption,
     DatabaseUrlOption,
     DryRunOption,
+    EmbeddedOption,
     JsonOption,
 )
 from pgvec_versions.cli.printing import emit
@@ -64,6 +65,7 @@ def retire(
     ] = False,
     dry: DryRunOption = False,
     database_url: DatabaseUrlOption = None,
+    embedded: EmbeddedOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -72,7 +74,7 @@ def retire(
     Does the same as CALL pgvec.retire_due().
     """
     do = retirement_plan if dry else retire_due
-    with workplace(database_url, config) as here:
+    with workplace(database_url, config, embedded=embedded, server_only="retire") as here:
         done = do(here.engine, ignore_readers=ignore_readers)
     emit(done, as_json, [_line(version) for version in done] or "nothing is due.")
 
@@ -91,6 +93,7 @@ def schedule(
     ] = None,
     dry: DryRunOption = False,
     database_url: DatabaseUrlOption = None,
+    embedded: EmbeddedOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -98,7 +101,7 @@ def schedule(
 
     Those are ready to paste into a crontab, a systemd timer or a Kubernetes CronJob.
     """
-    with workplace(database_url, config) as here:
+    with workplace(database_url, config, embedded=embedded, server_only="schedule") as here:
         if dry:
             job = retirement_job(here.engine)
             there = f"; now it is at {job.schedule}" if job else "; there is none now"

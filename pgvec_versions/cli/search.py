@@ -13,6 +13,7 @@ from pgvec_versions.cli.options import (
     CollectionOption,
     ConfigOption,
     DatabaseUrlOption,
+    EmbeddedOption,
     JsonOption,
 )
 from pgvec_versions.cli.printing import console, emit
@@ -53,12 +54,13 @@ def search(
     ] = None,
     collection: CollectionOption = None,
     database_url: DatabaseUrlOption = None,
+    embedded: EmbeddedOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Find the chunks nearest to a text, in the active version."""
     contains = _metadata(where)
-    with workplace(database_url, config, collection) as here:
+    with workplace(database_url, config, collection, embedded=embedded) as here:
         store = ChunkStore(here.engine, here.collection, here.embedders())
         hits = store.search(
             query, k, filter=contains, ef_search=ef_search, exact=exact, version=version

@@ -14,6 +14,7 @@ from pgvec_versions.cli.options import (
     CollectionOption,
     ConfigOption,
     DatabaseUrlOption,
+    EmbeddedOption,
     JsonOption,
 )
 from pgvec_versions.cli.printing import console, emit, print_lines, styled
@@ -99,11 +100,15 @@ def status_table(rows: list[dict[str, Any]]) -> Table:
 def status(
     collection: CollectionOption = None,
     database_url: DatabaseUrlOption = None,
+    embedded: EmbeddedOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show every version: its state, progress and retirement."""
-    with workplace(database_url, config, collection) as here, autocommitted(here.engine) as raw:
+    with (
+        workplace(database_url, config, collection, embedded=embedded) as here,
+        autocommitted(here.engine) as raw,
+    ):
         require_catalog(raw)
         if collection is not None:
             ChunkStore(here.engine, collection)

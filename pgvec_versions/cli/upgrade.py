@@ -15,6 +15,7 @@ from pgvec_versions.cli.options import (
     ConfigOption,
     DatabaseUrlOption,
     DryRunOption,
+    EmbeddedOption,
     JsonOption,
     LagOption,
     MaxAttemptsOption,
@@ -51,6 +52,7 @@ def upgrade(
     dry: DryRunOption = False,
     collection: CollectionOption = None,
     database_url: DatabaseUrlOption = None,
+    embedded: EmbeddedOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -59,7 +61,10 @@ def upgrade(
     Registers it, embeds every chunk, builds the index and checks it, while your app goes on. You
     can stop and repeat the command: it continues where it stopped.
     """
-    with workplace(database_url, config, collection) as here, Stopper() as stopper:
+    with (
+        workplace(database_url, config, collection, embedded=embedded) as here,
+        Stopper() as stopper,
+    ):
         name = here.collection
         wanted = here.config.collection(name)
         label = wanted.model_version

@@ -15,6 +15,7 @@ from pgvec_versions.cli.options import (
     ConfigOption,
     DatabaseUrlOption,
     DryRunOption,
+    EmbeddedOption,
     JsonOption,
     LagOption,
     MaxAttemptsOption,
@@ -56,6 +57,7 @@ def worker(
     dry: DryRunOption = False,
     collection: CollectionOption = None,
     database_url: DatabaseUrlOption = None,
+    embedded: EmbeddedOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -65,7 +67,7 @@ def worker(
     """
     need_positive(max_attempts, "--max-attempts")
     with (
-        workplace(database_url, config, collection) as here,
+        workplace(database_url, config, collection, embedded=embedded) as here,
         Stopper() as stopper,
         progress_bar(as_json) as show,
         retiring_every(here.engine, retire_every),

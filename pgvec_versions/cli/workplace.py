@@ -10,10 +10,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import typer
 from sqlalchemy import Engine
 
 from pgvec_versions.catalog import Collection, collection_names
-from pgvec_versions.cli.file_url import url_of_file
+from pgvec_versions.cli.printing import messages
+from pgvec_versions.cli.which_database import chosen_url
 from pgvec_versions.config import Config, load_config
 from pgvec_versions.embedders import Embedder, build_embedder
 from pgvec_versions.errors import ConfigError, GateRefused, InvalidArgument, UnknownCollection
@@ -24,15 +26,43 @@ from pgvec_versions.postgres.install import require_catalog
 class Workplace:
     """An open database with its configuration."""
 
-    def __init__(self, engine: Engine, config: Config, collection: str | None) -> None:
+    def __init__(
+        self, engine: Engine, config: Config, collection: str | None, embedded: Path | None = None
+    ) -> None:
         self.engine = engine
         self.config = config
+        #: The data folder of the embedded server, if this is one.
+        self._folder = embedded
         self._named = collection
+        self._said = False
         self._built: dict[str, Embedder] = {}
 
     @cached_property
     def collection(self) -> str:
-        """The collection to work on. Raises: UnknownCollection if it is unclear which."""
+        """The collection to work on. Raises: UnknownCollection if it is unclear which.
+
+        Effects: says which database and collection this is.
+        """
+        found = self._find_collection()
+        self.say_where(f"collection: {found}")
+        return found
+
+    @property
+    def database(self) -> str:
+        """Database, host, port and user as the connection has them; never a password."""
+        if self._folder is not None:
+            return f"the embedded server in {self._folder}"
+        with autocommitted(self.engine) as raw:
+            info = raw.info
+            return f"{info.dbname} on {info.host}:{info.port} as {info.user}"
+
+    def say_where(self, what: str = "all collections") -> None:
+        """Prints one line about where this verb works, on stderr; a second call does nothing."""
+        if not self._said:
+            self._said = True
+            messages.print(f"database: {self.database}; {what}", soft_wrap=True)
+
+    def _find_collection(self) -> str:
         with autocommitted(self.engine) as raw:
             require_catalog(raw)
             names = collection_names(raw)
@@ -96,25 +126,40 @@ def version_states(known: Collection) -> str:
 
 @contextmanager
 def workplace(
-    url: str | None, config: Path | None = None, collection: str | None = None
+    url: str | None,
+    config: Path | None = None,
+    collection: str | None = None,
+    *,
+    embedded: bool = False,
+    server_only: str | None = None,
 ) -> Generator[Workplace]:
-    """Opens the database: the given URL, else the one in pgvec.toml, else the embedded server."""
+    """Opens the database that ``cli.which_database`` chooses, and says which one it is.
+
+    ``server_only`` is the name of a verb that never uses the embedded server.
+    """
     settings = load_config(config)
-    if not url and settings.database_url and settings.path is not None:
-        url = url_of_file(settings.database_url, settings.path)
+    url = chosen_url(url, embedded, settings, server_only)
+    folder = None
     with ExitStack() as opened:
-        if not url:
+        if url is None:
             from pgvec_versions.postgres.embedded import embedded_server
 
-            url = opened.enter_context(embedded_server()).url()
+            server = opened.enter_context(embedded_server())
+            url = server.url()
+            folder = server.pgdata
         engine = engine_for(url)
         opened.callback(engine.dispose)
-        here = Workplace(engine, settings, collection)
+        here = Workplace(engine, settings, collection, folder)
+        said = f"collection: {collection}" if collection else "all collections"
         try:
             yield here
         except GateRefused as refused:
             refused.hint = gate_hint(here, str(refused.detail.get("model_version", "VERSION")))
             raise
+        except typer.Exit:
+            here.say_where(said)
+            raise
+        here.say_where(said)
 
 
 def named_embedder(here: Workplace, given: str) -> Embedder:

@@ -61,6 +61,10 @@ def engine_for(target: str | URL | Engine) -> Engine:
 
 def psycopg_url(target: str | URL) -> URL:
     """The URL with the driver psycopg. Raises: ConfigError for any but a PostgreSQL URL."""
+    if isinstance(target, str) and not target.strip():
+        raise ConfigError(
+            "the database URL is empty.", hint="Write postgresql://user@host:5432/database."
+        )
     try:
         url = make_url(target)
     except (ArgumentError, ValueError):

@@ -111,10 +111,12 @@ def scheduler_lines(schedule: str, program: str = "pgvec") -> str:
         timer += "\nPersistent=true"
     return f"""\
 # --- cron: one line of a crontab; the database is in a line above it, PGVEC_DATABASE_URL=…
+# Without that line the job fails with exit code 2, and cron mails you why.
 {five} {program} retire
 
 # --- systemd: /etc/systemd/system/pgvec-retire.service
 # /etc/pgvec.env, which root alone may read, holds PGVEC_DATABASE_URL=…
+# Without the file or that line in it, the unit fails.
 [Unit]
 Description=Retire model versions that are due
 [Service]
@@ -148,9 +150,13 @@ spec:
             - name: pgvec-retire
               image: YOUR-IMAGE-WITH-PGVEC-VERSIONS
               command: ["pgvec", "retire"]
-              envFrom:
-                - secretRef:
-                    name: pgvec-database
+              env:
+                # Without this key in that secret, the container does not start.
+                - name: PGVEC_DATABASE_URL
+                  valueFrom:
+                    secretKeyRef:
+                      name: pgvec-database
+                      key: PGVEC_DATABASE_URL
 
 # --- or, with psql alone, in any of these
 # ~/.pg_service.conf names host, user and database of [pgvec], ~/.pgpass the password

@@ -165,6 +165,7 @@ def test_the_command_refuses_to_downgrade_under_a_collection_in_one_line(
     ("arguments", "says"),
     [
         ((), "FAILED: no database is named. Write: alembic -x url="),
+        (("-x", "url="), "FAILED: -x url is empty."),
         (("-x", "url=mysql://h/d"), "FAILED: the database URL is for mysql, not for PostgreSQL."),
         (("-x", "url=postgresql://nobody@127.0.0.1:1/none"), "FAILED: cannot use the database:"),
     ],

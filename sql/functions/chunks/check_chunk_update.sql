@@ -7,16 +7,17 @@
 CREATE OR REPLACE FUNCTION pgvec.check_chunk_update()
 RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    same_content CONSTANT boolean := NEW.content IS NOT DISTINCT FROM OLD.content;
-    same_vector CONSTANT boolean := ROW(NEW.embedding)::record OPERATOR(pg_catalog.*=) ROW(OLD.embedding)::record;
+    same_vector boolean;
 BEGIN
-    -- A foreign key's action, which comes from inside another trigger, must reach every row; it changes neither column.
-    IF (pg_trigger_depth() = 1 OR NOT same_content OR NOT same_vector)
-       AND EXISTS (SELECT FROM pgvec.model_version v WHERE v.leaf = TG_TABLE_NAME AND v.state = 'abandoned') THEN
-        RETURN NULL;
-    END IF;
-    IF NOT same_content AND same_vector
-       AND current_setting('pgvec.same_vector', true) IS DISTINCT FROM 'allowed' THEN
+    IF EXISTS (SELECT FROM pgvec.model_version v WHERE v.leaf_relation = TG_RELID AND v.state = 'abandoned') THEN
+        same_vector := ROW(NEW.embedding)::record OPERATOR(pg_catalog.*=) ROW(OLD.embedding)::record;
+        -- A foreign key's action comes from inside another trigger. It must reach every row, and changes neither column.
+        IF pg_trigger_depth() = 1 OR NEW.content IS DISTINCT FROM OLD.content OR NOT same_vector THEN
+            RETURN NULL;
+        END IF;
+    ELSIF NEW.content IS DISTINCT FROM OLD.content
+          AND ROW(NEW.embedding)::record OPERATOR(pg_catalog.*=) ROW(OLD.embedding)::record
+          AND current_setting('pgvec.same_vector', true) IS DISTINCT FROM 'allowed' THEN
         PERFORM pgvec.raise_error('PV021',
             format('chunk %s of %s: content changed without a new embedding.', OLD.chunk_id, OLD.model_version),
             jsonb_build_object('chunk_id', OLD.chunk_id, 'model_version', OLD.model_version),
