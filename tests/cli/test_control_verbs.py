@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
+import pytest
 
 from pgvec_versions import Transition
 from pgvec_versions.embedders import build_embedder
@@ -74,7 +77,7 @@ def test_a_cut_over_that_waits_goes_through_at_once_when_nothing_is_in_the_way(
 
 
 def test_a_repeated_roll_back_does_not_make_the_bad_version_active_again(
-    run: Run, configure: Callable[..., Path]
+    run: Run, configure: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     configure("static-1", static())
     run("init", "docs")
@@ -95,5 +98,11 @@ def test_a_repeated_roll_back_does_not_make_the_bad_version_active_again(
     assert "Nothing to do: static-1 is the active version" in run("roll-back", "static-1").out
     assert run("roll-back", "static-1", "--dry-run").code == 0
     assert run("roll-back", "nobody").code == 4
+    asked = io.StringIO("n\ny\n")
+    monkeypatch.setattr(asked, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stdin", asked)
+    assert run("roll-back").code == 3
+    assert "back on static-2" in run("roll-back").out
+    run("roll-back", "static-1")
     assert "back on static-2" in run("roll-back", "--toggle").out
     assert "back on static-1" in run("roll-back", "static-1").out

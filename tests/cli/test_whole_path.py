@@ -50,7 +50,7 @@ def test_someone_goes_through_an_upgrade_with_the_verbs_alone(
     hits = run("search", "function without a name", "-k", "1", "--json").data
     assert hits[0]["model_version"] == "static-1"
     assert hits[0]["content"].startswith("A lambda expression makes")
-    assert run("roll-back", "--json").data["active"] == "static-2"
+    assert run("roll-back", "static-2", "--json").data["active"] == "static-2"
 
     assert run("retire").out.strip() == "nothing is due."
     db.execute(
