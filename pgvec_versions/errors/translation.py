@@ -164,7 +164,7 @@ def _hint(
     if cls is DependentObjects and "text" in detail:
         # PostgreSQL's own refusal: it advises CASCADE, which would drop what is yours.
         return f"{_HINTS[cls]} {detail['text']}."
-    if cls is GateRefused:
+    if cls is GateRefused and "failures" in detail:
         # The database's hint is for SQL.
         return _HINTS[cls]
     return diag.message_hint or _HINTS.get(cls)
