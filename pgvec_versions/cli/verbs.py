@@ -41,7 +41,9 @@ VERBS: dict[str, Verb] = {
     ),
     "cut-over": Verb("cut_over", _UPGRADE, "Route queries to a ready version, in one transaction."),
     "roll-back": Verb(
-        "cut_over", _UPGRADE, "Route queries back to the version that was active last."
+        "cut_over",
+        _UPGRADE,
+        "Route queries back to the version that was active last, or to VERSION.",
     ),
     "abandon": Verb("cut_over", _UPGRADE, "Give up a version that was never active."),
     "pause": Verb("pause", _UPGRADE, "Pause a transition: workers claim no more work for it."),

@@ -294,6 +294,11 @@ class Transition:
         """Gives up the version, which was never active; see ``abandon``."""
         return abandon(self.engine, self.collection, self.model_version)
 
+    def roll_back(self) -> str:
+        """Makes this version, which drains, active again; see ``roll_back``. You can repeat it."""
+        embedders = {self.model_version: self.embedder}
+        return roll_back(self.engine, self.collection, self.model_version, embedders)
+
     # -------------------------------------------------------- several verbs in one call
 
     def prepare(

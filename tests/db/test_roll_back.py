@@ -46,6 +46,16 @@ def write_since(engine: Engine, embedders: dict[str, TinyEmbedder]) -> None:
 EXPECTED = ["a 1", "a 2", "a 3", "edited since", "since the cut-over"]
 
 
+def test_a_transition_rolls_back_to_its_own_version_and_may_repeat_it(engine: Engine) -> None:
+    embedders = cut_over_to_v2(engine)
+    write_since(engine, embedders)
+    first = Transition(engine, "docs", "v1", embedders["v1"])
+    for _ in range(2):
+        assert first.roll_back() == "v1"
+        assert ChunkStore(engine, "docs", embedders).active_version == "v1"
+    assert contents(engine, "v1") == EXPECTED
+
+
 def test_a_roll_back_loses_nothing_that_was_written_since(engine: Engine) -> None:
     embedders = cut_over_to_v2(engine)
     write_since(engine, embedders)
