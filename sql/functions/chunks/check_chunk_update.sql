@@ -11,7 +11,7 @@ DECLARE
 BEGIN
     IF EXISTS (SELECT FROM pgvec.model_version v WHERE v.leaf_relation = TG_RELID AND v.state = 'abandoned') THEN
         same_vector := ROW(NEW.embedding)::record OPERATOR(pg_catalog.*=) ROW(OLD.embedding)::record;
-        -- A foreign key's action comes from inside another trigger. It must reach every row, and changes neither column.
+        -- A foreign key's action comes from inside another trigger. It must reach every row; it changes neither column.
         IF pg_trigger_depth() = 1 OR NEW.content IS DISTINCT FROM OLD.content OR NOT same_vector THEN
             RETURN NULL;
         END IF;
