@@ -8,12 +8,15 @@ import pytest
 from tests.end_states import gone
 from tests.sql.helpers import (
     chunks,
+    claim,
+    complete,
     edit,
     in_background,
     items,
     one,
     pair,
     put,
+    read,
     refused,
     rows,
     state,
@@ -183,6 +186,42 @@ def test_the_leaf_goes_at_once(db, until):
     assert db.execute("UPDATE docs SET position = 1 WHERE content = 'a'").rowcount == 1
     db.execute("CALL pgvec.retire_due()")
     assert one(db, "SELECT count(*) FROM pgvec.version_event WHERE verb = 'retire'") == 1
+
+
+@pytest.mark.parametrize("looked", [True, False], ids=["after reading", "before reading"])
+def test_a_worker_whose_version_was_abandoned_learns_it(db, looked):
+    pair(db)
+    put(db, "late", "v1")
+    mine = claim(db, ["v2"])
+    assert mine is not None
+    made = read(db, mine) if looked else []
+    db.execute(ABANDON.encode())
+    gone(db, "v2")
+    assert read(db, mine) == []
+    with pytest.raises(psycopg.Error) as caught:
+        complete(db, mine, made)
+    assert caught.value.sqlstate == "PV023"
+
+
+def test_a_leaf_that_goes_while_a_worker_begins_to_read_is_no_error(db, connect):
+    pair(db)
+    put(db, "late", "v1")
+    mine = claim(db, ["v2"])
+    worker, operator = connect(), connect(autocommit=False)
+    operator.execute(ABANDON.encode())
+    with in_background(read, worker, mine) as reading:
+        wait_until_blocked(db, worker)
+        operator.commit()
+        assert reading.result() == []
+
+
+def test_a_leaf_that_somebody_dropped_by_hand_is_an_error_for_its_worker(db):
+    pair(db)
+    put(db, "late", "v1")
+    mine = claim(db, ["v2"])
+    db.execute("DROP TABLE pgvec_leaves.docs__v2 CASCADE")
+    with pytest.raises(psycopg.errors.UndefinedTable):
+        read(db, mine)
 
 
 def test_the_only_version_goes_at_once_too(db):

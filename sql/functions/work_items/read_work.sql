@@ -1,6 +1,6 @@
 -- Reads the chunks of claimed items that must be embedded: those that the target lacks or holds with an older text. A
 -- chunk of several items comes once. It reads with your own rights: a worker needs SELECT on the leaves, which
--- pgvec.grant_worker gives.
+-- pgvec.grant_worker gives. It reads nothing where a leaf is gone: the items went with it.
 -- Shape: one row a chunk. content_hash is the SHA-256 of its text, by which complete_work knows that the text is still
 -- the one that was embedded.
 -- Raises: PV001 (no such collection), PV002 (no such version), 42501 (row-level security would hide chunks: a worker
@@ -16,6 +16,9 @@ DECLARE
     source pgvec.model_version := pgvec.get_version(collection, source_version);
     target pgvec.model_version := pgvec.get_version(collection, model_version);
 BEGIN
+    IF source.dropped_at IS NOT NULL OR target.dropped_at IS NOT NULL THEN
+        RETURN;
+    END IF;
     RETURN QUERY EXECUTE format($query$
         SELECT array_agg(w.item_id), source.chunk_id::text, min(source.content),
                sha256(convert_to(min(source.content), 'UTF8'))
@@ -28,5 +31,12 @@ BEGIN
            AND (w.deleted_turn >= source.turn) IS NOT TRUE
          GROUP BY source.chunk_id
     $query$, source.leaf, target.leaf, c.id_type) USING items, lease;
+EXCEPTION
+    WHEN undefined_table THEN
+        -- A leaf that went since we looked is no error; one that somebody dropped by hand is.
+        IF NOT EXISTS (SELECT FROM unnest(ARRAY[source_version, model_version]) k (label)
+                        CROSS JOIN LATERAL pgvec.get_version(collection, k.label) v WHERE v.dropped_at IS NOT NULL) THEN
+            RAISE;
+        END IF;
 END
 $$;
