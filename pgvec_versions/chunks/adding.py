@@ -18,7 +18,7 @@ from sqlalchemy import Engine
 
 from pgvec_versions.catalog import Collection, Version
 from pgvec_versions.chunks.batches import Batches
-from pgvec_versions.chunks.statements import ChunkTable, may_go_again
+from pgvec_versions.chunks.statements import TRIES, ChunkTable, go_again
 from pgvec_versions.embedders import Vectors, checked
 from pgvec_versions.embedders.by_version import BoundEmbedders
 from pgvec_versions.errors import Busy, LockTimeout, StaleSnapshot
@@ -42,8 +42,6 @@ from pgvec_versions.values import (
 _QUICK_BATCH = 0.5
 #: Ready-made vectors that are packed at once, between two writes to the server.
 _PACKED = 128
-#: How often a batch is tried again when other sessions write the same chunks.
-_TRIES = 5
 #: Columns of ``copy_chunks``.
 _COPIED_COLUMNS = 7
 
@@ -135,7 +133,7 @@ class Adding:
     def _add(self, batch: dict[ChunkId, Incoming], replaced: dict[str, list[ChunkId]]) -> AddResult:
         """Adds a batch. Of the documents in ``replaced``, it keeps only these chunks."""
         embedded = 0
-        for _ in range(_TRIES):
+        for _ in range(TRIES):
             with reading(self.engine, self._caller) as raw:
                 plan = self._compare(raw, batch)
                 if self._ready is not None:
@@ -153,8 +151,7 @@ class Adding:
             except (_Changed, pg_errors.UniqueViolation):
                 continue
             except (LockTimeout, StaleSnapshot) as exc:
-                if not may_go_again(exc, self._caller):
-                    raise
+                go_again(exc, self.engine, self._caller)
                 continue
             return AddResult(
                 added=len(plan.new),

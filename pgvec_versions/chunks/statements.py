@@ -6,11 +6,18 @@ from typing import Any
 
 from psycopg import errors as pg_errors
 from psycopg import sql
+from sqlalchemy import Engine
 
 from pgvec_versions.catalog import Collection, Version
 from pgvec_versions.errors import LockTimeout, StaleSnapshot
 from pgvec_versions.postgres import sqlfiles
-from pgvec_versions.postgres.database import Caller, PgConnection
+from pgvec_versions.postgres.database import Caller, PgConnection, reading
+
+#: How often the same writes are made when other sessions write the same chunks.
+TRIES = 5
+#: After a deadlock, the session that waited for us takes its rows first; otherwise both could meet
+#: again at once. Units: seconds.
+_AFTER_DEADLOCK = 0.05
 
 
 class ChunkTable:
@@ -56,12 +63,15 @@ class ChunkTable:
         return len(found)
 
 
-def may_go_again(exc: LockTimeout | StaleSnapshot, caller: Caller | None) -> bool:
-    """Whether to make the same writes again, now that they were rolled back.
+def go_again(exc: LockTimeout | StaleSnapshot, engine: Engine, caller: Caller | None) -> None:
+    """Returns when to make the same writes again, now that they were rolled back, or raises.
 
-    After a deadlock, yes: the rollback released their locks, even in a caller's transaction. After
-    a serialization failure only with a new snapshot, so not in a caller's transaction.
+    After a deadlock, again: the rollback released their locks, even in a caller's transaction.
+    After a serialization failure only with a new snapshot, so not in a caller's transaction.
     """
-    if exc.sqlstate == pg_errors.SerializationFailure.sqlstate:
-        return caller is None
-    return exc.sqlstate == pg_errors.DeadlockDetected.sqlstate
+    if exc.sqlstate == pg_errors.DeadlockDetected.sqlstate:
+        with reading(engine, caller) as raw:
+            # On the server, so that an event loop goes on.
+            raw.execute(sqlfiles.query("let_others_go"), {"seconds": _AFTER_DEADLOCK})
+    elif exc.sqlstate != pg_errors.SerializationFailure.sqlstate or caller is not None:
+        raise exc

@@ -19,7 +19,7 @@ from pgvec_versions.arguments import (
 )
 from pgvec_versions.catalog import Collection, Version, read_collection, status_rows
 from pgvec_versions.chunks.adding import Adding, ready_vectors
-from pgvec_versions.chunks.statements import ChunkTable, may_go_again
+from pgvec_versions.chunks.statements import TRIES, ChunkTable, go_again
 from pgvec_versions.embedders import Embedder, Vectors, checked
 from pgvec_versions.embedders.by_version import BoundEmbedders, write_version
 from pgvec_versions.errors import (
@@ -48,8 +48,6 @@ from pgvec_versions.values import AddResult, Chunk, ChunkId, Hit, QueryVector, c
 
 #: Called after a search with the text, k, the filter and the hits. It must neither wait nor raise.
 Observer = Callable[[str, int, Filter | None, Sequence[Hit]], None]
-#: How often a delete is tried again when other sessions write the same chunks.
-_TRIES = 5
 #: Candidates of a search, at most: pgvector's bound on ``hnsw.ef_search``.
 _MOST_CANDIDATES = 1000
 #: Dimensions of a vector, at most: pgvector's bound.
@@ -195,13 +193,12 @@ class ChunkStore:
             which, wanted = "rows_of_chunks", {"ids": given}
         if not given:
             return 0
-        for _ in range(_TRIES):
+        for _ in range(TRIES):
             try:
                 with transaction(self.engine, connection) as raw:
                     return ChunkTable(self._known).delete(raw, which, **wanted)
             except (LockTimeout, StaleSnapshot) as exc:
-                if not may_go_again(exc, connection):
-                    raise
+                go_again(exc, self.engine, connection)
         raise Busy(
             f"other sessions keep writing the same chunks of {self.collection}.",
             hint="Nothing was deleted; try again.",

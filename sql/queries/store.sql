@@ -84,3 +84,6 @@ SELECT set_config('pgvec.news', %(value)s, true) AS news
 SELECT n.chunk_id, n.document_id, n.content, n.metadata, n.model_version, n.distance
   FROM pgvec.nearest(%(collection)s, %(query)s, %(model_version)s, %(k)s, %(filter)s::jsonb,
                      %(ef_search)s::integer, %(exact)s, %(expect_active)s, %(conditions)s::jsonb) n
+
+-- name: let_others_go
+SELECT pg_catalog.pg_sleep(%(seconds)s) AS let_others_go

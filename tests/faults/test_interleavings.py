@@ -274,10 +274,6 @@ def test_writers_do_not_wait_while_make_ready_counts(stage: Stage, connect: Conn
         )
 
 
-#: How often add and delete make the same writes, at most.
-TRIES = 5
-
-
 @pytest.mark.parametrize("verb", ["add", "delete"])
 def test_the_store_goes_again_after_a_deadlock(
     stage: Stage, connect: Connect, database: str, verb: str
@@ -313,12 +309,10 @@ def test_the_store_goes_again_after_a_deadlock(
             )
             session.execute(touch, ('{"n": 1}', KEYS["x"]))
         assert waiting.result(60) == 2
-    # On a busy machine the store may get the row again before the session that it let go wakes up.
-    # The statistics may not have the last one yet.
-    deadlocks = one(
-        stage.db, "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
-    )
-    assert deadlocks < TRIES, "each of its tries met a deadlock"
+    assert one(
+        stage.db,
+        "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()",
+    ) in (0, 1)
     engine.dispose()
     stage.drain()
     left = {"z": "one"} if verb == "delete" else dict.fromkeys(KEYS, "one")
