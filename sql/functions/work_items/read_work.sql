@@ -16,9 +16,6 @@ DECLARE
     source pgvec.model_version := pgvec.get_version(collection, source_version);
     target pgvec.model_version := pgvec.get_version(collection, model_version);
 BEGIN
-    IF source.dropped_at IS NOT NULL OR target.dropped_at IS NOT NULL THEN
-        RETURN;
-    END IF;
     RETURN QUERY EXECUTE format($query$
         SELECT array_agg(w.item_id), source.chunk_id::text, min(source.content),
                sha256(convert_to(min(source.content), 'UTF8'))
@@ -33,7 +30,7 @@ BEGIN
     $query$, source.leaf, target.leaf, c.id_type) USING items, lease;
 EXCEPTION
     WHEN undefined_table THEN
-        -- A leaf that went since we looked is no error; one that somebody dropped by hand is.
+        -- A leaf that went with its version is no error; one that somebody dropped by hand is.
         IF NOT EXISTS (SELECT FROM unnest(ARRAY[source_version, model_version]) k (label)
                         CROSS JOIN LATERAL pgvec.get_version(collection, k.label) v WHERE v.dropped_at IS NOT NULL) THEN
             RAISE;
