@@ -78,7 +78,7 @@ CREATE TABLE pgvec.collection (
     host_schema text NOT NULL,
     distance text NOT NULL CHECK (distance IN ('cosine', 'l2', 'inner_product')),
     storage text NOT NULL CHECK (storage IN ('vector', 'halfvec')),
-    id_type text NOT NULL CHECK (id_type IN ('uuid', 'bigint', 'text')),
+    id_type text NOT NULL CHECK (id_type IN ('uuid', 'bigint', 'integer', 'text')),
     retire_after interval NOT NULL CHECK (retire_after >= interval '0'),
     require_query_version boolean NOT NULL,
     follow_while_draining boolean NOT NULL,
@@ -101,6 +101,7 @@ CREATE TABLE pgvec.model_version (
     embedder jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(embedder) = 'object'),
     m integer NOT NULL CHECK (m BETWEEN 2 AND 100),
     ef_construction integer NOT NULL CHECK (ef_construction BETWEEN 4 AND 1000),
+    index_kind text NOT NULL DEFAULT 'cast' CHECK (index_kind IN ('cast', 'column')),
     leaf text NOT NULL UNIQUE,
     pinned_view text NOT NULL,
     pinned_relation regclass,
@@ -135,6 +136,8 @@ COMMENT ON TABLE pgvec.model_version IS
     'one row per version: label, embedder, state; a row stays as long as its collection';
 COMMENT ON COLUMN pgvec.model_version.leaf_relation IS
     'the leaf; chunk_relation is the chunk table. The guard reads one row and asks both for row-level security';
+COMMENT ON COLUMN pgvec.model_version.index_kind IS
+    'what a search must order by to use the index: cast, the vector cast to its dimensions; column, the bare column';
 COMMENT ON COLUMN pgvec.model_version.policy_mark IS
     'pgvec.policy_mark when the policies of leaf and chunk table were last equal; if it changes, they are compared';
 COMMENT ON COLUMN pgvec.model_version.pinned_relation IS
@@ -148,6 +151,46 @@ COMMENT ON COLUMN pgvec.model_version.equivalents IS
 
 -- At most one active version per collection: the index guarantees it.
 CREATE UNIQUE INDEX model_version_one_active ON pgvec.model_version (collection) WHERE state = 'active';
+
+-- --- Tables that were adopted ---
+
+-- A row with one field. HNSW needs a column of known dimensions, and a search that was written for a plain column casts
+-- nothing. The index of an adopted leaf is on (ROW(embedding)::pgvec.boxed)::vector(384): this has the dimensions, and
+-- the planner takes the cast apart, so that the bare column matches it.
+CREATE TYPE pgvec.boxed AS (embedding vector);
+CREATE TYPE pgvec.boxed_half AS (embedding halfvec);
+CREATE FUNCTION pgvec.unboxed(box pgvec.boxed, dimensions integer, explicit boolean)
+RETURNS vector LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN (box).embedding;
+CREATE FUNCTION pgvec.unboxed(box pgvec.boxed_half, dimensions integer, explicit boolean)
+RETURNS halfvec LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN (box).embedding;
+CREATE CAST (pgvec.boxed AS vector) WITH FUNCTION pgvec.unboxed(pgvec.boxed, integer, boolean);
+CREATE CAST (pgvec.boxed_half AS halfvec) WITH FUNCTION pgvec.unboxed(pgvec.boxed_half, integer, boolean);
+
+CREATE TABLE pgvec.adoption (
+    collection text PRIMARY KEY,
+    model_version text NOT NULL,
+    source regclass NOT NULL,
+    host_schema text NOT NULL,
+    table_name text NOT NULL,
+    leaf text NOT NULL UNIQUE,
+    pinned_view text NOT NULL,
+    columns jsonb NOT NULL CHECK (jsonb_typeof(columns) = 'object'),
+    options jsonb NOT NULL CHECK (jsonb_typeof(options) = 'object'),
+    original jsonb NOT NULL CHECK (jsonb_typeof(original) = 'object'),
+    intake regclass,
+    old_view regclass,
+    begun_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    begun_by text NOT NULL DEFAULT session_user,
+    adopted_at timestamptz,
+    CHECK ((adopted_at IS NULL) = (intake IS NULL))
+);
+COMMENT ON TABLE pgvec.adoption IS
+    'tables that became the first version of a collection, or are about to; without adopted_at: not yet';
+COMMENT ON COLUMN pgvec.adoption.source IS 'the table; after the swap it is the leaf';
+COMMENT ON COLUMN pgvec.adoption.columns IS 'the chunk table''s column to the table''s own name for it';
+COMMENT ON COLUMN pgvec.adoption.intake IS
+    'the partitioned table over the leaf that takes writes through the old name; its triggers carry them on';
+COMMENT ON COLUMN pgvec.adoption.old_view IS 'the view that has the table''s name since';
 
 CREATE TABLE pgvec.collection_grant (
     collection text NOT NULL REFERENCES pgvec.collection ON DELETE CASCADE,

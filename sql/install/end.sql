@@ -1,6 +1,9 @@
 -- Runs after the files of the catalog: creates the doors of every collection, and leaves PUBLIC without privileges.
 SELECT pgvec.put_doors(c.collection) FROM pgvec.collection c;
 REVOKE ALL ON ALL ROUTINES IN SCHEMA pgvec FROM PUBLIC;
+-- The planner takes a cast of pgvec.boxed apart only for roles that may call its function.
+GRANT EXECUTE ON FUNCTION pgvec.unboxed(pgvec.boxed, integer, boolean),
+                          pgvec.unboxed(pgvec.boxed_half, integer, boolean) TO PUBLIC;
 -- Roles with a recorded grant may call the functions that are new in this version.
 SELECT pgvec.apply_grants(c.collection) FROM pgvec.collection c
  WHERE EXISTS (SELECT FROM pgvec.collection_grant g WHERE g.collection = c.collection);

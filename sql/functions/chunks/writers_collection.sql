@@ -9,7 +9,8 @@ RETURNS pgvec.collection LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp 
 DECLARE
     c CONSTANT pgvec.collection := pgvec.get_collection(collection);
 BEGIN
-    IF written <> pgvec.chunk_table(collection) THEN
+    IF written <> pgvec.chunk_table(collection)
+       AND NOT EXISTS (SELECT FROM pgvec.adoption a WHERE a.collection = c.collection AND a.intake = written) THEN
         PERFORM pgvec.raise_error('PV007', format('%s is not the chunk table of %s.', written, collection),
             jsonb_build_object('collection', collection), 'Drop this trigger.');
     END IF;

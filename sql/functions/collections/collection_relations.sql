@@ -11,5 +11,8 @@ RETURNS SETOF regclass LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
          CROSS JOIN LATERAL (VALUES (v.pinned_relation), (to_regclass(format('pgvec_leaves.%I', v.leaf))),
                                     (to_regclass(format('pgvec_archive.%I', v.leaf)))) p (relation)
          WHERE v.collection = c.collection
+        UNION ALL
+        SELECT p.relation FROM pgvec.adoption a CROSS JOIN LATERAL (VALUES (a.intake), (a.old_view)) p (relation)
+         WHERE a.collection = c.collection
      ) n (relation) JOIN pg_class t ON t.oid = n.relation;
 $$;

@@ -27,6 +27,7 @@ BEGIN
         EXECUTE format('DROP TABLE IF EXISTS pgvec_archive.%I', archived_leaf);
     END LOOP;
     PERFORM pgvec.drop_own_view(c.collection, c.routing_view);
+    PERFORM pgvec.drop_own_view(c.collection, a.old_view) FROM pgvec.adoption a WHERE a.collection = c.collection;
     IF chunks IS NOT NULL THEN
         EXECUTE format('DROP TABLE %s', chunks);
     END IF;
@@ -38,6 +39,7 @@ BEGIN
                                          WHERE v.collection = c.collection)));
     DELETE FROM pgvec.work_item w WHERE w.collection = c.collection;
     DELETE FROM pgvec.tombstone d WHERE d.collection = c.collection;
+    DELETE FROM pgvec.adoption a WHERE a.collection = c.collection;
     DELETE FROM pgvec.collection k WHERE k.collection = c.collection;
 END
 $$;

@@ -18,7 +18,8 @@ SET search_path = pg_catalog, pg_temp AS $$
            jsonb_build_object(o.option, $3 -> o.option), o.hint
       FROM (VALUES ('distance', '{cosine,l2,inner_product}'::text[], 'Use cosine, l2 or inner_product.'),
                    ('storage', '{vector,halfvec}', 'Use vector or halfvec.'),
-                   ('id_type', '{uuid,bigint,text}', 'Use uuid, bigint or text.')) o (option, known, hint)
+                   ('id_type', '{uuid,bigint,integer,text}', 'Use uuid, bigint, integer or text.')
+                   ) o (option, known, hint)
      WHERE $3 ? o.option AND coalesce($3 ->> o.option, '') <> ALL (o.known)
     UNION ALL
     SELECT 'PV007', 'retire_after must be an interval from zero to 1000 years.',

@@ -9,10 +9,6 @@ DECLARE
     parallel_is_safe CONSTANT boolean := (
         SELECT string_to_array(regexp_replace(e.extversion, '[^0-9.].*', ''), '.')::int[] >= ARRAY[0, 8, 2]
           FROM pg_catalog.pg_extension e WHERE e.extname = 'vector');
-    vectors CONSTANT text := pgvec.vector_schema();
-    operators CONSTANT text := c.storage || CASE c.distance WHEN 'cosine' THEN '_cosine_ops'
-                                                            WHEN 'l2' THEN '_l2_ops'
-                                                            ELSE '_ip_ops' END;
 BEGIN
     IF maintenance_work_mem IS NOT NULL THEN
         PERFORM set_config('maintenance_work_mem', maintenance_work_mem, true);
@@ -22,13 +18,8 @@ BEGIN
     ELSIF parallel_workers IS NOT NULL THEN
         PERFORM set_config('max_parallel_maintenance_workers', parallel_workers::text, true);
     END IF;
-    EXECUTE format($query$
-        CREATE INDEX %1$I ON pgvec_leaves.%2$I
-         USING hnsw ((embedding::%3$I.%4$I(%5$s)) %3$I.%6$I)
-          WITH (m = %7$s, ef_construction = %8$s)
-         WHERE model_version = %9$L
-    $query$, v.leaf || '_hnsw', v.leaf, vectors, c.storage, v.dimensions, operators,
-        v.m, v.ef_construction, v.model_version);
+    EXECUTE pgvec.index_sql(format('pgvec_leaves.%I', v.leaf), v.leaf || '_hnsw', 'embedding', c.storage, c.distance,
+                            v.dimensions, v.m, v.ef_construction, v.index_kind, v.model_version);
     PERFORM set_config('maintenance_work_mem', old_memory, true),
             set_config('max_parallel_maintenance_workers', old_workers, true);
 END

@@ -9,7 +9,10 @@ DECLARE
     archived CONSTANT text := format('pgvec_archive.%I', v.leaf);
     grantee text;
 BEGIN
-    EXECUTE format('ALTER TABLE %s DETACH PARTITION %s', pgvec.chunk_table(collection), leaf);
+    -- An adopted leaf is free already: its intake is gone.
+    IF EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhrelid = to_regclass(leaf)) THEN
+        EXECUTE format('ALTER TABLE %s DETACH PARTITION %s', pgvec.chunk_table(collection), leaf);
+    END IF;
     EXECUTE format('DROP INDEX IF EXISTS pgvec_leaves.%I', v.leaf || '_hnsw');
     FOR grantee IN
         SELECT DISTINCT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END

@@ -17,7 +17,9 @@ BEGIN
         RETURN;
     END IF;
     SELECT string_agg(d.dependent, '; ' ORDER BY d.dependent) INTO detail
-      FROM pgvec.host_dependents(ARRAY[v.pinned_relation, dropped_leaf]) d;
+      FROM pgvec.host_dependents(ARRAY[v.pinned_relation, dropped_leaf]
+               || ARRAY(SELECT a.old_view FROM pgvec.adoption a
+                         WHERE a.collection = v.collection AND a.model_version = v.model_version)) d;
     IF detail IS NOT NULL THEN
         reason := 'in use';
     END IF;

@@ -19,6 +19,7 @@ BEGIN
     PERFORM pgvec.limit_lock_wait(deadline);
     PERFORM pgvec.drop_pinned_view(v.collection, v.model_version);
     PERFORM pgvec.limit_lock_wait(deadline);
+    PERFORM pgvec.drop_intake(v.collection, v.model_version);
     IF on_retire = 'archive' THEN
         PERFORM pgvec.archive_leaf(v.collection, v.model_version);
     ELSE

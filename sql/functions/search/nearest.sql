@@ -35,8 +35,9 @@ BEGIN
                                          filter, conditions);
     ELSE
         RETURN QUERY
-        SELECT * FROM pgvec.rank_by_index(route.leaf, query_version, vector_type, route.operator, route.dimensions,
-                                          route.secured, query, k, ef_search, filter, conditions);
+        SELECT * FROM pgvec.rank_by_index(route.leaf, query_version, vector_type, route.operator,
+                                          route.dimensions, route.index_kind, route.secured, query, k, ef_search,
+                                          filter, conditions);
     END IF;
 EXCEPTION
     WHEN numeric_value_out_of_range THEN

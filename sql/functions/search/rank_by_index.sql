@@ -4,12 +4,13 @@
 -- Arguments:
 --   vector_type  pgvector's type for the stored vectors, without dimensions, and its
 --   operator     for the collection's distance: both with their schema, quoted
+--   index_kind   see pgvec.ranked_embedding
 --   secured      row-level security applies to the caller
 --   ef_search    NULL: the session's, and never less than k
 -- Raises: PV007 (the filter).
 CREATE OR REPLACE FUNCTION pgvec.rank_by_index(leaf text, query_version text, vector_type text, operator text,
-                                               dimensions integer, secured boolean, query vector, k integer,
-                                               ef_search integer, filter jsonb, conditions jsonb)
+                                               dimensions integer, index_kind text, secured boolean, query vector,
+                                               k integer, ef_search integer, filter jsonb, conditions jsonb)
 RETURNS TABLE (chunk_id text, document_id text, content text, metadata jsonb, model_version text, distance float8)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 -- A filter's cost can make the planner compile the statement, which takes longer than to run it.
@@ -17,9 +18,8 @@ SET jit = off AS $$
 DECLARE
     condition CONSTANT text := pgvec.filter_sql(filter, conditions);
     filtered CONSTANT boolean := condition <> '' OR secured;
-    -- The expression that the index holds: without the dimensions it would not be used.
-    chunk_distance CONSTANT text := format('(embedding::%1$s(%2$s)) %3$s $1::%1$s(%2$s)',
-                                           vector_type, dimensions, operator);
+    chunk_distance CONSTANT text := format('%4$s %3$s $1::%1$s(%2$s)', vector_type, dimensions, operator,
+                                           pgvec.ranked_embedding(vector_type, dimensions, index_kind));
     old_ef CONSTANT text := current_setting('hnsw.ef_search');
     old_scan CONSTANT text := current_setting('hnsw.iterative_scan');
     statement text;

@@ -7,8 +7,8 @@ CREATE OR REPLACE FUNCTION pgvec.rank_exactly(leaf text, query_version text, vec
 RETURNS TABLE (chunk_id text, document_id text, content text, metadata jsonb, model_version text, distance float8)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    -- Without the cast to the version's dimensions it matches no index.
-    chunk_distance CONSTANT text := format('embedding %s $1::%s', operator, vector_type);
+    -- + 0: no index holds this sum.
+    chunk_distance CONSTANT text := format('(embedding %s $1::%s) + 0', operator, vector_type);
 BEGIN
     RETURN QUERY EXECUTE format(
         'SELECT chunk_id::text, document_id, content, metadata, model_version, distance '

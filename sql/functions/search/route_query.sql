@@ -9,20 +9,20 @@
 CREATE OR REPLACE FUNCTION pgvec.route_query(collection text, query_version text, expect_active boolean,
                                              OUT leaf text, OUT dimensions integer, OUT storage text, OUT distance text,
                                              OUT vectors text, OUT operator text, OUT secured boolean,
-                                             OUT doubtful boolean)
+                                             OUT doubtful boolean, OUT index_kind text)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     declared CONSTANT text := nullif(current_setting('pgvec.query_version.' || collection, true), '');
     state text;
     active text;
 BEGIN
-    SELECT v.state, v.leaf, v.dimensions, c.storage, c.distance, quote_ident(n.nspname),
+    SELECT v.state, v.leaf, v.dimensions, v.index_kind, c.storage, c.distance, quote_ident(n.nspname),
            format('OPERATOR(%I.%s)', n.nspname,
                   CASE c.distance WHEN 'cosine' THEN '<=>' WHEN 'l2' THEN '<->' ELSE '<#>' END),
            s.secured,
            s.secured AND (s.alike IS NOT TRUE
                           OR pgvec.policy_mark(v.chunk_relation, v.leaf_relation) IS DISTINCT FROM v.policy_mark)
-      INTO state, leaf, dimensions, storage, distance, vectors, operator, secured, doubtful
+      INTO state, leaf, dimensions, index_kind, storage, distance, vectors, operator, secured, doubtful
       FROM pgvec.model_version v JOIN pgvec.collection c ON c.collection = v.collection
      CROSS JOIN LATERAL (VALUES (
                (row_security_active(v.chunk_relation) OR row_security_active(v.leaf_relation)) IS DISTINCT FROM false,

@@ -9,7 +9,9 @@ DECLARE
     c CONSTANT pgvec.collection := pgvec.get_collection(collection);
     v CONSTANT pgvec.model_version := pgvec.get_version(collection, model_version);
     vector_type CONSTANT text := format('%I.%I', pgvec.vector_schema(), c.storage);
-    embedding CONSTANT text := format('(embedding::%1$s(%2$s))::%1$s AS embedding', vector_type, v.dimensions);
+    embedding CONSTANT text := CASE v.index_kind WHEN 'cast' THEN
+        format('%s::%s AS embedding', pgvec.ranked_embedding(vector_type, v.dimensions, v.index_kind), vector_type)
+        ELSE 'embedding' END;
     columns text;
 BEGIN
     SELECT string_agg(CASE l.name WHEN 'embedding' THEN embedding ELSE l.name END, ', ' ORDER BY l.place) INTO columns
