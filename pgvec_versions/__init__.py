@@ -7,6 +7,7 @@ Folders, from the top layer to the bottom one; ``pyproject.toml`` says which may
     cli/            the command line
     evaluation/     is the new version good enough
     doctor/         what is wrong with a database
+    adoption/       an existing table becomes the first version
     upgrade/        transition and worker: from one model version to the next
     retirement/     how old versions are dropped
     migrate_ops/    Alembic operations

@@ -30,6 +30,7 @@ VERBS: dict[str, Verb] = {
     "init": Verb(
         "init", _START, "Install or upgrade the catalog; with a name, create a collection."
     ),
+    "adopt": Verb("adopt", _START, "Make an existing table the first version of a collection."),
     "demo": Verb("demo", _START, "Walk through a model upgrade on real text, in two minutes."),
     "add": Verb("add", _CHUNKS, "Split text and Markdown files into chunks, embed and store them."),
     "search": Verb("search", _CHUNKS, "Find the chunks nearest to a text, in the active version."),

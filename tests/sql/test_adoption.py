@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import psycopg
 import pytest
 
 from tests.sql.helpers import claim, complete, items, one, read, refused, rows, vector
@@ -117,7 +116,8 @@ def test_no_row_is_rewritten(table):
 
 def test_the_table_is_the_active_version_of_a_collection(adopted):
     status = rows(
-        adopted, "SELECT model_version, state, chunks, missing, index_valid FROM pgvec.version_status"
+        adopted,
+        "SELECT model_version, state, chunks, missing, index_valid FROM pgvec.version_status",
     )
     assert status == [("legacy", "active", 20, 0, True)]
     nearest = rows(
@@ -275,3 +275,48 @@ def test_a_trigger_of_the_host_is_refused(table):
 
 def test_the_collection_cannot_have_the_tables_name(table):
     refused(table, "PV004", "SELECT pgvec.begin_adoption('documents', 'documents', 'legacy')")
+
+
+def test_policies_and_privileges_hold_on_every_way(table):
+    table.execute(
+        """
+        DROP ROLE IF EXISTS adopted_reader; CREATE ROLE adopted_reader;
+        GRANT SELECT, INSERT, UPDATE, DELETE ON documents TO adopted_reader;
+        CREATE POLICY own ON documents USING (tenant = 1) WITH CHECK (tenant = 1);
+        ALTER TABLE documents ENABLE ROW LEVEL SECURITY;
+        """
+    )
+    try:
+        table.execute("SELECT pgvec.begin_adoption('documents', 'docs', 'legacy')")
+        go_through(table)
+        marks = rows(
+            table,
+            "SELECT DISTINCT pgvec.policies_of(to_regclass('pgvec_leaves.docs__legacy' || w.e))"
+            " = pgvec.policies_of('docs') FROM (VALUES (''), ('_in')) w (e)",
+        )
+        assert marks == [(True,)]
+        table.execute("SET ROLE adopted_reader")
+        assert rows(table, "SELECT DISTINCT tenant FROM documents") == [(1,)]
+        assert write(table, "mine", tenant=1) == 21
+        refused(
+            table,
+            "42501",
+            "INSERT INTO documents (content, embedding, tenant) VALUES ('x', %s, 2)",
+            vector("x", "legacy"),
+        )
+        table.execute("RESET ROLE")
+        table.execute("DROP POLICY own ON docs")
+        table.execute("SELECT pgvec.refresh_collection('docs')")
+        table.execute("SET ROLE adopted_reader")
+        assert rows(table, "SELECT tenant FROM documents") == []
+    finally:
+        table.execute("RESET ROLE; DROP OWNED BY adopted_reader; DROP ROLE adopted_reader")
+
+
+def test_rows_without_metadata_get_an_empty_object(table):
+    table.execute("UPDATE documents SET metadata = NULL WHERE id < 8")
+    table.execute("SELECT pgvec.begin_adoption('documents', 'docs', 'legacy')")
+    go_through(table)
+    assert one(table, "SELECT count(*) FROM documents WHERE metadata = '{}'") == 20
+    table.execute("UPDATE documents SET metadata = NULL WHERE id = 9")
+    assert one(table, "SELECT metadata FROM documents WHERE id = 9") == {}

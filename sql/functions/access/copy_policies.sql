@@ -1,4 +1,5 @@
--- Gives a leaf the row-level security of the chunk table: its switches and a copy of each policy. Drops the policies
+-- Gives a leaf, and its intake if it has one, the row-level security of the chunk table: its switches and a copy of
+-- each policy. Drops the policies
 -- that the leaf had before.
 -- Arguments:
 --   leaf   the leaf's name in schema pgvec_leaves
@@ -22,7 +23,7 @@ BEGIN
     IF EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = chunk_table) THEN
         EXECUTE format('ALTER TABLE pgvec_leaves.%I RENAME TO %I', leaf, chunks.name);
         FOR statement IN
-            SELECT pgvec.policy_copy_sql(chunk_table, p.polname, chunks.name)
+            SELECT pgvec.policy_copy_sql(chunk_table, p.polname, format('pgvec_leaves.%I', chunks.name))
               FROM pg_policy p
              WHERE p.polrelid = chunk_table
         LOOP
@@ -34,6 +35,10 @@ BEGIN
                    CASE WHEN chunks.enabled THEN 'ENABLE' ELSE 'DISABLE' END);
     EXECUTE format('ALTER TABLE pgvec_leaves.%I %s ROW LEVEL SECURITY', leaf,
                    CASE WHEN chunks.forced THEN 'FORCE' ELSE 'NO FORCE' END);
+    -- What is written through the name of an adopted table meets the intake's policies, not the leaf's.
+    PERFORM pgvec.copy_policies(chunk_table, r.relname)
+       FROM pgvec.adoption a JOIN pg_catalog.pg_class r ON r.oid = a.intake
+      WHERE a.leaf = copy_policies.leaf;
     UPDATE pgvec.model_version v
        SET policy_mark = pgvec.policy_mark(chunk_table, format('pgvec_leaves.%I', v.leaf)::regclass)
      WHERE v.leaf = copy_policies.leaf;

@@ -1,7 +1,7 @@
--- The CREATE POLICY statement that copies a policy of the chunk table to a leaf.
+-- The CREATE POLICY statement that copies a policy of one table to another.
 -- Arguments:
---   leaf   the name that the leaf has in schema pgvec_leaves while the statement runs
-CREATE OR REPLACE FUNCTION pgvec.policy_copy_sql(chunk_table regclass, policy_name text, leaf text)
+--   target   the name that the other table has while the statement runs: with its schema, quoted
+CREATE OR REPLACE FUNCTION pgvec.policy_copy_sql(secured regclass, policy_name text, target text)
 RETURNS text LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH part AS (
         SELECT p.polname AS name,
@@ -13,9 +13,9 @@ RETURNS text LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                pg_get_expr(p.polqual, p.polrelid) AS using_expression,
                pg_get_expr(p.polwithcheck, p.polrelid) AS check_expression
           FROM pg_policy p
-         WHERE p.polrelid = chunk_table AND p.polname = policy_name
+         WHERE p.polrelid = secured AND p.polname = policy_name
     )
-    SELECT format('CREATE POLICY %I ON pgvec_leaves.%I AS %s FOR %s TO %s', p.name, leaf, p.kind, p.command, p.roles)
+    SELECT format('CREATE POLICY %I ON %s AS %s FOR %s TO %s', p.name, target, p.kind, p.command, p.roles)
            || coalesce(' USING (' || p.using_expression || ')', '')
            || coalesce(' WITH CHECK (' || p.check_expression || ')', '')
       FROM part p;

@@ -16,6 +16,12 @@ BEGIN
      WHERE k.attrelid = a.source AND k.attname = embedding
        AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint d
                         WHERE d.conrelid = a.source AND d.conname = 'pgvec_dimensions');
+    -- Before the CHECK: the application may go on writing NULL.
+    RETURN QUERY
+    SELECT pgvec.metadata_trigger_sql(a.source, a.columns ->> 'metadata')
+     WHERE a.columns ? 'metadata'
+       AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger t
+                        WHERE t.tgrelid = a.source AND t.tgname = 'pgvec_fill_metadata');
     SELECT string_agg(format('ADD COLUMN %I %s', pgvec.own_column(a, n.name), n.definition), ', ' ORDER BY n.place)
       INTO lacking
       FROM (VALUES (1, 'model_version', format('text NOT NULL DEFAULT %L', a.model_version)),

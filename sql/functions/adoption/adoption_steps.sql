@@ -12,6 +12,7 @@ DECLARE
 BEGIN
     IF a.adopted_at IS NULL THEN
         RETURN QUERY SELECT 'columns', s.statement, 'ACCESS EXCLUSIVE', 'a moment' FROM pgvec.adopted_columns_sql(a) s;
+        RETURN QUERY SELECT 'metadata', s.statement, 'ROW EXCLUSIVE', 'a scan' FROM pgvec.fill_metadata_sql(a) s;
         RETURN QUERY SELECT 'checks', s.statement, s.lock, s.held FROM pgvec.adopted_checks_sql(a) s;
         RETURN QUERY SELECT 'indexes', s.statement, 'SHARE UPDATE EXCLUSIVE', 'a build'
                        FROM pgvec.adopted_indexes_sql(a) s;

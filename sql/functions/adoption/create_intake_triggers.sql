@@ -13,9 +13,8 @@ BEGIN
         CREATE TRIGGER pgvec_follow_delete AFTER DELETE ON %1$s
             REFERENCING OLD TABLE AS old_rows
             FOR EACH STATEMENT EXECUTE FUNCTION pgvec.follow_writes(%2$L);
-        -- The table may have allowed NULL.
-        CREATE TRIGGER pgvec_fill_metadata BEFORE INSERT OR UPDATE ON %1$s FOR EACH ROW
-            WHEN (NEW.metadata IS NULL) EXECUTE FUNCTION pgvec.fill_metadata();
     $ddl$, a.intake, a.collection);
+    -- The table may have allowed NULL.
+    EXECUTE pgvec.metadata_trigger_sql(a.intake, 'metadata');
 END
 $$;

@@ -9,6 +9,7 @@ DECLARE
     referring text[];
     column_name text;
 BEGIN
+    EXECUTE format('DROP TRIGGER IF EXISTS pgvec_fill_metadata ON %s', a.source);  -- the intake has its own
     PERFORM pgvec.free_id_sequence(a);
     EXECUTE format('ALTER TABLE %s RENAME TO %I', a.source, a.leaf);
     EXECUTE format('ALTER TABLE %I.%I SET SCHEMA pgvec_leaves', a.host_schema, a.leaf);

@@ -16,6 +16,7 @@ SET search_path = pg_catalog, pg_temp AS $$
                'its function may name columns, whose names change',
                'Drop it and adopt, or copy the table (--copy).'
           FROM pg_catalog.pg_trigger t WHERE t.tgrelid = $1 AND NOT t.tgisinternal
+           AND t.tgfoid <> to_regprocedure('pgvec.fill_metadata()')
         UNION ALL
         SELECT 'rule', string_agg(r.rulename, ', '), jsonb_agg(r.rulename),
                'a rule would not see the writes that go to the chunk table',

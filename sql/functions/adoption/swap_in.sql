@@ -39,6 +39,8 @@ BEGIN
     a.intake := pgvec.create_intake(a, c.chunk_table);
     PERFORM pgvec.create_chunk_triggers(c);
     PERFORM pgvec.create_intake_triggers(a);
+    PERFORM pgvec.lift_policies(a, c.chunk_table);
+    PERFORM pgvec.copy_policies(c.chunk_table, a.leaf || '_in');
     IF EXISTS (SELECT FROM pg_catalog.pg_index i
                 WHERE i.indrelid = a.source AND i.indexrelid <> ALL (indexes_before)) THEN
         PERFORM pgvec.raise_error('PV007', format('%s: an index would have to be built while it is locked.', a.source),
