@@ -28,7 +28,8 @@ check: lint ## lint, and the tests that finish within two minutes
 test: $(VENV)/.installed-dev ## all tests; tests that need pg_cron are skipped without its server
 	$(PYTEST) $(ARGS)
 
-nightly: $(VENV)/.installed-dev ## all tests on PostgreSQL 18 and 16, random ones with many examples
+nightly: $(VENV)/.installed-dev ## all tests on PostgreSQL 18 and 16, other libraries, random ones with many examples
+	PGVEC_TEST_LIBRARIES=$${PGVEC_TEST_LIBRARIES:-.bench/libraries} \
 	$(PYTEST) --hypothesis-profile=nightly --timeout=1800 $(ARGS)
 
 docs: $(VENV)/.installed-dev ## the site, into site/; strict, and without a network

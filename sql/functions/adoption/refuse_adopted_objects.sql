@@ -23,6 +23,26 @@ SET search_path = pg_catalog, pg_temp AS $$
                'Drop it and adopt, or copy the table (--copy).'
           FROM pg_catalog.pg_rewrite r WHERE r.ev_class = $1
         UNION ALL
+        -- Its text names no table: PostgreSQL keeps the row's type, or a parsed body, which go with the table.
+        SELECT 'function', string_agg(f.oid::regprocedure::text, ', '), jsonb_agg(f.oid::regprocedure::text),
+               'it would follow the table, not its name',
+               'Drop it, adopt, and create it again; or copy the table (--copy).'
+          FROM pg_catalog.pg_proc f
+         WHERE EXISTS (SELECT FROM pg_catalog.pg_depend d
+                         LEFT JOIN pg_catalog.pg_type y ON d.refclassid = 'pg_type'::regclass AND y.oid = d.refobjid
+                         LEFT JOIN pg_catalog.pg_type e ON e.oid = y.typelem
+                        WHERE d.classid = 'pg_proc'::regclass AND d.objid = f.oid
+                          AND $1 IN (y.typrelid, e.typrelid,
+                                     CASE d.refclassid WHEN 'pg_class'::regclass THEN d.refobjid END))
+        UNION ALL
+        SELECT 'column', string_agg(format('%s.%I', k.attrelid::regclass, k.attname), ', '),
+               jsonb_agg(format('%s.%I', k.attrelid::regclass, k.attname)),
+               'its type is the row of the table, whose columns change',
+               'Give it another type, or copy the table (--copy).'
+          FROM pg_catalog.pg_attribute k JOIN pg_catalog.pg_type y ON y.oid = k.atttypid
+          LEFT JOIN pg_catalog.pg_type e ON e.oid = y.typelem
+         WHERE $1 IN (y.typrelid, e.typrelid) AND k.attnum > 0 AND NOT k.attisdropped
+        UNION ALL
         SELECT 'publication', string_agg(p.pubname, ', '), jsonb_agg(p.pubname),
                'subscribers know the table by its name, and the rows move to another',
                'Take it out of the publication, or copy the table (--copy).'

@@ -40,6 +40,8 @@ SET search_path = pg_catalog, pg_temp AS $$
     UNION ALL
     SELECT * FROM pgvec.refuse_name($2, $3, true)
     UNION ALL
+    SELECT * FROM pgvec.refuse_known_stores($1)
+    UNION ALL
     SELECT 'PV007', format('%s: no column for %s is known.', $1, w.name), jsonb_build_object('column', w.name), w.hint
       FROM t CROSS JOIN (VALUES
                ('chunk_id', 'The table needs a primary key of one column. Otherwise copy it: pgvec adopt … --copy.'),
