@@ -97,7 +97,8 @@ def schedule_retirement(
     if cron_database:
         raise RequirementMissing(
             f"pg_cron is not in database {cron_database}.",
-            hint="CREATE EXTENSION pg_cron; in the database that cron.database_name names.",
+            hint="Ask a superuser to run, in the database that cron.database_name names: "
+            "CREATE EXTENSION pg_cron;",
             detail={"requirement": "pg_cron", "database": cron_database},
         )
     return scheduler_lines(schedule)

@@ -23,14 +23,14 @@ BEGIN
         RAISE EXCEPTION 'the extension vector is not in this database.'
             USING ERRCODE = 'PV010',
                   DETAIL = jsonb_build_object('requirement', 'vector', 'found', NULL, 'needed', '0.8.0')::text,
-                  HINT = 'Install pgvector 0.8.0 or later on the server, then: CREATE EXTENSION vector;';
+                  HINT = 'Ask a superuser to install pgvector 0.8.0 or later and to run: CREATE EXTENSION vector;';
     END IF;
     IF string_to_array(regexp_replace(vector_version, '[^0-9.].*', ''), '.')::int[] < ARRAY[0, 8, 0] THEN
         RAISE EXCEPTION 'pgvector % is too old: pgvec needs 0.8.0 or later.', vector_version
             USING ERRCODE = 'PV010',
                   DETAIL = jsonb_build_object('requirement', 'vector', 'found', vector_version,
                                               'needed', '0.8.0')::text,
-                  HINT = 'Install a newer pgvector on the server, then: ALTER EXTENSION vector UPDATE;';
+                  HINT = 'Ask a superuser to install a newer pgvector and to run: ALTER EXTENSION vector UPDATE;';
     END IF;
 END
 $$;

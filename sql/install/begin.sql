@@ -3,7 +3,8 @@
 -- with the caller's search_path, and they name everything with its schema.
 -- Installations wait for each other: by the lock of a row that only an owner of the catalog can lock, or, while there
 -- is no catalog, by the name of schema pgvec. Each wait ends after 10 s, unless a lock_timeout is in force.
--- Raises: 42501 (another role owns schema pgvec), 55P03 (another installation does not end).
+-- Raises: 42501 (another role owns schema pgvec, or this one may not create schemas), 55P03 (another installation does
+-- not end).
 SELECT pg_catalog.set_config('pgvec.saved_search_path', pg_catalog.current_setting('search_path'), true);
 SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 SELECT set_config('pgvec.saved_lock_timeout', current_setting('lock_timeout'), true);
@@ -24,6 +25,15 @@ BEGIN
                   DETAIL = jsonb_build_object('schema', 'pgvec', 'owner', pg_get_userbyid(owner))::text,
                   HINT = format('If that role installed the catalog: SET ROLE %I; then again. '
                                 'If not, the schema is not ours.', pg_get_userbyid(owner));
+    END IF;
+    IF owner IS NULL AND NOT has_database_privilege(current_database(), 'CREATE') THEN
+        RAISE EXCEPTION 'role % may not create schemas in database %.', current_user, current_database()
+            USING ERRCODE = '42501',
+                  DETAIL = jsonb_build_object('database', current_database(), 'role', current_user)::text,
+                  HINT = format('Ask the owner of the database (%s) or a superuser to run: '
+                                'GRANT CREATE ON DATABASE %I TO %I;',
+                                (SELECT pg_get_userbyid(d.datdba) FROM pg_database d
+                                  WHERE d.datname = current_database()), current_database(), current_user);
     END IF;
     IF to_regclass('pgvec.catalog_version') IS NOT NULL THEN
         PERFORM FROM pgvec.catalog_version v ORDER BY v.version FOR UPDATE;
