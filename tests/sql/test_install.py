@@ -183,13 +183,14 @@ def asked_for(error):
 
 
 def test_each_hint_names_who_can_help_and_its_statement_helps(bare, plain):
-    for what in ("extension vector", "schemas in database"):
+    for what in ("extension vector", "schemas in database", "may not use schema public"):
         with pytest.raises(NotPermitted, match=what) as caught:
             install(bare)
         assert caught.value.sqlstate == "42501"
         assert caught.value.detail["role"] == plain
         assert rows(bare, OURS) == []
         as_superuser(bare, plain, asked_for(caught.value))
+        as_superuser(bare, plain, "REVOKE ALL ON SCHEMA public FROM PUBLIC")
     install(bare)
     with (
         pytest.raises(NotPermitted, match="may not create tables in schema public") as caught,
