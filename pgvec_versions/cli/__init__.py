@@ -11,11 +11,13 @@
     plain.py               the same without rich, and the one line of an error
     file_url.py            a database URL that comes from pgvec.toml
 
-    init.py                init
+    init.py                init; starter_file.py
     demo.py                demo; demo_steps.py, demo_questions.py
     add.py, search.py      add; search
     worker.py              worker
+    check.py               check
     status.py, doctor.py   status; doctor
+    psql.py                psql
     upgrade.py             upgrade
     cut_over.py            cut-over, roll-back, abandon
     pause.py               pause, resume

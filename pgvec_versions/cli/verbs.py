@@ -34,8 +34,12 @@ VERBS: dict[str, Verb] = {
     "add": Verb("add", _CHUNKS, "Split text and Markdown files into chunks, embed and store them."),
     "search": Verb("search", _CHUNKS, "Find the chunks nearest to a text, in the active version."),
     "worker": Verb("worker", _CHUNKS, "Embed new, changed and missing chunks for live versions."),
+    "check": Verb(
+        "check", _CHECK, "Check in a few lines what a verb needs, also before anything is there."
+    ),
     "status": Verb("status", _CHECK, "Show every version: its state, progress and retirement."),
     "doctor": Verb("doctor", _CHECK, "Check for problems, present and coming; change nothing."),
+    "psql": Verb("psql", _CHECK, "Open psql on the database, the embedded server's too."),
     "upgrade": Verb(
         "upgrade", _UPGRADE, "Build the version named in pgvec.toml until it is ready."
     ),

@@ -8,7 +8,7 @@ from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from sqlalchemy import Engine
@@ -22,6 +22,9 @@ from pgvec_versions.errors import ConfigError, GateRefused, InvalidArgument, Unk
 from pgvec_versions.postgres.database import autocommitted, engine_for
 from pgvec_versions.postgres.install import require_catalog
 
+if TYPE_CHECKING:
+    from pgvec_versions.postgres.embedded import EmbeddedServer
+
 
 class Workplace:
     """An open database with its configuration."""
@@ -31,7 +34,8 @@ class Workplace:
     ) -> None:
         self.engine = engine
         self.config = config
-        #: The data folder of the embedded server, if this is one.
+        #: The embedded server and its data folder, if this is one.
+        self.server: EmbeddedServer | None = None
         self._folder = embedded
         self._named = collection
         self._said = False
@@ -132,14 +136,16 @@ def workplace(
     *,
     embedded: bool = False,
     server_only: str | None = None,
+    no_file: bool = False,
 ) -> Generator[Workplace]:
     """Opens the database that ``cli.which_database`` chooses, and says which one it is.
 
-    ``server_only`` is the name of a verb that never uses the embedded server.
+    ``server_only`` is the name of a verb that never uses the embedded server. ``no_file``: there is
+    no ``pgvec.toml`` yet.
     """
-    settings = load_config(config)
+    settings = Config() if no_file else load_config(config)
     url = chosen_url(url, embedded, settings, server_only)
-    folder = None
+    folder = server = None
     with ExitStack() as opened:
         if url is None:
             from pgvec_versions.postgres.embedded import embedded_server
@@ -150,6 +156,7 @@ def workplace(
         engine = engine_for(url)
         opened.callback(engine.dispose)
         here = Workplace(engine, settings, collection, folder)
+        here.server = server
         said = f"collection: {collection}" if collection else "all collections"
         try:
             yield here

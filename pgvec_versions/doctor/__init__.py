@@ -9,6 +9,7 @@
     samples.py     the comparison itself; pure
     retirement.py  the retirement job, and versions that are due
     tables.py      a pgvector table outside the catalog
+    quick.py       pgvec check: the door, before anything is installed
     clusters.py    groups of vectors that different models made; pure
     html.py        the findings as a page
 
