@@ -124,7 +124,10 @@ def check_rights(engine: Engine) -> Line:
             text += f" {and_may} create collections in schema {found.host_schema}"
         if not found.uses_cron:
             text += "; it may not use pg_cron"
-        give = f"Ask a superuser to run: GRANT USAGE ON SCHEMA cron TO {found.role};"
+        give = (
+            f"Ask a superuser to run: GRANT USAGE ON SCHEMA cron TO {found.role}; "
+            f"GRANT EXECUTE ON FUNCTION cron.alter_job TO {found.role};"
+        )
         return Line("ok", "rights", f"{text}.", "" if found.uses_cron else give)
     return Line("problem", "rights", f"{found.role} {', and '.join(seen)}.", " ".join(to_do))
 

@@ -35,9 +35,10 @@ SELECT quote_ident(current_user) AS role,
           FROM pg_catalog.pg_namespace n WHERE n.nspname = 'pgvec') AS owns_catalog,
        (SELECT has_schema_privilege(n.oid, 'USAGE')
           FROM pg_catalog.pg_namespace n WHERE n.nspname = 'pgvec') AS uses_catalog,
-       coalesce((SELECT has_schema_privilege(n.oid, 'USAGE')
+       coalesce((SELECT bool_and(has_schema_privilege(n.oid, 'USAGE') AND has_function_privilege(p.oid, 'EXECUTE'))
                    FROM pg_catalog.pg_extension e
                    JOIN pg_catalog.pg_namespace n ON n.nspname = 'cron'
+                   JOIN pg_catalog.pg_proc p ON p.pronamespace = n.oid AND p.proname IN ('schedule', 'alter_job')
                   WHERE e.extname = 'pg_cron'), true) AS uses_cron
 
 -- name: check_clock

@@ -31,8 +31,8 @@ BEGIN
     EXCEPTION WHEN insufficient_privilege THEN
         PERFORM pgvec.raise_error('42501', format('role %s may not use pg_cron.', current_user),
             jsonb_build_object('role', current_user, 'schema', cron),
-            format('Ask a superuser to run in database %I: GRANT USAGE ON SCHEMA %s TO %I;',
-                   current_database(), cron, current_user));
+            format('Ask a superuser to run in database %1$I: GRANT USAGE ON SCHEMA %2$s TO %3$I; '
+                   'GRANT EXECUTE ON FUNCTION %2$s.alter_job TO %3$I;', current_database(), cron, current_user));
     WHEN invalid_parameter_value OR data_exception OR internal_error THEN
         PERFORM pgvec.raise_error('PV007', format('pg_cron does not take the schedule %L.', schedule),
             jsonb_build_object('schedule', schedule),
