@@ -24,7 +24,7 @@ from collections.abc import Callable
 from sqlalchemy import Engine
 
 from pgvec_versions.catalog import collection_names, read_collection, status_rows
-from pgvec_versions.doctor.finding import Check, Finding, Patient, reading, rows
+from pgvec_versions.doctor.finding import Check, Finding, Patient, Verdict, reading, rows, verdict
 from pgvec_versions.doctor.html import as_html
 from pgvec_versions.doctor.plans import check_plans
 from pgvec_versions.doctor.provenance import check_provenance
@@ -36,7 +36,16 @@ from pgvec_versions.embedders import Embedder
 from pgvec_versions.errors import PgvecError
 from pgvec_versions.postgres.install import installed_version, require_catalog
 
-__all__ = ["CHECKS", "Finding", "Patient", "as_html", "examine", "examine_table"]
+__all__ = [
+    "CHECKS",
+    "Finding",
+    "Patient",
+    "Verdict",
+    "as_html",
+    "examine",
+    "examine_table",
+    "verdict",
+]
 
 #: Every check of a database with the catalog, in the order in which findings are shown.
 CHECKS: tuple[Check, ...] = (
