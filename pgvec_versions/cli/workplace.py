@@ -20,7 +20,7 @@ from pgvec_versions.config import Config, load_config
 from pgvec_versions.embedders import Embedder, build_embedder
 from pgvec_versions.errors import ConfigError, GateRefused, InvalidArgument, UnknownCollection
 from pgvec_versions.postgres.database import autocommitted, engine_for
-from pgvec_versions.postgres.install import require_catalog
+from pgvec_versions.postgres.install import installed_version, require_catalog
 
 if TYPE_CHECKING:
     from pgvec_versions.postgres.embedded import EmbeddedServer
@@ -59,6 +59,11 @@ class Workplace:
         with autocommitted(self.engine) as raw:
             info = raw.info
             return f"{info.dbname} on {info.host}:{info.port} as {info.user}"
+
+    def collections(self) -> list[str]:
+        """The names of all collections; none in a database without the catalog."""
+        with autocommitted(self.engine) as raw:
+            return collection_names(raw) if installed_version(raw) else []
 
     def say_where(self, what: str = "all collections") -> None:
         """Prints one line about where this verb works, on stderr; a second call does nothing."""

@@ -74,6 +74,19 @@ SELECT v.chunk_id
   FROM {view} v
  ORDER BY v.embedding {operator} %(query)s LIMIT 10
 
+-- name: doctor_only_ordered_indexes
+SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),
+       set_config('enable_sort', 'off', true), set_config('enable_indexscan', 'on', true)
+
+-- name: doctor_default_planner
+-- Sets the planner's settings to PostgreSQL's own, and returns those that differed. By name: the categories in
+-- pg_settings are translated.
+SELECT s.name || ' = ' || current_setting(s.name) AS written, set_config(s.name, s.boot_val, true) AS used
+  FROM pg_catalog.pg_settings s
+ WHERE (starts_with(s.name, 'enable_') OR right(s.name, 5) = '_cost' OR s.name = 'effective_cache_size')
+   AND s.context = 'user' AND s.setting IS DISTINCT FROM s.boot_val
+ ORDER BY s.name
+
 -- name: doctor_sample
 SELECT s.chunk_id, s.content, s.embedding
   FROM (SELECT t.chunk_id::text AS chunk_id, t.content, t.embedding, random() AS place
@@ -81,12 +94,28 @@ SELECT s.chunk_id, s.content, s.embedding
          ORDER BY place LIMIT %(count)s) s
 
 -- name: doctor_duplicates
--- Texts that occur more than once, and vectors that several texts share, among the first 100,000 chunks.
-WITH chunk AS MATERIALIZED (SELECT t.content, t.embedding FROM {leaf} t LIMIT 100000),
-     shared AS (SELECT c.embedding FROM chunk c GROUP BY c.embedding HAVING count(DISTINCT c.content) > 1)
-SELECT (SELECT count(*) - count(DISTINCT c.content) FROM chunk c) AS doubles,
-       (SELECT count(*) FROM chunk) AS chunks,
-       (SELECT count(*) FROM shared) AS shared_vectors
+-- Texts that occur more than once, and texts with nothing in them, among the first 100,000 chunks.
+WITH chunk AS (SELECT t.content, t.content ~ '[^[:space:]]' AS says FROM {leaf} t LIMIT 100000)
+SELECT count(*) FILTER (WHERE c.says) - count(DISTINCT c.content) FILTER (WHERE c.says) AS doubles,
+       count(*) FILTER (WHERE NOT c.says) AS empty,
+       count(*) AS chunks
+  FROM chunk c
+
+-- name: doctor_shared_vectors
+-- Vectors that several different texts have, among the first 100,000 chunks: a row for each of up to five texts of up
+-- to twenty such vectors, and how many vectors there are. A text with nothing in it does not count.
+WITH chunk AS (SELECT t.content, t.embedding FROM {leaf} t LIMIT 100000),
+     said AS (SELECT DISTINCT c.embedding, c.content FROM chunk c WHERE c.content ~ '[^[:space:]]'),
+     counted AS (SELECT s.embedding, s.content, count(*) OVER (PARTITION BY s.embedding) AS texts,
+                        row_number() OVER (PARTITION BY s.embedding ORDER BY s.content) AS place
+                   FROM said s),
+     numbered AS (SELECT c.embedding, c.content, c.place, dense_rank() OVER (ORDER BY c.embedding) AS number
+                    FROM counted c
+                   WHERE c.texts > 1)
+SELECT n.number, n.content, n.embedding, (SELECT max(m.number) FROM numbered m) AS vectors
+  FROM numbered n
+ WHERE n.place <= 5 AND n.number <= 20
+ ORDER BY n.number, n.place
 
 -- name: table_found
 SELECT n.nspname AS schema, c.relname AS name, greatest(c.reltuples, 0)::float8 AS estimate,
