@@ -1,4 +1,4 @@
-"""Versions that hold different chunks: what writes around the triggers leave, and work that was lost."""
+"""Versions that hold different chunks: writes around the triggers, and work that was lost."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pgvec_versions.doctor.finding import Finding, Level, Patient, reading, rows
 _SEEN = {
     "missing": "chunks are missing or stale: it lacks them, and no work item brings them",
     "stale": "chunks are missing or stale: {active} holds a later form, and no work item brings it",
-    "different": "chunks differ from another version's, though the write was the same: somebody wrote "
-    "around the triggers",
+    "different": "chunks differ from another version's, though the write was the same: somebody "
+    "wrote around the triggers",
     "ahead": "chunks are in a later form than in {active}, and no work item carries it there",
     "surplus": "chunks are not in {active}, and nobody deleted them through the triggers",
     "deleted": "chunks were deleted later than they were written, and are there",

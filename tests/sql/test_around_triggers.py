@@ -1,4 +1,4 @@
-"""What is written around the triggers: both versions are compared, both ways, and the way out works.
+"""What is written around the triggers: versions are compared both ways, and the way out works.
 
 Around the triggers is a session with session_replication_role = replica, as logical replication and
 some restores have it, a table with its triggers disabled, or a write to a leaf.
@@ -166,9 +166,7 @@ def test_the_order_of_the_texts_decides_nothing(tx, text):
 
 @pytest.mark.parametrize(("wanted", "around"), [*WHERE, *FOLLOWING])
 @pytest.mark.parametrize("comes_back", [False, True])
-def test_a_delete_around_the_triggers_comes_back_only_if_you_say_so(
-    tx, wanted, around, comes_back
-):
+def test_a_delete_around_the_triggers_comes_back_only_if_you_say_so(tx, wanted, around, comes_back):
     active, other = scene(tx, wanted)
     with around(tx):
         tx.execute(f"DELETE FROM docs WHERE model_version = '{active}' AND {A}".encode())
@@ -245,7 +243,7 @@ def test_a_deleted_chunk_that_a_restore_brought_back_is_found(tx, wanted, stays)
 
 
 def test_a_deleted_chunk_that_a_restore_brought_back_in_the_other_version_goes(tx):
-    active, other = scene(tx, "ready")
+    _, other = scene(tx, "ready")
     tx.execute(f"DELETE FROM docs WHERE {A}".encode())
     with replica(tx):
         insert(tx, "a", other)
@@ -353,7 +351,7 @@ def test_truncate_of_the_only_version_is_allowed(tx):
 
 
 def test_truncate_around_the_triggers_is_found(tx):
-    active, other = scene(tx, "draining")
+    active, _ = scene(tx, "draining")
     with replica(tx):
         tx.execute(f"TRUNCATE {leaf(tx, active)}".encode())
     assert unsettled(tx, active) == [("missing", 2)]

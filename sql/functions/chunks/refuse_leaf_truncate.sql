@@ -1,4 +1,4 @@
--- Trigger on a leaf: refuses a TRUNCATE that empties this version and not the others, because no row trigger would carry
+-- Trigger on a leaf: refuses a TRUNCATE that empties this version and not the others, because no trigger would carry
 -- it. A TRUNCATE of the chunk table empties them all.
 -- Raises: PV007.
 -- Why AFTER and not BEFORE: one TRUNCATE may name several tables. Now they are all empty.
