@@ -8,6 +8,7 @@
 CREATE OR REPLACE FUNCTION pgvec.missing_chunks(collection text, model_version text)
 RETURNS TABLE (chunk_id text) LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET row_security = off AS $$
 DECLARE
+    chunks CONSTANT regclass := (pgvec.get_collection(collection)).chunk_table;
     target pgvec.model_version := pgvec.get_version(collection, model_version);
     source pgvec.model_version;
     comparisons text[] := '{}';
@@ -22,14 +23,13 @@ BEGIN
     FOR source IN SELECT * FROM pgvec.reference_versions(collection, model_version) LOOP
         comparisons := comparisons || format($query$
             SELECT source.chunk_id
-              FROM pgvec_leaves.%1$I source
-              LEFT JOIN pgvec_leaves.%2$I target ON target.chunk_id = source.chunk_id
-             WHERE (target.chunk_id IS NULL OR (source.turn %3$s target.turn AND %4$s))
+              FROM %1$s source LEFT JOIN %2$s target ON target.chunk_id = source.chunk_id
+             WHERE (target.chunk_id IS NULL OR (source.turn %3$s target.turn AND source.digest <> target.digest))
                AND NOT EXISTS (SELECT FROM pgvec.tombstone d
                                 WHERE d.collection = $1 AND d.chunk_id = source.chunk_id::text
                                   AND d.turn >= source.turn)
-        $query$, source.leaf, target.leaf, CASE target.state WHEN 'active' THEN '>' ELSE '>=' END,
-            pgvec.differing_sql((pgvec.get_collection(collection)).chunk_table, 'source', 'target'));
+        $query$, pgvec.digests_sql(chunks, source.leaf), pgvec.digests_sql(chunks, target.leaf),
+            CASE target.state WHEN 'active' THEN '>' ELSE '>=' END);
     END LOOP;
     IF cardinality(comparisons) > 0 THEN
         RETURN QUERY EXECUTE format('SELECT m.chunk_id::text FROM (%s) m ORDER BY m.chunk_id',

@@ -5,8 +5,10 @@ CREATE OR REPLACE FUNCTION pgvec.settle_equal_turns(c pgvec.collection, source p
                                                     target pgvec.model_version)
 RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET row_security = off AS $$
 BEGIN
-    EXECUTE format('UPDATE pgvec_leaves.%I s SET turn = nextval(''pgvec.turn'') FROM pgvec_leaves.%I t '
-                   'WHERE t.chunk_id = s.chunk_id AND t.turn = s.turn AND %s',
-                   source.leaf, target.leaf, pgvec.differing_sql(c.chunk_table, 's', 't'));
+    EXECUTE format('UPDATE pgvec_leaves.%I k SET turn = nextval(''pgvec.turn'') '
+                   'FROM %s s JOIN %s t ON t.chunk_id = s.chunk_id AND t.turn = s.turn AND t.digest <> s.digest '
+                   'WHERE k.chunk_id = s.chunk_id AND k.turn = s.turn',
+                   source.leaf, pgvec.digests_sql(c.chunk_table, source.leaf),
+                   pgvec.digests_sql(c.chunk_table, target.leaf));
 END
 $$;

@@ -11,8 +11,8 @@ RETURNS text LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                    CASE WHEN t.chunk_id IS NULL THEN 'missing' WHEN s.chunk_id IS NULL THEN 'surplus'
                         WHEN s.turn > t.turn THEN 'stale' WHEN s.turn = t.turn THEN 'different'
                         ELSE 'ahead' END AS difference
-              FROM pgvec_leaves.%1$I s FULL JOIN pgvec_leaves.%2$I t ON t.chunk_id = s.chunk_id
-             WHERE s.chunk_id IS NULL OR t.chunk_id IS NULL OR %4$s)
+              FROM %1$s s FULL JOIN %2$s t ON t.chunk_id = s.chunk_id
+             WHERE s.chunk_id IS NULL OR t.chunk_id IS NULL OR s.digest <> t.digest)
         SELECT f.chunk_id::text, f.difference FROM found f
          WHERE f.difference = ANY ($4)
            -- A work item does not settle rows with the same turn.
@@ -29,5 +29,5 @@ RETURNS text LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                         NOT EXISTS (SELECT FROM pgvec.work_item w
                                      WHERE w.collection = $1 AND w.model_version = $2 AND w.lo <> w.hi
                                        AND f.chunk_id BETWEEN w.lo::%3$s AND w.hi::%3$s) END))
-    $query$, source.leaf, target.leaf, c.id_type, pgvec.differing_sql(c.chunk_table, 's', 't'));
+    $query$, pgvec.digests_sql(c.chunk_table, source.leaf), pgvec.digests_sql(c.chunk_table, target.leaf), c.id_type);
 $$;
