@@ -6,6 +6,7 @@
     server.py      PostgreSQL, pgvector, settings
     versions.py    index, leaf, grants, work items and fingerprint of each version
     plans.py       whether searches use the HNSW index, where they should
+    differences.py chunks that differ between versions and that no work item settles
     provenance.py  stored chunks, embedded again and compared
     equal_vectors.py  why different texts have one vector; pure
     samples.py     the comparison itself; pure
@@ -25,6 +26,7 @@ from collections.abc import Callable
 from sqlalchemy import Engine
 
 from pgvec_versions.catalog import collection_names, read_collection, status_rows
+from pgvec_versions.doctor.differences import check_differences
 from pgvec_versions.doctor.finding import Check, Finding, Patient, Verdict, reading, rows, verdict
 from pgvec_versions.doctor.html import as_html
 from pgvec_versions.doctor.plans import check_plans
@@ -52,6 +54,7 @@ __all__ = [
 CHECKS: tuple[Check, ...] = (
     check_settings,
     check_versions,
+    check_differences,
     check_leaves,
     check_plans,
     check_provenance,
