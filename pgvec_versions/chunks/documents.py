@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
-from pgvec_versions.errors import ConfigError, InvalidArgument, UnreadableFile
+from pgvec_versions.chunks.splitting import split_text
+from pgvec_versions.errors import UnreadableFile
 from pgvec_versions.values import Chunk
 
 #: Files that are split along their headings.
@@ -48,28 +48,6 @@ class Document:
         parts = split_text(self.text(), chunk_chars, markdown=self.path.suffix.lower() in _MARKDOWN)
         for position, part in enumerate(parts):
             yield Chunk(part, self.document_id, position, {"source": self.document_id})
-
-
-class _Splitter(Protocol):
-    def chunks(self, text: str) -> list[str]: ...
-
-
-def split_text(text: str, chunk_chars: int = 800, *, markdown: bool = False) -> list[str]:
-    """Pieces of at most ``chunk_chars`` characters, cut where the text allows it; none is empty.
-
-    Raises: ConfigError without the extra ``split``, InvalidArgument.
-    """
-    if chunk_chars < 1:
-        raise InvalidArgument("chunk_chars must be 1 or more.")
-    try:
-        from semantic_text_splitter import MarkdownSplitter, TextSplitter
-    except ImportError:
-        raise ConfigError(
-            "splitting files needs an extra that is not installed.",
-            hint="Run: pip install 'pgvec-versions[split]'",
-        ) from None
-    splitter: _Splitter = MarkdownSplitter(chunk_chars) if markdown else TextSplitter(chunk_chars)
-    return [piece for piece in splitter.chunks(text) if piece.strip()]
 
 
 def find_documents(paths: Sequence[Path]) -> list[Document]:
