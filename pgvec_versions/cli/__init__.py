@@ -13,7 +13,8 @@
 
     init.py                init
     demo.py                demo; demo_steps.py, demo_questions.py
-    add.py, search.py      add; search
+    add.py, delete.py      add; delete
+    search.py              search
     worker.py              worker
     status.py, doctor.py   status; doctor
     upgrade.py             upgrade
