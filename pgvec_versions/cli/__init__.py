@@ -13,7 +13,8 @@
 
     init.py                init; starter_file.py
     demo.py                demo; demo_steps.py, demo_questions.py
-    add.py, search.py      add; search
+    add.py, delete.py      add; delete
+    search.py              search
     worker.py              worker
     check.py               check
     status.py, doctor.py   status; doctor

@@ -15,7 +15,7 @@ from psycopg import sql
 from sqlalchemy import Engine
 
 from pgvec_versions.catalog import read_collection, status_rows
-from pgvec_versions.chunks.documents import split_text
+from pgvec_versions.chunks.splitting import split_text
 from pgvec_versions.chunks.store import ChunkStore
 from pgvec_versions.cli.demo_questions import QUESTIONS, score
 from pgvec_versions.cli.printing import console, print_lines, styled

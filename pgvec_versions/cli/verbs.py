@@ -31,7 +31,8 @@ VERBS: dict[str, Verb] = {
         "init", _START, "Install or upgrade the catalog; with a name, create a collection."
     ),
     "demo": Verb("demo", _START, "Walk through a model upgrade on real text, in two minutes."),
-    "add": Verb("add", _CHUNKS, "Split text and Markdown files into chunks, embed and store them."),
+    "add": Verb("add", _CHUNKS, "Split files into chunks, embed and store them."),
+    "delete": Verb("delete", _CHUNKS, "Delete documents from every live version."),
     "search": Verb("search", _CHUNKS, "Find the chunks nearest to a text, in the active version."),
     "worker": Verb("worker", _CHUNKS, "Embed new, changed and missing chunks for live versions."),
     "check": Verb(

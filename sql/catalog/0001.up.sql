@@ -85,10 +85,13 @@ CREATE TABLE pgvec.collection (
     epoch bigint NOT NULL DEFAULT 1,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     chunk_table regclass,
-    routing_view regclass
+    routing_view regclass,
+    document_root text CHECK (document_root <> '')
 );
 COMMENT ON COLUMN pgvec.collection.chunk_table IS
     'the relation that create_collection made, whatever its name is now; the same holds for routing_view';
+COMMENT ON COLUMN pgvec.collection.document_root IS
+    'the folder that the document ids of pgvec add are relative to: a path, or one in the folder of pgvec.toml';
 COMMENT ON COLUMN pgvec.collection.epoch IS
     'goes up when the set of live versions changes; a REPEATABLE READ writer with an older snapshot fails with 40001';
 
