@@ -7,6 +7,7 @@
     workplace.py           the database, the configuration and the collection to work on
     progress.py            progress bar and Ctrl-C
     dry_run.py             what --dry-run prints
+    next_step.py           what a version's state means, and the next command to copy
     printing.py            tables and lines for people, JSON for programs
     plain.py               the same without rich, and the one line of an error
     file_url.py            a database URL that comes from pgvec.toml

@@ -20,7 +20,7 @@ from pgvec_versions.chunks.store import ChunkStore
 from pgvec_versions.cli.demo_questions import QUESTIONS, score
 from pgvec_versions.cli.printing import console, print_lines, styled
 from pgvec_versions.cli.starter_file import SMALL_MODEL, SMALL_MODEL_REVISION
-from pgvec_versions.cli.status import status_table
+from pgvec_versions.cli.status import print_status
 from pgvec_versions.embedders import SentenceTransformerEmbedder, StaticTokenEmbedder
 from pgvec_versions.embedders.protocol import Embedder
 from pgvec_versions.errors import QueryVersionMismatch, QueryVersionNotDeclared, error_for
@@ -107,7 +107,7 @@ class Demo:
     def show_status(self) -> None:
         """Prints what ``pgvec status`` prints."""
         with autocommitted(self.engine) as raw:
-            console.print(status_table(status_rows(raw, COLLECTION)))
+            print_status(status_rows(raw, COLLECTION))
 
     def start_a_server(self, folder: Path) -> None:
         """A new database with the catalog and an empty collection; an earlier demo's is dropped."""

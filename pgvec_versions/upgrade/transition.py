@@ -451,7 +451,7 @@ def _previous_version(
     if paused(engine, collection, [label]):
         raise Paused(
             f"{label} must catch up before {collection} can go back to it, and it is paused.",
-            hint=f"pgvec resume {label}; or roll back with allow_missing.",
+            hint=f"Roll back with allow_missing, or: pgvec resume {label} -c {collection}",
             detail=refused.detail,
         ) from refused
     return Transition(engine, collection, label, embedder)

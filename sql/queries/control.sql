@@ -11,6 +11,15 @@ SELECT v.model_version, v.paused_at
  WHERE v.collection = %(collection)s AND v.model_version = ANY (%(versions)s) AND v.paused_at IS NOT NULL
  ORDER BY v.model_version
 
+-- name: pause_of
+-- The event of the pause that holds.
+SELECT v.paused_at, e.who, e.detail ->> 'reason' AS reason
+  FROM pgvec.model_version v
+  LEFT JOIN LATERAL (SELECT k.who, k.detail FROM pgvec.version_event k
+                      WHERE k.collection = v.collection AND k.model_version = v.model_version AND k.verb = 'pause'
+                      ORDER BY k.event_id DESC LIMIT 1) e ON true
+ WHERE v.collection = %(collection)s AND v.model_version = %(model_version)s AND v.paused_at IS NOT NULL
+
 -- name: preview
 SELECT p.kind, p.what, p.detail
   FROM pgvec.preview(%(verb)s, %(collection)s, %(model_version)s, arguments => %(arguments)s) p
