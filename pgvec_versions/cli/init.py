@@ -18,8 +18,9 @@ from pgvec_versions.cli.options import (
 from pgvec_versions.cli.printing import emit
 from pgvec_versions.cli.workplace import Workplace, workplace
 from pgvec_versions.postgres import sqlfiles
-from pgvec_versions.postgres.database import autocommitted, transaction
+from pgvec_versions.postgres.database import autocommitted
 from pgvec_versions.postgres.install import install, installed_version
+from pgvec_versions.postgres.locks import unlimited
 from pgvec_versions.postgres.sqlfiles import latest_catalog_version
 from pgvec_versions.upgrade.preview import preview
 
@@ -63,7 +64,7 @@ def init(
             options = {"distance": distance, "storage": storage, "id_type": id_type}
             _print_plan(here, collection, options, as_json)
             return
-        with transaction(here.engine) as raw:
+        with unlimited(here.engine) as raw:
             before, after = install(raw)
         here.say_where(f"collection: {collection}" if collection else "the catalog")
         created = False
@@ -79,7 +80,7 @@ def init(
                 "require_query_version": require_query_version,
                 "follow_while_draining": follow_while_draining,
             }
-            with transaction(here.engine) as raw:
+            with unlimited(here.engine) as raw:
                 created = collection not in collection_names(raw)
                 if created:
                     raw.execute(sqlfiles.query("create_collection"), parameters)
