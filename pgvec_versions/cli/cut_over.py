@@ -30,7 +30,8 @@ from pgvec_versions.cli.progress import Stopper
 from pgvec_versions.cli.workplace import Workplace, version_states, workplace
 from pgvec_versions.errors import ConfigError, GateRefused, NotReady, Paused, WrongState
 from pgvec_versions.postgres import sqlfiles
-from pgvec_versions.postgres.database import autocommitted, transaction
+from pgvec_versions.postgres.database import autocommitted
+from pgvec_versions.postgres.locks import unlimited
 from pgvec_versions.postgres.rows import read_rows, read_value
 from pgvec_versions.states import State
 from pgvec_versions.upgrade import transition
@@ -94,7 +95,7 @@ def cut_over(
                     **options, longest_pause=timedelta(milliseconds=longest_pause_ms)
                 )
             # Another client filled it: we have no embedder for the last work items.
-            with transaction(here.engine) as raw:
+            with unlimited(here.engine) as raw:
                 return read_value(
                     raw,
                     sqlfiles.query("cut_over"),

@@ -22,8 +22,9 @@ from pgvec_versions.cli.workplace import Workplace, version_states, workplace
 from pgvec_versions.config import INTERVAL
 from pgvec_versions.errors import AlreadyExists
 from pgvec_versions.postgres import sqlfiles
-from pgvec_versions.postgres.database import PgConnection, autocommitted, transaction
+from pgvec_versions.postgres.database import PgConnection, autocommitted
 from pgvec_versions.postgres.install import install, installed_version
+from pgvec_versions.postgres.locks import unlimited
 from pgvec_versions.postgres.rows import read_value
 from pgvec_versions.postgres.sqlfiles import latest_catalog_version
 from pgvec_versions.upgrade.preview import preview
@@ -103,13 +104,13 @@ def init(
         if dry:
             _print_plan(here, collection, given, file, as_json)
             return
-        with transaction(here.engine) as raw:
+        with unlimited(here.engine) as raw:
             before, after = install(raw)
         here.say_where(f"collection: {collection}" if collection else "the catalog")
         lines = [_catalog_line(before, after)]
         created, known = False, None
         if collection is not None:
-            with transaction(here.engine) as raw:
+            with unlimited(here.engine) as raw:
                 created, known = _create(raw, here, collection, given)
             lines.append(_collection_line(known, created))
     written = False

@@ -13,7 +13,8 @@ from sqlalchemy import Engine
 from pgvec_versions.catalog import Collection
 from pgvec_versions.embedders import Embedder
 from pgvec_versions.postgres import sqlfiles
-from pgvec_versions.postgres.database import PgConnection, transaction
+from pgvec_versions.postgres.database import PgConnection
+from pgvec_versions.postgres.locks import unlimited
 
 Level = Literal["ok", "warning", "problem"]
 #: The worst first.
@@ -78,7 +79,7 @@ Check: TypeAlias = Callable[[Patient], list[Finding]]
 @contextmanager
 def reading(engine: Engine) -> Generator[PgConnection]:
     """A connection in a read-only transaction."""
-    with transaction(engine) as raw:
+    with unlimited(engine) as raw:
         raw.execute(sqlfiles.query("read_only"))
         yield raw
 

@@ -37,3 +37,20 @@ SELECT coalesce((SELECT max(pg_wal_lsn_diff(pg_current_wal_lsn(), r.replay_lsn))
 -- name: idle_timeout
 -- The server ends a transaction whose session is idle for longer, so its locks last no longer than that either.
 SELECT set_config('idle_in_transaction_session_timeout', %(value)s, true) AS idle_timeout
+
+-- name: backend_pid
+SELECT pg_backend_pid() AS pid
+
+-- name: setting
+SELECT current_setting(%(name)s, true) AS setting
+
+-- name: put_setting
+SELECT set_config(%(name)s, %(value)s, false) AS setting
+
+-- name: no_time_limits
+-- For this transaction: no limit on its time, and one on the time that its session is idle. PostgreSQL 17 and later
+-- have transaction_timeout.
+SELECT set_config('statement_timeout', '0', true) AS statement_timeout,
+       set_config('idle_in_transaction_session_timeout', %(idle)s, true) AS idle_timeout,
+       CASE WHEN current_setting('transaction_timeout', true) IS NOT NULL
+            THEN set_config('transaction_timeout', '0', true) END AS transaction_timeout
