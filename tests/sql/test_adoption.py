@@ -205,6 +205,14 @@ def test_when_the_version_retires_the_old_name_fails_loudly(adopted):
     assert one(adopted, "SELECT count(*) FROM docs") == 20
 
 
+def test_a_truncate_that_reaches_one_version_alone_is_refused(adopted):
+    adopted.execute("SELECT pgvec.register_version('docs', 'v2', 8)")
+    copy_version(adopted, "docs", "legacy", "v2")
+    for relation in ("docs__legacy", "docs__legacy_in"):
+        refused(adopted, "PV007", f"TRUNCATE pgvec_leaves.{relation} CASCADE")
+    assert one(adopted, "SELECT count(*) FROM documents") == 20
+
+
 def test_undo_restores_the_table_with_what_was_written_since(table):
     before, node = rows(table, SHAPE), one(table, "SELECT pg_relation_filenode('documents')")
     index = one(table, "SELECT pg_relation_filenode('documents_hnsw')")

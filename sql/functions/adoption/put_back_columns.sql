@@ -6,6 +6,7 @@ DECLARE
     statement text;
 BEGIN
     EXECUTE format('DROP TRIGGER IF EXISTS pgvec_fill_metadata ON %s', a.source);
+    EXECUTE format('DROP TRIGGER IF EXISTS pgvec_refuse_truncate ON %s', a.source);
     FOR statement IN
         SELECT format('DROP INDEX %s', i.indexrelid::regclass)
           FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class r ON r.oid = i.indexrelid
