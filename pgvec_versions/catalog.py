@@ -48,6 +48,7 @@ class Collection:
     retire_after: timedelta
     require_query_version: bool
     follow_while_draining: bool
+    document_root: str | None = None
     versions: tuple[Version, ...] = ()
 
     @property

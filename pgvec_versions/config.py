@@ -25,11 +25,12 @@ from typing import Any, cast
 
 from pgvec_versions.errors import ConfigError
 
-__all__ = ["CollectionConfig", "Config", "load_config"]
+__all__ = ["CollectionConfig", "Config", "load_config", "named_file"]
 
-_DEFAULT_FILE = "pgvec.toml"
+DEFAULT_FILE = "pgvec.toml"
 _FIELDS = ("model_version", "embedder", "retire_after", "previous")
-_INTERVAL = re.compile(r"^\d+ (second|minute|hour|day|week|month)s?$")
+#: How long a previous version stays: a number and one unit.
+INTERVAL = re.compile(r"^\d+ (second|minute|hour|day|week|month)s?$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class Config:
         """The fields of a collection. Raises: ConfigError when it is not in the file."""
         if name in self.collections:
             return self.collections[name]
-        where = self.path or _DEFAULT_FILE
+        where = self.path or DEFAULT_FILE
         have = ", ".join(self.collections) or "none"
         raise ConfigError(
             f"{where} has no collection {name!r} (it has: {have})."
@@ -76,14 +77,19 @@ class Config:
         )
 
 
+def named_file(given: Path | None) -> Path | None:
+    """The file that you named: ``given``, or ``PGVEC_CONFIG``."""
+    return given or (Path(os.environ["PGVEC_CONFIG"]) if os.environ.get("PGVEC_CONFIG") else None)
+
+
 def _config_path(given: Path | None = None) -> Path | None:
     """The file to read, or None: ``given``, ``PGVEC_CONFIG``, or ``pgvec.toml`` in this folder.
 
     Raises: ConfigError when a file that you named does not exist.
     """
-    named = given or (Path(os.environ["PGVEC_CONFIG"]) if os.environ.get("PGVEC_CONFIG") else None)
+    named = named_file(given)
     if named is None:
-        here = Path(_DEFAULT_FILE)
+        here = Path(DEFAULT_FILE)
         return here if here.is_file() else None
     if not named.is_file():
         raise ConfigError(f"there is no file {named}.", hint="Check --config or PGVEC_CONFIG.")
@@ -146,7 +152,7 @@ def _collection(name: str, table: dict[str, Any], path: Path) -> CollectionConfi
             f"{where} needs model_version, a text.", hint='Such as: model_version = "minilm-1"'
         )
     retire_after = table.get("retire_after", "7 days")
-    if not isinstance(retire_after, str) or not _INTERVAL.match(retire_after):
+    if not isinstance(retire_after, str) or not INTERVAL.match(retire_after):
         raise ConfigError(
             f"{where}: retire_after {retire_after!r} is not an interval.",
             hint='Such as: retire_after = "7 days"',

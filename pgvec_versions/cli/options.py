@@ -53,6 +53,7 @@ DryRunOption = Annotated[
     bool,
     typer.Option("--dry-run", help="Show what would happen and what blocks it; change nothing."),
 ]
+YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask before documents go.")]
 _REASON = typer.Option("--reason", help="Reason to record with the event.")
 ReasonOption = Annotated[str | None, _REASON]
 RequiredReasonOption = Annotated[str, _REASON]

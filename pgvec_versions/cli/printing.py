@@ -62,10 +62,15 @@ def styled(*parts: str | tuple[str, str]) -> Text:
     return made
 
 
+def print_line(text: str | Text) -> None:
+    """Prints one line. The terminal may wrap it, but nothing is cut off or broken for copying."""
+    console.print(text, soft_wrap=True)
+
+
 def print_lines(lines: str | Iterable[str]) -> None:
     """Prints each text as one line."""
     for text in [lines] if isinstance(lines, str) else lines:
-        console.print(text, soft_wrap=True)
+        print_line(text)
 
 
 def _plain(value: object) -> object:

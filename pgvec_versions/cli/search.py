@@ -6,6 +6,7 @@ import json
 from typing import Annotated, Any, cast
 
 import typer
+from rich.cells import cell_len
 from rich.table import Table
 
 from pgvec_versions.chunks.store import ChunkStore
@@ -22,6 +23,21 @@ from pgvec_versions.errors import InvalidArgument
 
 #: As much of a chunk as makes two or three lines of the table. Units: characters.
 _SHOWN = 160
+#: Of 80 columns, this leaves as much for the text. Units: columns.
+_DOCUMENT_WIDTH = 32
+
+
+def _file_name_kept(document_id: str) -> str:
+    """The id if it fits, or else its end: as many folders as fit, and always the file name."""
+    if cell_len(document_id) <= _DOCUMENT_WIDTH:
+        return document_id
+    *folders, kept = document_id.split("/")
+    for folder in reversed(folders):
+        longer = f"{folder}/{kept}"
+        if cell_len(f"…/{longer}") > _DOCUMENT_WIDTH:
+            break
+        kept = longer
+    return f"…/{kept}" if folders and cell_len(f"…/{kept}") <= _DOCUMENT_WIDTH else kept
 
 
 def _metadata(where: str | None) -> dict[str, Any] | None:
@@ -71,15 +87,17 @@ def search(
     if not hits:
         console.print("nothing found.")
         return
-    table = Table(title=f"{here.collection}, version {hits[0].model_version}", title_justify="left")
+    title = f"{here.collection}, version {hits[0].model_version}"
+    # The text takes what the other columns leave, and no more.
+    table = Table(title=title, title_justify="left", expand=True)
     table.add_column("distance", justify="right")
-    table.add_column("document")
-    table.add_column("text", overflow="fold")
+    table.add_column("document", overflow="fold", max_width=_DOCUMENT_WIDTH)
+    table.add_column("text", overflow="fold", ratio=1)
     for hit in hits:
         text = " ".join(hit.content.split())
         table.add_row(
             f"{hit.distance:.4f}",
-            hit.document_id or hit.chunk_id,
+            _file_name_kept(hit.document_id or hit.chunk_id),
             text[:_SHOWN] + ("…" if len(text) > _SHOWN else ""),
         )
     console.print(table)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import shlex
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from rich import box
@@ -10,6 +11,7 @@ from rich.table import Table
 
 from pgvec_versions.catalog import status_rows
 from pgvec_versions.chunks.store import ChunkStore
+from pgvec_versions.cli.next_step import next_step
 from pgvec_versions.cli.options import (
     CollectionOption,
     ConfigOption,
@@ -17,15 +19,15 @@ from pgvec_versions.cli.options import (
     EmbeddedOption,
     JsonOption,
 )
-from pgvec_versions.cli.printing import console, emit, print_lines, styled
+from pgvec_versions.cli.printing import console, emit, print_line, print_lines, styled
 from pgvec_versions.cli.workplace import workplace
 from pgvec_versions.postgres.database import autocommitted
 from pgvec_versions.postgres.install import require_catalog
 from pgvec_versions.retirement.watch import retirement_line, watch
 
-#: As much of an error as the table has room for. Units: characters.
-_SHOWN = 120
-_COLOURS = {"active": "bold green", "ready": "cyan", "building": "yellow", "draining": "magenta"}
+#: rich does not measure beyond the width that it is given. Units: columns.
+_UNBOUNDED = 10_000
+COLOURS = {"active": "bold green", "ready": "cyan", "building": "yellow", "draining": "magenta"}
 
 
 def _size(count: int | None) -> str:
@@ -39,62 +41,73 @@ def _size(count: int | None) -> str:
     return f"{amount:.1f} MB" if amount < 1024 else f"{amount / 1024:.1f} GB"
 
 
-def _when(moment: datetime | None) -> str:
-    return moment.astimezone().strftime("%Y-%m-%d %H:%M") if moment else "–"
+Command = Callable[..., str]
 
 
-def _meaning(row: dict[str, Any]) -> str:
-    """What the state means, for someone who does not know the states yet."""
-    state = row["state"]
-    if row["fingerprint"] == "differs":
-        return "an embedder of its name makes other vectors: nothing is written with it"
-    if row["paused_at"]:
-        return f"paused since {_when(row['paused_at'])}; next: pgvec resume"
-    if row["items_set_aside"]:
-        return f"{row['items_set_aside']} work items failed: {row['last_error'] or ''}"[:_SHOWN]
-    if state == "active":
-        return "answers queries" + (
-            f", {row['items_open']} chunks to follow" if row["items_open"] else ""
-        )
-    if state == "building":
-        if row["missing"]:
-            return f"being filled: {row['missing']} chunks missing"
-        return "filled; " + ("next: make ready" if row["index_valid"] else "next: build the index")
-    if state == "ready":
-        return "complete; next: pgvec cut-over"
-    if state == "draining":
-        follows = "" if row["follows"] else ", no longer follows writes"
-        return f"retires {_when(row['retire_at'])}; pgvec roll-back goes back to it{follows}"
-    if state == "retired":
-        return f"gone since {_when(row['retired_at'])}"
-    return "given up" + (
-        "; its leaf goes with the next pgvec retire" if row["chunks"] is not None else ""
+def _plain_command(verb: str, *words: str, collection: str) -> str:
+    """A command for a database with one collection."""
+    return shlex.join(("pgvec", verb, *words))
+
+
+def _meaning(row: dict[str, Any], command: Command, configured: str | None) -> str:
+    step = next_step(row, configured)
+    if not step.command:
+        return step.meaning
+    # At the end, so that nothing sticks to it when you copy it.
+    return f"{step.meaning}; {step.leads}: {command(*step.command, collection=row['collection'])}"
+
+
+def _figures(row: dict[str, Any]) -> tuple[str, str, str, str]:
+    """Chunks, share complete, index and size of a version."""
+    if row["chunks"] is None:
+        return ("–", "–", "–", "–")
+    return (
+        f"{row['chunks']:,}",
+        f"{float(row['share_complete']):.1%}",
+        "valid" if row["index_valid"] else "none",
+        _size((row["table_bytes"] or 0) + (row["index_bytes"] or 0)),
     )
 
 
-def status_table(rows: list[dict[str, Any]]) -> Table:
-    """The table that ``pgvec status`` prints: a line for each version."""
+def _table(rows: list[dict[str, Any]], meanings: list[str]) -> Table:
     table = Table(box=box.SIMPLE_HEAD)
     for column in ("collection", "version", "state"):
-        table.add_column(column)
-    table.add_column("chunks", justify="right")
-    table.add_column("complete", justify="right")
-    table.add_column("index")
-    table.add_column("size", justify="right")
-    table.add_column("what it means")
-    for row in rows:
-        gone = row["chunks"] is None
-        table.add_row(
-            row["collection"],
-            row["model_version"],
-            styled((row["state"], _COLOURS.get(row["state"], "dim"))),
-            "–" if gone else f"{row['chunks']:,}",
-            "–" if gone else f"{float(row['share_complete']):.1%}",
-            "–" if gone else ("valid" if row["index_valid"] else "none"),
-            "–" if gone else _size((row["table_bytes"] or 0) + (row["index_bytes"] or 0)),
-            _meaning(row),
-        )
+        table.add_column(column, no_wrap=True)
+    table.add_column("chunks", justify="right", no_wrap=True)
+    table.add_column("complete", justify="right", no_wrap=True)
+    table.add_column("index", no_wrap=True)
+    table.add_column("size", justify="right", no_wrap=True)
+    table.add_column("what it means", no_wrap=True)
+    for row, meaning in zip(rows, meanings, strict=True):
+        state = styled((row["state"], COLOURS.get(row["state"], "dim")))
+        table.add_row(row["collection"], row["model_version"], state, *_figures(row), meaning)
     return table
+
+
+def print_status(
+    rows: list[dict[str, Any]],
+    command: Command = _plain_command,
+    configured: Mapping[str, str] | None = None,
+) -> None:
+    """Prints what ``pgvec status`` prints: a table, or a few lines for each version.
+
+    ``configured``: the label that pgvec.toml names, by collection. A table that is wider than the
+    screen would cut labels and commands off; lines do not.
+    """
+    labels = configured or {}
+    meanings = [_meaning(row, command, labels.get(row["collection"])) for row in rows]
+    table = _table(rows, meanings)
+    unbounded = console.options.update(width=_UNBOUNDED)
+    if console.measure(table, options=unbounded).maximum <= console.width:
+        console.print(table)
+        return
+    for row, meaning in zip(rows, meanings, strict=True):
+        chunks, complete, index, size = _figures(row)
+        head = f"{row['collection']}  {row['model_version']}  "
+        print_line(styled(head, (row["state"], COLOURS.get(row["state"], "dim"))))
+        if row["chunks"] is not None:
+            print_line(f"  {chunks} chunks, {complete} complete, index: {index}, {size}")
+        print_line(f"  {meaning}")
 
 
 def status(
@@ -114,10 +127,10 @@ def status(
             ChunkStore(here.engine, collection)
         rows = status_rows(raw, collection)
         line = retirement_line(watch(raw, here.engine)) if rows and not as_json else ""
-    if as_json:
-        emit(rows, True)
-    elif rows:
-        console.print(status_table(rows))
-        print_lines(line)
-    else:
-        console.print("no version is registered yet; next: pgvec init NAME, then pgvec upgrade.")
+        if as_json:
+            emit(rows, True)
+        elif rows:
+            print_status(rows, here.command, here.labels)
+            print_lines(line)
+        else:
+            print_lines("no version is registered yet; next: pgvec init NAME, then: pgvec upgrade")

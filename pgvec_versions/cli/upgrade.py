@@ -84,21 +84,24 @@ def upgrade(
         )
         state, previous = made.state, None
         if state in (State.DRAINING, State.RETIRED, State.ABANDONED):
-            raise _too_late(name, label, state)
+            raise _too_late(here, label, state)
         if state == State.ACTIVE:
             text = f"{name} is on {label} already: nothing to do."
         else:
             if not as_json:
                 _say_size(made)
             state = _prepare(made, stopper, as_json)
-            stopper.check("pgvec upgrade" + (" --cut-over" if cut_over else ""))
-            text = f"{label} of {name} is {state}. Next: pgvec cut-over."
+            stopper.check(here.command("upgrade", *(["--cut-over"] if cut_over else [])))
+            text = f"{label} of {name} is {state}. Next: {here.command('cut-over', label)}"
             if cut_over and state == State.READY:
                 previous = made.cut_over()
                 state = State.ACTIVE
                 text = f"{name} is on {label}."
                 if previous:
-                    text += f" {previous} drains for {wanted.retire_after}."
+                    text += (
+                        f" {previous} drains for {wanted.retire_after}; "
+                        f"to go back: {here.command('roll-back', previous)}"
+                    )
     emit(
         {"collection": name, "model_version": label, "state": str(state), "previous": previous},
         as_json,
@@ -106,11 +109,11 @@ def upgrade(
     )
 
 
-def _too_late(collection: str, label: str, state: State | None) -> WrongState:
+def _too_late(here: Workplace, label: str, state: State | None) -> WrongState:
     back = "Choose a new label in pgvec.toml."
     if state == State.DRAINING:
-        back = "Go back to it with: pgvec roll-back."
-    return WrongState(f"{collection}: pgvec.toml names {label}, which is {state}.", hint=back)
+        back = f"To go back to it: {here.command('roll-back', label)}"
+    return WrongState(f"{here.collection}: pgvec.toml names {label}, which is {state}.", hint=back)
 
 
 def _prepare(made: Transition, stopper: Stopper, as_json: bool) -> State:

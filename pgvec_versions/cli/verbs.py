@@ -32,11 +32,16 @@ VERBS: dict[str, Verb] = {
     ),
     "adopt": Verb("adopt", _START, "Make an existing table the first version of a collection."),
     "demo": Verb("demo", _START, "Walk through a model upgrade on real text, in two minutes."),
-    "add": Verb("add", _CHUNKS, "Split text and Markdown files into chunks, embed and store them."),
+    "add": Verb("add", _CHUNKS, "Split files into chunks, embed and store them."),
+    "delete": Verb("delete", _CHUNKS, "Delete documents from every live version."),
     "search": Verb("search", _CHUNKS, "Find the chunks nearest to a text, in the active version."),
     "worker": Verb("worker", _CHUNKS, "Embed new, changed and missing chunks for live versions."),
+    "check": Verb(
+        "check", _CHECK, "Check in a few lines what a verb needs, also before anything is there."
+    ),
     "status": Verb("status", _CHECK, "Show every version: its state, progress and retirement."),
     "doctor": Verb("doctor", _CHECK, "Check for problems, present and coming; change nothing."),
+    "psql": Verb("psql", _CHECK, "Open psql on the database, the embedded server's too."),
     "upgrade": Verb(
         "upgrade", _UPGRADE, "Build the version named in pgvec.toml until it is ready."
     ),

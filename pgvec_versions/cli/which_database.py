@@ -54,6 +54,19 @@ def chosen_url(
     return None
 
 
+def named_by(given: str | None, embedded: bool, config: Config) -> str:
+    """What names the database, in the same order as ``chosen_url``."""
+    if given is not None:
+        return "--database-url"
+    if embedded:
+        return "--embedded"
+    if _VARIABLE in os.environ:
+        return _VARIABLE
+    if config.database_url is not None or config.embedded:
+        return str(config.path)
+    return ", ".join(name for name in _LIBPQ_VARIABLES if os.environ.get(name))
+
+
 def _libpq_url(server_only: str | None) -> str:
     """The URL that leaves everything to libpq, if its variables name a database."""
     if any(os.environ.get(name) for name in _LIBPQ_VARIABLES):

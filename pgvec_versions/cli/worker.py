@@ -90,9 +90,10 @@ def worker(
 
         if drain:
             report = made.drain(stop=stopper.event, progress=on_progress)
-            stopper.check("pgvec worker --drain")
+            stopper.check(here.command("worker", "--drain"))
         else:
             report = made.run(stopper.event, progress=on_progress)
+        again = here.command("worker", "--drain", "--retry-failed")
     figures = {
         "versions": made.versions,
         "reopened": reopened,
@@ -113,7 +114,7 @@ def worker(
         reason = f" The last error: {report.last_error.message}" if report.last_error else ""
         raise NotReady(
             f"{report.set_aside} work items were set aside.{reason}",
-            hint="See pgvec status; then pgvec worker --drain --retry-failed.",
+            hint=f"See pgvec status; remove the cause, then: {again}",
         )
 
 

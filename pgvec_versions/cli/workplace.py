@@ -8,7 +8,7 @@ from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from sqlalchemy import Engine
@@ -19,19 +19,33 @@ from pgvec_versions.cli.which_database import chosen_url
 from pgvec_versions.config import Config, load_config
 from pgvec_versions.embedders import Embedder, build_embedder
 from pgvec_versions.errors import ConfigError, GateRefused, InvalidArgument, UnknownCollection
-from pgvec_versions.postgres.database import autocommitted, engine_for
-from pgvec_versions.postgres.install import require_catalog
+from pgvec_versions.postgres.database import autocommitted, engine_for, psycopg_url
+from pgvec_versions.postgres.install import installed_version, require_catalog
+
+if TYPE_CHECKING:
+    from pgvec_versions.postgres.embedded import EmbeddedServer
+
+#: Settings of a URL that may hold a secret or name the file of one.
+_SECRETS = frozenset(("password", "passfile", "sslpassword", "sslkey", "oauth_client_secret"))
 
 
 class Workplace:
     """An open database with its configuration."""
 
     def __init__(
-        self, engine: Engine, config: Config, collection: str | None, embedded: Path | None = None
+        self,
+        engine: Engine,
+        config: Config,
+        collection: str | None,
+        embedded: Path | None = None,
+        options: tuple[str, ...] = (),
     ) -> None:
+        """``options`` are those of this command that another one needs to get here."""
         self.engine = engine
         self.config = config
-        #: The data folder of the embedded server, if this is one.
+        self._options = options
+        #: The embedded server and its data folder, if this is one.
+        self.server: EmbeddedServer | None = None
         self._folder = embedded
         self._named = collection
         self._said = False
@@ -56,11 +70,34 @@ class Workplace:
             info = raw.info
             return f"{info.dbname} on {info.host}:{info.port} as {info.user}"
 
+    def collections(self) -> list[str]:
+        """The names of all collections; none in a database without the catalog."""
+        with autocommitted(self.engine) as raw:
+            return collection_names(raw) if installed_version(raw) else []
+
     def say_where(self, what: str = "all collections") -> None:
         """Prints one line about where this verb works, on stderr; a second call does nothing."""
         if not self._said:
             self._said = True
             messages.print(f"database: {self.database}; {what}", soft_wrap=True)
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The label that pgvec.toml names as the version to build, by collection."""
+        return {name: known.model_version for name, known in self.config.collections.items()}
+
+    def command(self, verb: str, *words: str, collection: str | None = None) -> str:
+        """A command to copy: it works on this database, and on this collection or the given one.
+
+        It names the collection only where there are several.
+        """
+        where = ("-c", collection or self.collection) if self._several else ()
+        return shlex.join(("pgvec", verb, *words, *where, *self._options))
+
+    @cached_property
+    def _several(self) -> bool:
+        with autocommitted(self.engine) as raw:
+            return len(collection_names(raw)) > 1
 
     def _find_collection(self) -> str:
         with autocommitted(self.engine) as raw:
@@ -109,13 +146,9 @@ class Workplace:
 
 def gate_hint(here: Workplace, label: str) -> str:
     """What to do when the gate stops a version, as commands to copy."""
-    with autocommitted(here.engine) as raw:
-        several = len(collection_names(raw)) > 1
-    where = f" -c {here.collection}" if several else ""
-    version = shlex.quote(label)
     return (
-        f"Evaluate it: pgvec evaluate {version}{where}; read pgvec report {version}{where}. "
-        f"Or, knowingly: pgvec cut-over {version}{where} --force --reason '…'."
+        f"Evaluate it: {here.command('evaluate', label)}; read {here.command('report', label)}. "
+        f"Or, knowingly: {here.command('cut-over', label)} --force --reason '…'."
     )
 
 
@@ -132,14 +165,17 @@ def workplace(
     *,
     embedded: bool = False,
     server_only: str | None = None,
+    no_file: bool = False,
 ) -> Generator[Workplace]:
     """Opens the database that ``cli.which_database`` chooses, and says which one it is.
 
-    ``server_only`` is the name of a verb that never uses the embedded server.
+    ``server_only`` is the name of a verb that never uses the embedded server. ``no_file``: there is
+    no ``pgvec.toml`` yet.
     """
-    settings = load_config(config)
+    settings = Config() if no_file else load_config(config)
+    options = _options_to_repeat(url, config, embedded)
     url = chosen_url(url, embedded, settings, server_only)
-    folder = None
+    folder = server = None
     with ExitStack() as opened:
         if url is None:
             from pgvec_versions.postgres.embedded import embedded_server
@@ -149,7 +185,8 @@ def workplace(
             folder = server.pgdata
         engine = engine_for(url)
         opened.callback(engine.dispose)
-        here = Workplace(engine, settings, collection, folder)
+        here = Workplace(engine, settings, collection, folder, options)
+        here.server = server
         said = f"collection: {collection}" if collection else "all collections"
         try:
             yield here
@@ -160,6 +197,24 @@ def workplace(
             here.say_where(said)
             raise
         here.say_where(said)
+
+
+def _options_to_repeat(url: str | None, config: Path | None, embedded: bool) -> tuple[str, ...]:
+    """The options that say where this command works; a URL with a password is not repeated."""
+    given: list[str] = ["--embedded"] if embedded else []
+    if config is not None:
+        given += ["--config", str(config)]
+    if url and _shows_no_secret(url):
+        given += ["--database-url", url]
+    return tuple(given)
+
+
+def _shows_no_secret(url: str) -> bool:
+    try:
+        known = psycopg_url(url)
+    except ConfigError:
+        return False
+    return known.password is None and not known.query.keys() & _SECRETS
 
 
 def named_embedder(here: Workplace, given: str) -> Embedder:

@@ -4,11 +4,15 @@
 
     finding.py     a finding, and what a check gets
     server.py      PostgreSQL, pgvector, settings
-    versions.py    index, plan, leaf, grants, work items and fingerprint of each version
+    versions.py    index, leaf, grants, work items and fingerprint of each version
+    plans.py       whether searches use the HNSW index, where they should
+    differences.py chunks that differ between versions and that no work item settles
     provenance.py  stored chunks, embedded again and compared
+    equal_vectors.py  why different texts have one vector; pure
     samples.py     the comparison itself; pure
     retirement.py  the retirement job, and versions that are due
     tables.py      a pgvector table outside the catalog
+    quick.py       pgvec check: the door, before anything is installed
     clusters.py    groups of vectors that different models made; pure
     html.py        the findings as a page
 
@@ -22,23 +26,35 @@ from collections.abc import Callable
 from sqlalchemy import Engine
 
 from pgvec_versions.catalog import collection_names, read_collection, status_rows
-from pgvec_versions.doctor.finding import Check, Finding, Patient, reading, rows
+from pgvec_versions.doctor.differences import check_differences
+from pgvec_versions.doctor.finding import Check, Finding, Patient, Verdict, reading, rows, verdict
 from pgvec_versions.doctor.html import as_html
+from pgvec_versions.doctor.plans import check_plans
 from pgvec_versions.doctor.provenance import check_provenance
 from pgvec_versions.doctor.retirement import check_job
 from pgvec_versions.doctor.server import check_server, check_settings
 from pgvec_versions.doctor.tables import examine_table
-from pgvec_versions.doctor.versions import check_leaves, check_plans, check_versions
+from pgvec_versions.doctor.versions import check_leaves, check_versions
 from pgvec_versions.embedders import Embedder
 from pgvec_versions.errors import PgvecError
 from pgvec_versions.postgres.install import installed_version, require_catalog
 
-__all__ = ["CHECKS", "Finding", "Patient", "as_html", "examine", "examine_table"]
+__all__ = [
+    "CHECKS",
+    "Finding",
+    "Patient",
+    "Verdict",
+    "as_html",
+    "examine",
+    "examine_table",
+    "verdict",
+]
 
 #: Every check of a database with the catalog, in the order in which findings are shown.
 CHECKS: tuple[Check, ...] = (
     check_settings,
     check_versions,
+    check_differences,
     check_leaves,
     check_plans,
     check_provenance,

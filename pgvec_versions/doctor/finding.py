@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
@@ -13,9 +13,12 @@ from sqlalchemy import Engine
 from pgvec_versions.catalog import Collection
 from pgvec_versions.embedders import Embedder
 from pgvec_versions.postgres import sqlfiles
-from pgvec_versions.postgres.database import PgConnection, transaction
+from pgvec_versions.postgres.database import PgConnection
+from pgvec_versions.postgres.locks import unlimited
 
 Level = Literal["ok", "warning", "problem"]
+#: The worst first.
+LEVELS: tuple[Level, ...] = ("problem", "warning", "ok")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,35 @@ class Finding:
     what: str
     evidence: str
     to_do: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What all findings say together: in a few words, how bad, and what to do ``next``."""
+
+    word: str
+    tone: Level
+    next: str
+
+
+def verdict(findings: Sequence[Finding]) -> Verdict:
+    """The verdict on these findings."""
+    problems, warnings, _ = (sum(f.level == level for f in findings) for level in LEVELS)
+    some = _counted(warnings, "warning")
+    if problems:
+        word = _counted(problems, "problem") + (f" and {some}" if warnings else "")
+        return Verdict(word, "problem", "Begin with the problems: each says what to do.")
+    if warnings:
+        return Verdict(
+            f"No problem, {some}",
+            "warning",
+            "Nothing is wrong now. A warning may become a problem.",
+        )
+    return Verdict("All is in order", "ok", "There is nothing to do.")
+
+
+def _counted(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
 @dataclass(slots=True)
@@ -47,7 +79,7 @@ Check: TypeAlias = Callable[[Patient], list[Finding]]
 @contextmanager
 def reading(engine: Engine) -> Generator[PgConnection]:
     """A connection in a read-only transaction."""
-    with transaction(engine) as raw:
+    with unlimited(engine) as raw:
         raw.execute(sqlfiles.query("read_only"))
         yield raw
 

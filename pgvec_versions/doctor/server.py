@@ -7,13 +7,14 @@ from typing import Any
 from pgvec_versions.doctor.finding import Finding, Patient
 
 #: PostgreSQL 15, as server_version_num writes it: the first with security_invoker views.
-_OLDEST_SERVER = 150000
+OLDEST_SERVER = 150000
 #: pgvector: the first with iterative scans, the first without CVE-2026-3172, and the first without
 #: races between vacuum and insert.
-_OLDEST, _NO_CVE, _NO_RACES = (0, 8, 0), (0, 8, 2), (0, 8, 4)
+OLDEST_PGVECTOR, _NO_CVE, _NO_RACES = (0, 8, 0), (0, 8, 2), (0, 8, 4)
 
 
-def _number(version: str) -> tuple[int, ...]:
+def version_number(version: str) -> tuple[int, ...]:
+    """A version as numbers, to compare."""
     return tuple(int(part) for part in version.split("-")[0].split(".") if part.isdigit())
 
 
@@ -21,13 +22,13 @@ def _pgvector(version: str | None) -> Finding:
     name = "pgvector"
     if version is None:
         return Finding("problem", name, "not in this database", "CREATE EXTENSION vector;")
-    if _number(version) < _OLDEST:
+    if version_number(version) < OLDEST_PGVECTOR:
         to_do = "Install 0.8.0 or later, then ALTER EXTENSION vector UPDATE;"
         return Finding("problem", name, version, to_do)
-    if _number(version) < _NO_CVE:
+    if version_number(version) < _NO_CVE:
         seen = f"{version}: CVE-2026-3172, so indexes are built without parallel workers"
         return Finding("warning", name, seen, "Install 0.8.4 or later.")
-    if _number(version) < _NO_RACES:
+    if version_number(version) < _NO_RACES:
         seen = f"{version}: vacuum and insert races are fixed in 0.8.4"
         return Finding("warning", name, seen, "Install 0.8.4 or later.")
     return Finding("ok", name, version)
@@ -36,7 +37,7 @@ def _pgvector(version: str | None) -> Finding:
 def check_server(patient: Patient) -> list[Finding]:
     """Checks the versions of PostgreSQL and pgvector."""
     server = patient.server
-    new_enough = server["server_version_num"] >= _OLDEST_SERVER
+    new_enough = server["server_version_num"] >= OLDEST_SERVER
     return [
         Finding(
             "ok" if new_enough else "problem",

@@ -27,6 +27,8 @@ from pgvec_versions.postgres import sqlfiles, vectors
 
 #: Fewer rows with text and vector show no clusters.
 _ENOUGH_FOR_CLUSTERS = 100
+#: In a smaller table, reading all of it is the cheaper plan. Units: rows.
+_SMALL = SAMPLED_ROWS
 #: Values that a finding lists.
 _LISTED = 5
 #: As much of a value as a finding shows. Units: characters.
@@ -77,7 +79,7 @@ def _names_finding(table: str, sample: list[dict[str, Any]]) -> list[Finding]:
     return found or [Finding("warning", table, "no column names a model", "Write it on every row.")]
 
 
-def _index_findings(raw: Any, table: str, shown: str) -> list[Finding]:
+def _index_findings(raw: Any, table: str, shown: str, small: bool) -> list[Finding]:
     found = [
         Finding(
             "ok" if row["valid"] else "problem",
@@ -87,8 +89,12 @@ def _index_findings(raw: Any, table: str, shown: str) -> list[Finding]:
         )
         for row in rows(raw, "table_indexes", table=table)
     ]
+    if found:
+        return found
     none = "it has no HNSW or IVFFlat index: every query reads all of it"
-    return found or [Finding("warning", shown, none, "CREATE INDEX … USING hnsw.")]
+    if small:
+        return [Finding("ok", shown, f"{none}, which is as well for fewer than {_SMALL} rows")]
+    return [Finding("warning", shown, none, "CREATE INDEX … USING hnsw.")]
 
 
 def examine_table(
@@ -133,7 +139,6 @@ def examine_table(
         if vector is None:
             raise InvalidArgument(f"{shown} has no column of type vector or halfvec.")
         seen = f"vectors in {vector}, texts in {text or 'no column'}"
-        found = [Finding("ok", shown, seen), *_index_findings(raw, table, shown)]
         statement = sqlfiles.query("table_sample").format(
             text=sql.Identifier(text) if text else sql.SQL("NULL"),
             vector=sql.Identifier(vector),
@@ -146,6 +151,9 @@ def examine_table(
             sampled: list[Any] = cursor.execute(
                 statement, {"percent": percent, "count": SAMPLED_ROWS}
             ).fetchall()
+        # The estimate is 0 for a table that was never analyzed; a sample of all pages has all rows.
+        small = percent == 100 and len(sampled) < _SMALL
+        found = [Finding("ok", shown, seen), *_index_findings(raw, table, shown, small)]
     filled = [row for row in sampled if row.embedding is not None]
     if len(filled) < len(sampled):
         seen = f"{len(sampled) - len(filled)} of {len(sampled)} sampled rows have no vector"
@@ -177,9 +185,13 @@ def _vectors_findings(
         listed = ", ".join(f"{size} ({count})" for size, count in sizes.most_common(_LISTED))
         seen = f"vectors of several dimensions: {listed}"
         found.append(Finding("problem", shown, seen, "They are of several models: separate them."))
-    found += check_lengths(
-        shown, np.array([float(np.linalg.norm(row)) for row in stored], dtype=np.float64)
-    )
+    # Where the text is empty, no vector says anything: zeros are right, too.
+    lengths = [
+        float(np.linalg.norm(row))
+        for text, row in zip(texts, stored, strict=True)
+        if text is None or text.strip()
+    ]
+    found += check_lengths(shown, np.array(lengths, dtype=np.float64))
     [(most, _)] = sizes.most_common(1)
     kept = [i for i, row in enumerate(stored) if len(row) == most and row.any() and texts[i]]
     if not has_texts or len(kept) < _ENOUGH_FOR_CLUSTERS:

@@ -1,22 +1,11 @@
-"""The versions: what the catalog says about each, its index, the query plan, its leaf."""
+"""The versions: what the catalog says about each, its index, its leaf."""
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
-import numpy as np
-from psycopg import sql
-
-from pgvec_versions.catalog import Collection, Version
 from pgvec_versions.doctor.finding import Finding, Patient, reading, rows
-from pgvec_versions.postgres import sqlfiles, vectors
-from pgvec_versions.postgres.database import PgConnection
-from pgvec_versions.postgres.rows import read_value
 from pgvec_versions.states import LIVE, SHOWN
-
-#: In a smaller leaf, reading all of it is a good plan too. Units: chunks.
-_FEW = 1000
-_OPERATORS = {"cosine": sql.SQL("<=>"), "l2": sql.SQL("<->"), "inner_product": sql.SQL("<#>")}
 
 
 def _name(row: dict[str, Any]) -> str:
@@ -34,9 +23,6 @@ def _of_version(row: dict[str, Any], memory: int) -> list[Finding]:
         found.append(
             Finding("problem", name, seen, "Remove the cause, then: pgvec worker --retry-failed.")
         )
-    if row["state"] == "active" and row["missing"]:
-        seen = f"{row['missing']} chunks are missing or stale"
-        found.append(Finding("warning", name, seen, "Let a worker run: pgvec worker."))
     if row["fingerprint"] == "differs":
         found.append(
             Finding(
@@ -64,7 +50,7 @@ def _of_version(row: dict[str, Any], memory: int) -> list[Finding]:
 
 
 def check_versions(patient: Patient) -> list[Finding]:
-    """Checks index, work items, missing chunks and fingerprint of every version with a leaf."""
+    """Checks index, work items and fingerprint of every version with a leaf."""
     memory = patient.server["maintenance_work_mem"]
     return [
         finding
@@ -90,12 +76,12 @@ def _of_leaf(row: dict[str, Any]) -> list[Finding]:
         found.append(Finding("problem", name, seen, to_do))
     if row["disabled_triggers"]:
         seen = "triggers of the chunk table are disabled: writes are not carried to every version"
-        to_do = "ALTER TABLE … ENABLE TRIGGER ALL; then pgvec worker, and look again."
+        tables = f"ALTER TABLE {row['chunk_table']} ENABLE TRIGGER USER;"
+        to_do = f"{tables} ALTER TABLE {row['leaf']} ENABLE TRIGGER USER; Then look again."
         found.append(Finding("problem", name, seen, to_do))
-    if row["state"] == "active" and row["long_active"] and row["scans"] == 0:
-        seen = "its index was never used, though it has been active for more than a day"
-        to_do = "Do queries go through the routing view or pgvec.nearest?"
-        found.append(Finding("warning", name, seen, to_do))
+    if row["dropped_triggers"]:
+        seen = "triggers of ours were dropped: writes are not carried to every version"
+        found.append(Finding("problem", name, seen, f"{refresh} Then look again."))
     if row["state"] in ("building", "ready") and row["stuck"]:
         seen = f"it has been {row['state']} for more than a week"
         found.append(Finding("warning", name, seen, "Continue: pgvec upgrade. Or: pgvec abandon."))
@@ -103,7 +89,7 @@ def _of_leaf(row: dict[str, Any]) -> list[Finding]:
 
 
 def check_leaves(patient: Patient) -> list[Finding]:
-    """Checks the leaves: row-level security, CHECKs, triggers, use; and the recorded grants."""
+    """Checks the leaves: row-level security, CHECKs, triggers; and the recorded grants."""
     names = [c.collection for c in patient.collections]
     with reading(patient.engine) as raw:
         leaves = rows(raw, "doctor_leaves", collections=names)
@@ -120,51 +106,4 @@ def check_leaves(patient: Patient) -> list[Finding]:
         seen = f"a role that was dropped (number {row['role']}) has a record: {row['privileges']}"
         to_do = f"SELECT pgvec.refresh_collection('{row['collection']}'); it deletes the record."
         found.append(Finding("warning", row["collection"], seen, to_do))
-    return found
-
-
-def _indexes(plan: Any) -> set[str]:
-    """The names of all indexes in a plan of EXPLAIN (FORMAT JSON)."""
-    if isinstance(plan, list):
-        return set[str]().union(*map(_indexes, cast("list[Any]", plan)))
-    if not isinstance(plan, dict):
-        return set()
-    node = cast("dict[str, Any]", plan)
-    return {str(node.get("Index Name", ""))}.union(*map(_indexes, node.values()))
-
-
-def _uses_index(raw: PgConnection, known: Collection, version: Version) -> bool:
-    schema: str = read_value(raw, sqlfiles.query("vector_schema"))
-    query = vectors.pack(np.ones((1, version.dimensions), dtype=np.float32), known.storage)[0]
-    raw.execute(sqlfiles.query("doctor_declare"), {"collection": known.collection})
-    statement = sqlfiles.query("doctor_plan").format(
-        view=sql.Identifier(known.host_schema, version.pinned_view),
-        operator=sql.SQL("OPERATOR({}.{})").format(
-            sql.Identifier(schema), _OPERATORS[known.distance]
-        ),
-    )
-    plan = read_value(raw, statement, {"query": query})
-    return f"{version.leaf}_hnsw" in _indexes(plan)
-
-
-def check_plans(patient: Patient) -> list[Finding]:
-    """Checks by EXPLAIN that the planner uses the HNSW index."""
-    found: list[Finding] = []
-    chunks = {(r["collection"], r["model_version"]): r for r in patient.status}
-    for known in patient.collections:
-        for version in known.versions:
-            row = chunks.get((known.collection, version.model_version))
-            if version.state not in SHOWN or row is None or not row["index_valid"]:
-                continue
-            if row["chunks"] < _FEW:
-                continue
-            with reading(patient.engine) as raw:
-                used = _uses_index(raw, known, version)
-            name = f"{known.collection}/{version.model_version}"
-            if used:
-                found.append(Finding("ok", name, "the plan uses its HNSW index"))
-            else:
-                seen = f"the plan does not use its HNSW index ({row['chunks']} chunks)"
-                to_do = "ANALYZE the leaf; look at enable_indexscan and random_page_cost."
-                found.append(Finding("problem", name, seen, to_do))
     return found

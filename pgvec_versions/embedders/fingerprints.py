@@ -284,7 +284,7 @@ class Fingerprints:
 
     def _record(self, label: str, identity: EmbedderIdentity, found: Agreement) -> None:
         try:
-            with autocommitted(self._engine) as raw:
+            with transaction(self._engine) as raw:
                 raw.execute(
                     sqlfiles.query("record_fingerprint"),
                     {

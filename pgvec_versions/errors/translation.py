@@ -84,7 +84,7 @@ _VECTOR_CHECKS = {
 }
 #: The hint of a class, where the database sent none.
 _HINTS: dict[type[PgvecError], str] = {
-    NotPermitted: "Ask the owner of the collection for the privilege.",
+    NotPermitted: "Ask the owner of the collection, or a superuser, for the privilege.",
     LockTimeout: "Nothing was changed; try again, or find who holds the lock.",
     StatementCancelled: "The statement was undone; run it again. If a time limit ended it, raise "
     "statement_timeout or transaction_timeout for this role.",

@@ -24,7 +24,10 @@ _HINT = "Write recall@10>=0.95, search_ms_p95<=50, ndcg@10>=active-0.01 or searc
 
 
 def parse_bounds(texts: Iterable[str]) -> dict[str, dict[str, float]]:
-    """The bounds as ``pgvec.set_gate`` takes them. Raises: InvalidArgument."""
+    """The bounds as ``pgvec.set_gate`` takes them.
+
+    Raises: InvalidArgument, also when two texts set the same bound of a metric: one would be lost.
+    """
     bounds: dict[str, dict[str, float]] = {}
     for text in texts:
         found = _BOUND.match(text)
@@ -36,7 +39,14 @@ def parse_bounds(texts: Iterable[str]) -> dict[str, dict[str, float]]:
             key, value = ("max_rise", signed) if upper else ("max_drop", 0.0 - signed)
         else:
             key, value = ("max" if upper else "min"), float(found["value"])
-        bounds.setdefault(found["metric"], {})[key] = value
+        bound = bounds.setdefault(found["metric"], {})
+        if key in bound:
+            (earlier,) = written_bounds({found["metric"]: {key: bound[key]}})
+            raise InvalidArgument(
+                f"{earlier} and {text.strip()} set the same bound of {found['metric']}.",
+                hint="Give one of them.",
+            )
+        bound[key] = value
     return bounds
 
 

@@ -20,6 +20,12 @@ from pgvec_versions.errors import PgvecError, RequirementMissing, translated
 from pgvec_versions.errors.translation import catalog_not_installed, names_nothing
 from pgvec_versions.postgres import sqlfiles
 
+#: The isolation level is Alembic's: its transaction has begun before an operation runs.
+_READ_COMMITTED = (
+    "Let the migrations run in READ COMMITTED: in env.py, "
+    'create_engine(…, isolation_level="READ COMMITTED").'
+)
+
 
 @contextmanager
 def one_line_errors() -> Generator[None]:
@@ -28,6 +34,8 @@ def one_line_errors() -> Generator[None]:
         with translated():
             yield
     except PgvecError as exc:
+        if "isolation" in exc.detail:
+            exc.hint = _READ_COMMITTED
         code = f" ({exc.sqlstate})" if exc.sqlstate else ""
         raise CommandError(" ".join(f"{exc}{code}".split())) from exc
 

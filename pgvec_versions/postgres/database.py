@@ -5,12 +5,13 @@ from __future__ import annotations
 import atexit
 import select
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import psycopg
+from psycopg import IsolationLevel
 from psycopg.pq import Conninfo, TransactionStatus
 from sqlalchemy import Connection as SaConnection
 from sqlalchemy import Engine, create_engine, event
@@ -171,15 +172,16 @@ def client_encoding(raw: PgConnection) -> str:
 def transaction(engine: Engine, caller: Caller | None = None) -> Generator[PgConnection]:
     """A psycopg connection inside a transaction.
 
-    Effects: without a caller, a transaction of its own, committed at the end. With one, a
-    savepoint in the caller's transaction; the caller commits. Raises this package's errors.
+    Effects: without a caller, a transaction of its own in READ COMMITTED, whatever the default of
+    the role, the database or the engine is; committed at the end. With one, a savepoint in the
+    caller's transaction; the caller commits. Raises this package's errors.
     """
     with translated():
         if caller is None:
             with engine.connect() as own:
                 raw = _raw(own)
                 try:
-                    with _asking_for_the_catalog(raw), raw.transaction():
+                    with _read_committed(raw), _asking_for_the_catalog(raw), raw.transaction():
                         yield raw
                 finally:
                     if raw.closed:
@@ -194,6 +196,25 @@ def transaction(engine: Engine, caller: Caller | None = None) -> Generator[PgCon
         savepoint = raw.transaction() if raw.autocommit else connection.begin_nested()
         with _asking_for_the_catalog(raw), savepoint:
             yield raw
+
+
+@contextmanager
+def _read_committed(raw: PgConnection) -> Generator[None]:
+    """Lets the transactions of the block begin in READ COMMITTED. Sends no statement.
+
+    Why: most verbs wait for a lock and must then see what was committed before they had it.
+    """
+    if raw.info.transaction_status != TransactionStatus.IDLE:
+        # A hook of the engine has begun a transaction already.
+        yield
+        return
+    before = raw.isolation_level
+    raw.set_isolation_level(IsolationLevel.READ_COMMITTED)
+    try:
+        yield
+    finally:
+        if not raw.closed and raw.info.transaction_status == TransactionStatus.IDLE:
+            raw.set_isolation_level(before)
 
 
 @contextmanager
@@ -284,6 +305,38 @@ class _Autocommitted:
         mine = catalog_not_installed() if no_catalog else translation(exc)
         if mine is not None:
             raise mine from exc
+
+
+def behind_pooler(raw: PgConnection) -> bool:
+    """Whether a pooler may give each transaction another session of the server.
+
+    A pooler like PgBouncer tells its client a process id of its own.
+    """
+    return raw.info.backend_pid != read_value(raw, sqlfiles.query("backend_pid"))
+
+
+@contextmanager
+def with_settings(raw: PgConnection, settings: Mapping[str, str]) -> Generator[None]:
+    """Settings of an autocommitted session, for statements that refuse a transaction block.
+
+    Effects: afterwards the settings are what they were. Leaves out those that the server does not
+    know. Does nothing behind a pooler, where the session can be anybody's.
+    """
+    if behind_pooler(raw):
+        yield
+        return
+    before: dict[str, str] = {}
+    try:
+        for name, value in settings.items():
+            old = read_value(raw, sqlfiles.query("setting"), {"name": name})
+            if old is not None:
+                before[name] = old
+                raw.execute(sqlfiles.query("put_setting"), {"name": name, "value": value})
+        yield
+    finally:
+        if not raw.closed:
+            for name, old in before.items():
+                raw.execute(sqlfiles.query("put_setting"), {"name": name, "value": old})
 
 
 @contextmanager

@@ -63,8 +63,8 @@ def needs_pgvector() -> Generator[None]:
     except (pg_errors.FeatureNotSupported, pg_errors.UndefinedFile) as exc:
         raise RequirementMissing(
             "pgvector is not installed on this server.",
-            hint="Install the package (Debian: postgresql-NN-pgvector), 0.8.0 or later; "
-            "then run: pgvec init",
+            hint="Ask whoever runs the server to install pgvector 0.8.0 or later "
+            "(package on Debian: postgresql-NN-pgvector). Then run: pgvec init",
             detail={"requirement": "vector"},
             sqlstate=exc.sqlstate,
         ) from exc

@@ -27,6 +27,13 @@ _LONGEST_PAUSE = 1.0
 #: verb.
 _DRAINING = 0.8
 
+#: How long a transaction of ours may be idle before the server ends it: a process that hangs must
+#: not keep its locks.
+_LONGEST_IDLE = timedelta(minutes=1)
+
+#: What lets a statement outside a transaction block take its time.
+NO_LIMITS = {"statement_timeout": "0", "lock_timeout": "0", "transaction_timeout": "0"}
+
 T = TypeVar("T")
 
 
@@ -54,6 +61,20 @@ def patiently(call: Callable[[timedelta], T]) -> T:
 
 
 @contextmanager
+def unlimited(engine: Engine, lock_wait: timedelta | None = None) -> Generator[PgConnection]:
+    """A transaction that no time limit of the role, the database or the session ends.
+
+    Why: a verb that always runs into ``statement_timeout`` could never be done. ``lock_wait`` is
+    how long it waits for a lock. When the transaction ends, the limits are what they were before.
+    """
+    with transaction(engine) as raw:
+        raw.execute(sqlfiles.query("no_time_limits"), {"idle": _milliseconds(_LONGEST_IDLE)})
+        if lock_wait is not None:
+            set_lock_timeout(raw, lock_wait)
+        yield raw
+
+
+@contextmanager
 def writers_wait(
     engine: Engine, collection: str, lock_timeout: timedelta, longest_pause: timedelta
 ) -> Generator[tuple[PgConnection, threading.Event]]:
@@ -67,8 +88,7 @@ def writers_wait(
     over = threading.Event()
     timer = threading.Timer(longest_pause.total_seconds() * _DRAINING, over.set)
     timer.daemon = True
-    with transaction(engine) as raw:
-        set_lock_timeout(raw, lock_timeout)
+    with unlimited(engine, lock_timeout) as raw:
         try:
             raw.execute(sqlfiles.query("idle_timeout"), {"value": _milliseconds(longest_pause)})
             raw.execute(sqlfiles.query("lock_chunk_table"), {"collection": collection})

@@ -15,8 +15,9 @@ from sqlalchemy.engine import URL
 from pgvec_versions.errors import ArchiveMismatch, InvalidArgument, NotArchived, UnreadableFile
 from pgvec_versions.new_files import new_file
 from pgvec_versions.postgres import sqlfiles
-from pgvec_versions.postgres.database import PgConnection, engine_for, transaction
+from pgvec_versions.postgres.database import PgConnection, engine_for
 from pgvec_versions.postgres.install import require_catalog
+from pgvec_versions.postgres.locks import unlimited
 from pgvec_versions.postgres.rows import read_row, read_value
 from pgvec_versions.retirement.checked_files import BLOCK, HashedFile, VerifiedFile, opened_file
 from pgvec_versions.retirement.parquet import BATCH, read_parquet, write_parquet
@@ -60,7 +61,7 @@ def export_version(
         raise InvalidArgument(f"unknown format {chosen!r}.", hint="Use parquet or copy.")
     report: Callable[[int], None] = progress or (lambda done: None)
     parameters: dict[str, Any] = {"collection": collection, "model_version": model_version}
-    with transaction(engine_for(target)) as raw:
+    with unlimited(engine_for(target)) as raw:
         require_catalog(raw)
         raw.execute(sqlfiles.query("every_row"))
         home = read_row(raw, sqlfiles.query("archive_home"), parameters)
@@ -121,12 +122,12 @@ def restore_version(
     """
     parameters: dict[str, Any] = {"collection": collection, "model_version": model_version}
     engine = engine_for(target)
-    with transaction(engine) as raw:
+    with unlimited(engine) as raw:
         require_catalog(raw)
         if path is not None:
             _load(raw, parameters, path, progress or (lambda done: None))
         retire_at: datetime = read_value(raw, sqlfiles.query("restore_version"), parameters)
-    with transaction(engine) as raw:
+    with unlimited(engine) as raw:
         raw.execute(sqlfiles.query("rebuild_index"), parameters)
     return retire_at
 

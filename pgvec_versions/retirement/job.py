@@ -14,8 +14,14 @@ from sqlalchemy.engine import URL
 
 from pgvec_versions.errors import PgvecError
 from pgvec_versions.postgres import sqlfiles
-from pgvec_versions.postgres.database import PgConnection, autocommitted, engine_for
+from pgvec_versions.postgres.database import (
+    PgConnection,
+    autocommitted,
+    engine_for,
+    with_settings,
+)
 from pgvec_versions.postgres.install import require_catalog
+from pgvec_versions.postgres.locks import NO_LIMITS
 from pgvec_versions.postgres.rows import read_row, read_rows, read_value
 
 log = logging.getLogger(__name__)
@@ -65,7 +71,8 @@ def retire_due(target: str | URL | Engine, *, ignore_readers: bool = False) -> l
         require_catalog(raw)
         due = _plan(raw, ignore_readers)
         before = read_value(raw, sqlfiles.query("last_run_id"))
-        raw.execute(sqlfiles.query("retire_due"), {"ignore_readers": ignore_readers})
+        with with_settings(raw, NO_LIMITS):
+            raw.execute(sqlfiles.query("retire_due"), {"ignore_readers": ignore_readers})
         run = read_row(raw, sqlfiles.query("own_run"), {"before": before})
     if run is None:  # A standby.
         return []

@@ -90,6 +90,13 @@ def schedule_retirement(
                     f"CALL pgvec.retire_due() in {here} at {schedule}."
                 )
     except (DatabaseUnavailable, NotPermitted) as exc:
+        if isinstance(exc, NotPermitted):
+            role = there.url.username or "this role"
+            exc.hint = (
+                f"Ask a superuser to run in database {there.url.database}: "
+                f"GRANT USAGE ON SCHEMA cron TO {role}; GRANT EXECUTE ON FUNCTION "
+                f"cron.schedule_in_database, cron.alter_job TO {role};"
+            )
         if cron_database:
             raise
         log.warning("pg_cron in database %s is out of reach: %s", there.url.database, exc)
@@ -97,7 +104,8 @@ def schedule_retirement(
     if cron_database:
         raise RequirementMissing(
             f"pg_cron is not in database {cron_database}.",
-            hint="CREATE EXTENSION pg_cron; in the database that cron.database_name names.",
+            hint="Ask a superuser to run, in the database that cron.database_name names: "
+            "CREATE EXTENSION pg_cron;",
             detail={"requirement": "pg_cron", "database": cron_database},
         )
     return scheduler_lines(schedule)

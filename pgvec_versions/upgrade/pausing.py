@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Engine
@@ -45,6 +46,23 @@ def paused(
     with autocommitted(engine_for(target)) as raw:
         rows = read_rows(raw, sqlfiles.query("paused"), parameters)
     return {row.model_version: row.paused_at for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A pause that holds: since when, who paused, and the reason they gave."""
+
+    since: datetime
+    who: str | None
+    reason: str | None
+
+
+def pause_of(target: str | URL | Engine, collection: str, model_version: str) -> Pause | None:
+    """The pause of a version, or None if it is not paused."""
+    parameters = {"collection": collection, "model_version": model_version}
+    with autocommitted(engine_for(target)) as raw:
+        rows = read_rows(raw, sqlfiles.query("pause_of"), parameters)
+    return Pause(rows[0].paused_at, rows[0].who, rows[0].reason) if rows else None
 
 
 def wait_while_paused(

@@ -15,7 +15,7 @@ from sqlalchemy.engine import URL
 
 from pgvec_versions.errors import NotReady, WrongState
 from pgvec_versions.postgres import sqlfiles
-from pgvec_versions.postgres.database import autocommitted, engine_for
+from pgvec_versions.postgres.database import engine_for, transaction
 from pgvec_versions.postgres.rows import read_rows
 from pgvec_versions.states import State
 
@@ -58,7 +58,8 @@ def preview(
     see ``sql/functions/catalog/refusals.sql``.
     Raises: UnknownCollection, UnknownVersion, InvalidArgument (no such verb).
     """
-    with autocommitted(engine_for(target)) as raw:
+    # In READ COMMITTED, as the verb itself will be.
+    with transaction(engine_for(target)) as raw:
         rows = read_rows(
             raw,
             sqlfiles.query("preview"),

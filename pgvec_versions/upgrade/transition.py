@@ -29,9 +29,9 @@ from pgvec_versions.errors import (
     WrongState,
 )
 from pgvec_versions.postgres import sqlfiles
-from pgvec_versions.postgres.database import PgConnection, autocommitted, engine_for, transaction
+from pgvec_versions.postgres.database import PgConnection, autocommitted, engine_for
 from pgvec_versions.postgres.install import require_catalog
-from pgvec_versions.postgres.locks import LOCK_TRIES, LOCK_WAIT, patiently, set_lock_timeout
+from pgvec_versions.postgres.locks import LOCK_TRIES, LOCK_WAIT, patiently, unlimited
 from pgvec_versions.postgres.rows import read_value
 from pgvec_versions.states import State
 from pgvec_versions.upgrade.catching_up import CatchingUp, OnProgress, Progress
@@ -110,9 +110,7 @@ class Transition:
 
     def _call(self, query: str, wait: timedelta | None = None, **parameters: Any) -> Any:
         named = {"collection": self.collection, "model_version": self.model_version, **parameters}
-        with transaction(self.engine) as raw:
-            if wait is not None:
-                set_lock_timeout(raw, wait)
+        with unlimited(self.engine, wait) as raw:
             return read_value(raw, sqlfiles.query(query), named)
 
     @property
@@ -194,8 +192,7 @@ class Transition:
         }
 
         def once(wait: timedelta) -> None:
-            with transaction(self.engine) as raw:
-                set_lock_timeout(raw, wait)
+            with unlimited(self.engine, wait) as raw:
                 raw.execute(sqlfiles.query("register_version"), parameters)
                 store_fingerprint(raw, self.collection, self.model_version, canaries)
 
@@ -370,8 +367,7 @@ def abandon(target: str | URL | Engine, collection: str, model_version: str) -> 
     parameters = {"collection": collection, "model_version": model_version}
 
     def once(wait: timedelta) -> bool:
-        with transaction(engine) as raw:
-            set_lock_timeout(raw, wait)
+        with unlimited(engine, wait) as raw:
             raw.execute(sqlfiles.query("abandon"), parameters)
             return bool(read_value(raw, sqlfiles.query("leaf_is_gone"), parameters))
 
@@ -414,7 +410,7 @@ def roll_back(
     while True:
         tries += 1
         try:
-            with transaction(engine) as raw:
+            with unlimited(engine) as raw:
                 return read_value(raw, sqlfiles.query("roll_back"), parameters)
         except NotReady as exc:
             if not set(exc.detail.get("problems", {})) <= {"open_items", "stopped_following"}:
@@ -451,7 +447,7 @@ def _previous_version(
     if paused(engine, collection, [label]):
         raise Paused(
             f"{label} must catch up before {collection} can go back to it, and it is paused.",
-            hint=f"pgvec resume {label}; or roll back with allow_missing.",
+            hint=f"Roll back with allow_missing, or: pgvec resume {label} -c {collection}",
             detail=refused.detail,
         ) from refused
     return Transition(engine, collection, label, embedder)

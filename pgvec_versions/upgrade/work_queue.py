@@ -26,7 +26,7 @@ from pgvec_versions.postgres.database import (
     client_encoding,
     transaction,
 )
-from pgvec_versions.postgres.locks import set_lock_timeout
+from pgvec_versions.postgres.locks import unlimited
 from pgvec_versions.postgres.rows import read_row, read_rows, read_value
 from pgvec_versions.upgrade.claims import Claim, ClaimedChunk, Mark
 
@@ -102,7 +102,7 @@ class WorkQueue:
 
         Returns None when there is nothing to claim.
         """
-        with autocommitted(self.engine) as raw:
+        with transaction(self.engine) as raw:
             items = read_rows(
                 raw,
                 sqlfiles.query("claim_work"),
@@ -113,27 +113,26 @@ class WorkQueue:
                     "lease": self.lease,
                 },
             )
-            if not items:
-                return None
-            now = time.monotonic()
-            claim = Claim(
-                source=items[0].source_version,
-                target=items[0].model_version,
-                lease=items[0].lease_id,
-                items=[item.item_id for item in items],
-                revisions=[item.revision for item in items],
-                attempts=max(item.attempts for item in items),
-                began=now,
-                renew_at=self.renewal(now),
-            )
-            try:
-                claim.chunks = self._read(raw, claim)
-            except pg_errors.UndefinedTable:
+        if not items:
+            return None
+        now = time.monotonic()
+        claim = Claim(
+            source=items[0].source_version,
+            target=items[0].model_version,
+            lease=items[0].lease_id,
+            items=[item.item_id for item in items],
+            revisions=[item.revision for item in items],
+            attempts=max(item.attempts for item in items),
+            began=now,
+            renew_at=self.renewal(now),
+        )
+        try:
+            with autocommitted(self.engine) as raw, suppress(pg_errors.UndefinedTable):
                 # A leaf that was dropped meanwhile took its items with it.
-                pass
-            except BaseException:
-                self.give_back(claim)
-                raise
+                claim.chunks = self._read(raw, claim)
+        except BaseException:
+            self.give_back(claim)
+            raise
         return claim
 
     def _read(self, raw: PgConnection, claim: Claim) -> list[ClaimedChunk]:
@@ -155,8 +154,7 @@ class WorkQueue:
 
         Raises: LockTimeout, StaleSnapshot, Busy (the index is being built), VersionNotWritable.
         """
-        with transaction(self.engine) as raw:
-            set_lock_timeout(raw, _WRITE_LOCK_TIMEOUT)
+        with unlimited(self.engine, _WRITE_LOCK_TIMEOUT) as raw:
             made_table = sqlfiles.query("made_table").format(
                 id_type=self._id_type_name, vector_type=self._vector_type(raw)
             )
@@ -198,7 +196,7 @@ class WorkQueue:
     def renew(self, claim: Claim) -> None:
         """Extends the lease. Raises: LeaseLost."""
         parameters = {"lease": claim.lease, "prolong": self.lease}
-        with autocommitted(self.engine) as raw:
+        with transaction(self.engine) as raw:
             renewed = read_value(raw, sqlfiles.query("renew_work"), parameters)
         if not renewed:
             raise LeaseLost(

@@ -23,14 +23,14 @@ BEGIN
         RAISE EXCEPTION 'the extension vector is not in this database.'
             USING ERRCODE = 'PV010',
                   DETAIL = jsonb_build_object('requirement', 'vector', 'found', NULL, 'needed', '0.8.0')::text,
-                  HINT = 'Install pgvector 0.8.0 or later on the server, then: CREATE EXTENSION vector;';
+                  HINT = 'Ask a superuser to install pgvector 0.8.0 or later and to run: CREATE EXTENSION vector;';
     END IF;
     IF string_to_array(regexp_replace(vector_version, '[^0-9.].*', ''), '.')::int[] < ARRAY[0, 8, 0] THEN
         RAISE EXCEPTION 'pgvector % is too old: pgvec needs 0.8.0 or later.', vector_version
             USING ERRCODE = 'PV010',
                   DETAIL = jsonb_build_object('requirement', 'vector', 'found', vector_version,
                                               'needed', '0.8.0')::text,
-                  HINT = 'Install a newer pgvector on the server, then: ALTER EXTENSION vector UPDATE;';
+                  HINT = 'Ask a superuser to install a newer pgvector and to run: ALTER EXTENSION vector UPDATE;';
     END IF;
 END
 $$;
@@ -85,10 +85,13 @@ CREATE TABLE pgvec.collection (
     epoch bigint NOT NULL DEFAULT 1,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     chunk_table regclass,
-    routing_view regclass
+    routing_view regclass,
+    document_root text CHECK (document_root <> '')
 );
 COMMENT ON COLUMN pgvec.collection.chunk_table IS
     'the relation that create_collection made, whatever its name is now; the same holds for routing_view';
+COMMENT ON COLUMN pgvec.collection.document_root IS
+    'the folder that the document ids of pgvec add are relative to: a path, or one in the folder of pgvec.toml';
 COMMENT ON COLUMN pgvec.collection.epoch IS
     'goes up when the set of live versions changes; a REPEATABLE READ writer with an older snapshot fails with 40001';
 

@@ -17,3 +17,7 @@ SELECT s.step, s.statement, s.lock, s.held
 -- name: undo_steps
 SELECT s.step, s.statement, s.lock, s.held
   FROM pgvec.undo_steps(%(collection)s) s
+
+-- name: finish_steps
+SELECT s.step, s.statement, s.lock, s.held
+  FROM pgvec.finish_steps(%(collection)s) s

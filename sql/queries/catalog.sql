@@ -1,6 +1,6 @@
 -- name: collection
 SELECT c.collection, c.host_schema, c.distance, c.storage, c.id_type, c.retire_after, c.require_query_version,
-       c.follow_while_draining
+       c.follow_while_draining, c.document_root
   FROM (SELECT (pgvec.get_collection(%(collection)s)).*) c
 
 -- name: versions

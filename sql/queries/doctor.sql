@@ -22,9 +22,13 @@ SELECT v.collection, v.model_version, v.state, pgvec.policies_of(l.oid) = pgvec.
          WHERE k.conrelid = l.oid AND k.convalidated
            AND k.conname IN ('pgvec_version', 'pgvec_dimensions', 'pgvec_not_zero')) AS checks,
        CASE c.distance WHEN 'cosine' THEN 3 ELSE 2 END AS due_checks,
+       -- Of the chunk table and of the leaf: those that an ordinary session does not fire, and those that are gone.
        (SELECT count(*)
           FROM pg_catalog.pg_trigger g
-         WHERE g.tgrelid = t.oid AND NOT g.tgisinternal AND g.tgenabled = 'D') AS disabled_triggers,
+         WHERE g.tgrelid IN (t.oid, l.oid) AND g.tgname LIKE 'pgvec\_%%' AND g.tgenabled IN ('D', 'R'))
+           AS disabled_triggers,
+       (SELECT count(*) FROM pgvec.dropped_triggers(t.oid, l.oid)) AS dropped_triggers,
+       t.oid::regclass::text AS chunk_table, l.oid::regclass::text AS leaf,
        (SELECT s.idx_scan
           FROM pg_catalog.pg_stat_user_indexes s
          WHERE s.schemaname = 'pgvec_leaves' AND s.indexrelname = v.leaf || '_hnsw') AS scans,
@@ -36,6 +40,16 @@ SELECT v.collection, v.model_version, v.state, pgvec.policies_of(l.oid) = pgvec.
   JOIN pg_catalog.pg_namespace n ON n.oid = l.relnamespace AND n.nspname = 'pgvec_leaves'
   JOIN pg_catalog.pg_class t ON t.oid = c.chunk_table
  WHERE v.dropped_at IS NULL AND v.collection = ANY (%(collections)s)
+
+-- name: doctor_differences
+-- What ordinary writes never leave, counted; see pgvec.unsettled_chunks.
+SELECT v.collection, v.model_version, v.state, v.follows, pgvec.active_version(v.collection) AS active,
+       u.difference, count(*) AS chunks, pgvec.ways_out(v.collection, v.model_version, u.difference) AS ways_out
+  FROM pgvec.model_version v
+ CROSS JOIN LATERAL pgvec.unsettled_chunks(v.collection, v.model_version) u
+ WHERE v.dropped_at IS NULL AND v.state <> 'abandoned' AND v.collection = ANY (%(collections)s)
+ GROUP BY v.collection, v.model_version, v.state, v.follows, u.difference, v.registered_at
+ ORDER BY v.collection, v.registered_at, u.difference
 
 -- name: doctor_grants
 -- Recorded grants that do not hold on every object: a row for each role and privilege, with the objects that lack it.
@@ -74,6 +88,19 @@ SELECT v.chunk_id
   FROM {view} v
  ORDER BY v.embedding {operator} %(query)s LIMIT 10
 
+-- name: doctor_only_ordered_indexes
+SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),
+       set_config('enable_sort', 'off', true), set_config('enable_indexscan', 'on', true)
+
+-- name: doctor_default_planner
+-- Sets the planner's settings to PostgreSQL's own, and returns those that differed. By name: the categories in
+-- pg_settings are translated.
+SELECT s.name || ' = ' || current_setting(s.name) AS written, set_config(s.name, s.boot_val, true) AS used
+  FROM pg_catalog.pg_settings s
+ WHERE (starts_with(s.name, 'enable_') OR right(s.name, 5) = '_cost' OR s.name = 'effective_cache_size')
+   AND s.context = 'user' AND s.setting IS DISTINCT FROM s.boot_val
+ ORDER BY s.name
+
 -- name: doctor_sample
 SELECT s.chunk_id, s.content, s.embedding
   FROM (SELECT t.chunk_id::text AS chunk_id, t.content, t.embedding, random() AS place
@@ -81,12 +108,28 @@ SELECT s.chunk_id, s.content, s.embedding
          ORDER BY place LIMIT %(count)s) s
 
 -- name: doctor_duplicates
--- Texts that occur more than once, and vectors that several texts share, among the first 100,000 chunks.
-WITH chunk AS MATERIALIZED (SELECT t.content, t.embedding FROM {leaf} t LIMIT 100000),
-     shared AS (SELECT c.embedding FROM chunk c GROUP BY c.embedding HAVING count(DISTINCT c.content) > 1)
-SELECT (SELECT count(*) - count(DISTINCT c.content) FROM chunk c) AS doubles,
-       (SELECT count(*) FROM chunk) AS chunks,
-       (SELECT count(*) FROM shared) AS shared_vectors
+-- Texts that occur more than once, and texts with nothing in them, among the first 100,000 chunks.
+WITH chunk AS (SELECT t.content, t.content ~ '[^[:space:]]' AS says FROM {leaf} t LIMIT 100000)
+SELECT count(*) FILTER (WHERE c.says) - count(DISTINCT c.content) FILTER (WHERE c.says) AS doubles,
+       count(*) FILTER (WHERE NOT c.says) AS empty,
+       count(*) AS chunks
+  FROM chunk c
+
+-- name: doctor_shared_vectors
+-- Vectors that several different texts have, among the first 100,000 chunks: a row for each of up to five texts of up
+-- to twenty such vectors, and how many vectors there are. A text with nothing in it does not count.
+WITH chunk AS (SELECT t.content, t.embedding FROM {leaf} t LIMIT 100000),
+     said AS (SELECT DISTINCT c.embedding, c.content FROM chunk c WHERE c.content ~ '[^[:space:]]'),
+     counted AS (SELECT s.embedding, s.content, count(*) OVER (PARTITION BY s.embedding) AS texts,
+                        row_number() OVER (PARTITION BY s.embedding ORDER BY s.content) AS place
+                   FROM said s),
+     numbered AS (SELECT c.embedding, c.content, c.place, dense_rank() OVER (ORDER BY c.embedding) AS number
+                    FROM counted c
+                   WHERE c.texts > 1)
+SELECT n.number, n.content, n.embedding, (SELECT max(m.number) FROM numbered m) AS vectors
+  FROM numbered n
+ WHERE n.place <= 5 AND n.number <= 20
+ ORDER BY n.number, n.place
 
 -- name: table_found
 SELECT n.nspname AS schema, c.relname AS name, greatest(c.reltuples, 0)::float8 AS estimate,

@@ -68,6 +68,21 @@ SELECT t.chunk_id, t.model_version
  WHERE pgvec.chunk_table(%(collection)s) IS NOT NULL AND t.document_id = ANY (%(documents)s)
    FOR UPDATE
 
+-- name: stored_documents
+-- The documents with these ids, and those in these folders, whose names end with a slash; an empty one is the root.
+-- From a file: pgvec add made every chunk of it.
+SELECT t.document_id, count(DISTINCT t.chunk_id) AS chunks,
+       bool_and(t.metadata ->> 'source' IS NOT DISTINCT FROM t.document_id) AS from_file
+  FROM {chunk_table} t
+ WHERE pgvec.chunk_table(%(collection)s) IS NOT NULL
+   AND (t.document_id = ANY (%(documents)s)
+        OR EXISTS (SELECT FROM unnest(%(folders)s::text[]) f(folder) WHERE starts_with(t.document_id, f.folder)))
+ GROUP BY t.document_id
+ ORDER BY t.document_id COLLATE "C"
+
+-- name: set_document_root
+SELECT pgvec.set_document_root(%(collection)s, %(document_root)s, %(expected)s)
+
 -- name: delete_rows
 DELETE FROM {chunk_table} t
  WHERE t.model_version = ANY (%(versions)s) AND t.chunk_id = ANY (%(ids)s)

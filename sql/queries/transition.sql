@@ -5,6 +5,9 @@ SELECT pgvec.create_collection(%(collection)s, %(distance)s, %(storage)s, %(id_t
 -- name: drop_collection
 SELECT pgvec.drop_collection(%(collection)s)
 
+-- name: as_interval
+SELECT %(value)s::interval AS as_interval
+
 -- name: set_retire_after
 UPDATE pgvec.collection c
    SET retire_after = %(retire_after)s

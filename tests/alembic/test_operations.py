@@ -345,3 +345,17 @@ def test_revoking_what_was_never_granted_does_nothing(database: str, role: str) 
     before = everything(database)
     online(database, RevokeReadOp("docs", role))
     assert everything(database) == before
+
+
+def test_a_default_isolation_is_named_with_its_way_out(new_database: NewDatabase) -> None:
+    url = new_database()
+    online(url, CREATE, V1)
+    with psycopg.connect(url, autocommit=True) as db:
+        name = sql.Identifier(db.info.dbname)
+        setting = sql.SQL("ALTER DATABASE {} SET default_transaction_isolation = 'serializable'")
+        db.execute(setting.format(name))
+    with pytest.raises(CommandError, match=r'isolation_level="READ COMMITTED"\)\. \(PV007\)'):
+        online(url, CutOverOp("docs", "v1"))
+    # As env.py then has it.
+    online(url, CutOverOp("docs", "v1"), isolation_level="READ COMMITTED")
+    assert states(url) == {"v1": "active"}

@@ -57,11 +57,11 @@ def states(url: str) -> dict[str, str]:
         )
 
 
-def online(url: str, *operations: PgvecOp) -> None:
-    """Runs operations in one transaction, as a migration does."""
+def online(url: str, *operations: PgvecOp, **options: Any) -> None:
+    """Runs operations in one transaction, as a migration does. ``options``: of the engine."""
     engine = engine_for(url)
     try:
-        with engine.begin() as connection:
+        with engine.execution_options(**options).begin() as connection:
             invoker = Operations(MigrationContext.configure(connection))
             for operation in operations:
                 invoker.invoke(operation)

@@ -197,7 +197,8 @@ def test_without_a_privilege_nothing_is_installed(run: Run, empty_database: str)
                 "init", "docs", "--database-url", empty_database.replace("postgres@", f"{role}@", 1)
             )
             assert ended.code == 5
-            assert "permission denied" in ended.complaint
+            assert "may not create schemas in database" in ended.complaint
+            assert "Ask the owner of the database (postgres) or a superuser" in ended.complaint
             assert admin.execute("SELECT to_regnamespace('pgvec')").fetchone() == (None,)
         finally:
             admin.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))

@@ -49,7 +49,7 @@ def test_an_operator_looks_ahead_holds_and_lets_go(
     assert run("worker", "--dry-run").code == 3
     assert run("cut-over", "static-2", "--when-ready", "--timeout-s", "0").code == 3
     assert run("resume", "--json").data["resumed"] == "static-2"
-    assert run("resume").out.strip() == "static-2 was not paused."
+    assert "static-2 of docs was not paused; it is building" in run("resume").out
     assert run("pause", "nobody").code == 4
     states = db.execute("SELECT model_version, state FROM pgvec.model_version ORDER BY 1")
     assert states.fetchall() == [("static-1", "active"), ("static-2", "building")]

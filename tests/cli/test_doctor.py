@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -22,13 +23,26 @@ def test_it_prints_writes_a_page_and_ends_with_a_code_for_ci(
     ended = run("doctor", "-c", "docs", "--html", "report.html")
     assert ended.code == 0
     assert "1 of 1 sampled chunks are reproduced" in " ".join(ended.out.split())
-    assert (tmp_path / "report.html").read_text().startswith("<!doctype html>")
+    page = (tmp_path / "report.html").read_text()
+    assert page.startswith("<!doctype html>")
+    assert "<h1>No problem, " in page
+    assert "No problem, " in ended.out, "and it is printed"
+    database = ended.err.partition("database: ")[2].partition(";")[0]
+    assert f"<dd>{html.escape(database)}</dd>" in page, "the page says where it looked"
+    assert "<dt>collection</dt><dd>docs</dd>" in page
     assert run("doctor", "--strict").code == 3, "there is no job"
     assert run("doctor", "-c", "nothing").code == 4
     configure("static-1", static(query_prefix="query: "))
     other = run("doctor", "--json")
     assert other.code == 3
     assert any("another embedder" in f["evidence"] for f in other.data if f["level"] == "problem")
+
+
+def test_a_page_about_a_database_without_the_catalog_names_it(run: Run, tmp_path: Path) -> None:
+    run("doctor", "--html", "report.html")
+    page = (tmp_path / "report.html").read_text()
+    assert "<dt>database</dt>" in page
+    assert "<h1>" in page
 
 
 def test_the_same_model_served_elsewhere_is_declared_and_another_is_not(
@@ -52,7 +66,7 @@ def test_the_same_model_served_elsewhere_is_declared_and_another_is_not(
 
 
 def test_a_table_without_the_catalog_and_a_candidate(
-    run: Run, configure: Callable[..., Path], db: psycopg.Connection
+    run: Run, configure: Callable[..., Path], db: psycopg.Connection, tmp_path: Path
 ) -> None:
     configure("static-1", static())
     db.execute("CREATE TABLE documents (content text, embedding vector(2))")
@@ -62,5 +76,9 @@ def test_a_table_without_the_catalog_and_a_candidate(
         assert any("makes 0 of 1 sampled vectors" in f["evidence"] for f in found.data)
     assert run("doctor", "--table", "documents", "--embedder", "nobody").code == 2
     assert run("doctor", "--table", "documents", "--embedder", "{").code == 2
+    run("doctor", "--table", "documents", "--html", "table.html")
+    page = (tmp_path / "table.html").read_text()
+    assert "<dt>table</dt><dd>documents</dd>" in page
+    assert "<h1>" in page
     assert run("doctor", "--embedder", "static-1").code == 2
     assert run("doctor", "--table", "none").code == 4

@@ -45,6 +45,13 @@ def test_an_unknown_metric_is_refused_and_the_gate_stays(docs: Run) -> None:
         assert docs("gate", "--json").data == before
 
 
+def test_bounds_that_contradict_each_other_or_one_given_twice_are_wrong_input(docs: Run) -> None:
+    for pair in (("recall@10>=0.95", "recall@10>=0.5"), ("recall@10>=0.9", "recall@10<=0.8")):
+        ended = docs("gate", "--require", pair[0], "--require", pair[1])
+        assert (ended.code, "recall@10" in ended.complaint) == (2, True)
+        assert docs("gate", "--json").data["gate"] is None
+
+
 def test_old_and_new_gate_are_printed_and_options_keep_their_value(docs: Run) -> None:
     first = docs("gate", "--require", "recall@10>=0.95", "--max-age", "2 days", "--labelled")
     assert "replaces" not in first.out

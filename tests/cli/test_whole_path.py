@@ -75,9 +75,9 @@ def test_status_is_understood_at_a_glance(
     run("upgrade")
     text = run("status").out
     assert "answers queries" in text
-    assert "complete; next: pgvec cut-over" in text
+    assert "complete; next: pgvec cut-over static-2" in text
     run("cut-over")
-    assert "pgvec roll-back goes back to it" in run("status").out
+    assert "to go back: pgvec roll-back static-1" in run("status").out
 
 
 def test_a_second_upgrade_has_nothing_to_do(run: Run, configure: Callable[..., Path]) -> None:

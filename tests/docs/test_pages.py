@@ -12,8 +12,8 @@ from tests.docs.pages import ROOT, Reader, blocks, pages, same
 
 #: Pages of plain SQL, of privileges, and the page of the day also run on the older server.
 BOTH = ("sql.md", "security.md", "upgrade-runbook.md")
-#: Done in test_sessions.py, which also looks at what they leave behind.
-ELSEWHERE = ("evaluation.md", "doctor.md")
+#: Done in test_sessions.py and test_dba.py, which also look at what they leave behind.
+ELSEWHERE = ("evaluation.md", "doctor.md", "dba.md")
 
 
 def name(page: Path) -> str:

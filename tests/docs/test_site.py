@@ -7,11 +7,16 @@ import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
 import pgvec_versions
 from pgvec_versions import errors, migrate_ops
+from tests.browser import chromium
+from tests.tab import PAPER, PHONE, Tab, tab
+
+__all__ = ["chromium", "tab"]
 
 ROOT = Path(__file__).parents[2]
 FETCHED = re.compile(
@@ -43,6 +48,40 @@ def test_a_page_of_the_site_fetches_nothing_from_elsewhere(site: Path) -> None:
         assert fetched == [], page.name
     for sheet in site.rglob("*.css"):
         assert not re.search(r"(?:@import|url\()\s*[\"']?https?:", sheet.read_text("utf-8")), sheet
+
+
+@pytest.mark.parametrize("start", ["index.html", "errors/PV011.html"])
+def test_the_search_box_works_from_a_folder(site: Path, tab: Tab, start: str) -> None:
+    tab.open(site / start, (1200, 900))
+    tab.ask("document.querySelector('.md-search__input').focus()")
+    tab.type("roll back to the version before")
+    tab.wait_for("document.querySelectorAll('.md-search-result__item').length > 2")
+    linked = tab.ask("document.querySelector('.md-search-result__link').href")
+    assert linked.startswith(site.as_uri()), "a hit leads into the folder"
+    assert Path(unquote(urlsplit(linked).path)).is_file()
+
+
+@pytest.mark.parametrize("name", ["upgrade-runbook", "doctor", "evaluation", "benchmarks", "why"])
+def test_nothing_is_cut_off_on_a_phone_and_on_paper(site: Path, tab: Tab, name: str) -> None:
+    tab.open(site / f"{name}.html", PHONE)
+    assert tab.cut_off(".md-content") == []
+    tab.show(PAPER)
+    assert tab.cut_off(".md-content") == []
+
+
+def test_a_row_on_a_phone_says_its_columns(site: Path, tab: Tab) -> None:
+    tab.open(site / "doctor.html", PHONE)
+    cell = "document.querySelector('td[data-column=level]')"
+    assert "level" in tab.ask(f"getComputedStyle({cell}, '::before').content")
+    assert tab.ask(f"{cell}.getBoundingClientRect().width > 250"), "it has the whole width"
+    tab.show((1200, 900))
+    assert tab.ask(f"getComputedStyle({cell}, '::before').content") == "none"
+
+
+def test_a_command_keeps_its_text_where_its_line_goes_on_below(site: Path, tab: Tab) -> None:
+    tab.open(site / "doctor.html", PHONE)
+    written = (ROOT / "docs/doctor.md").read_text("utf-8")
+    assert tab.ask("document.querySelector('pre code').textContent").strip() in written
 
 
 @pytest.mark.timeout(300)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import Engine
 
@@ -16,7 +18,7 @@ from pgvec_versions.upgrade.transition import Transition
 from pgvec_versions.upgrade.worker import Worker
 from pgvec_versions.values import Chunk
 from tests.db.helpers import create_collection, execute, open_store, texts
-from tests.tools import TinyEmbedder, literal
+from tests.tools import TinyEmbedder, literal, live_collection
 
 LEAF = "pgvec_leaves.docs__v1"
 NOW = timedelta(0)
@@ -143,10 +145,6 @@ def test_a_vector_of_several_texts_is_found(engine: Engine, store: ChunkStore) -
         ),
         (f"ALTER TABLE {LEAF} DROP CONSTRAINT pgvec_dimensions", "CHECK of its leaf"),
         (f"ALTER TABLE {LEAF} DROP CONSTRAINT pgvec_not_zero", "CHECK of its leaf"),
-        (
-            "UPDATE pgvec.model_version SET activated_at = clock_timestamp() - interval '2 days'",
-            "never used",
-        ),
     ],
 )
 def test_what_somebody_did_by_hand_is_found(
@@ -154,6 +152,17 @@ def test_what_somebody_did_by_hand_is_found(
 ) -> None:
     execute(engine, harm)
     sick(engine, words)
+
+
+def test_an_index_that_nobody_used_is_found_where_searches_would(
+    engine: Engine, db: psycopg.Connection[Any]
+) -> None:
+    live_collection(db, count=1500)
+    execute(
+        engine,
+        "UPDATE pgvec.model_version SET activated_at = clock_timestamp() - interval '2 days'",
+    )
+    assert sick(engine, "never used").level == "warning"
 
 
 def test_a_grant_that_does_not_reach_the_leaf_is_found(engine: Engine, store: ChunkStore) -> None:
@@ -234,13 +243,62 @@ def test_a_version_that_got_stuck_is_found(engine: Engine, store: ChunkStore) ->
     assert sick(engine, "for more than a week").what == "docs/v2"
 
 
-def test_the_plan_is_looked_at_where_it_matters(engine: Engine) -> None:
-    open_store(engine, TinyEmbedder(), texts(1500))
-    plans = [f for f in examine(engine, sample=0) if "the plan" in f.evidence]
-    assert [f.level for f in plans] == ["ok"]
-    execute(engine, "ALTER DATABASE " + str(engine.url.database) + " SET enable_indexscan = off")
+def plans(engine: Engine) -> list[Finding]:
+    return [f for f in examine(engine, sample=0) if "the plan" in f.evidence]
+
+
+def settings(engine: Engine, *given: str) -> None:
+    """Sets them for all new connections."""
+    for setting in given:
+        execute(engine, f"ALTER DATABASE {engine.url.database} SET {setting}")
     engine.dispose()
-    assert sick(engine, "the plan does not use").level == "problem"
+
+
+def test_the_plan_is_looked_at_where_it_matters(
+    engine: Engine, db: psycopg.Connection[Any]
+) -> None:
+    live_collection(db, count=1500)
+    assert [(f.level, f.evidence) for f in plans(engine)] == [
+        ("ok", "the plan uses its HNSW index")
+    ]
+    settings(engine, "enable_indexscan = off")
+    found = sick(engine, "the plan does not use")
+    assert (found.level, "enable_indexscan = off" in found.evidence) == ("problem", True)
+    settings(engine, "enable_indexscan = on", "random_page_cost = 4000")
+    assert "random_page_cost = 4000" in sick(engine, "the plan does not use").evidence
+
+
+@pytest.mark.parametrize(("count", "dimensions"), [(5, 8), (1000, 8), (1000, 384)])
+def test_a_planner_that_reads_a_small_leaf_whole_is_right(
+    engine: Engine, db: psycopg.Connection[Any], count: int, dimensions: int
+) -> None:
+    live_collection(db, count=count, dimensions=dimensions)
+    execute(
+        engine,
+        "UPDATE pgvec.model_version SET activated_at = clock_timestamp() - interval '2 days'",
+    )
+    (found,) = plans(engine)
+    assert (found.level, "cheaper than the HNSW index" in found.evidence) == ("ok", True)
+    said = [f.evidence for f in examine(engine, sample=0)]
+    assert not any("never used" in text for text in said), "there was no reason to use it"
+
+
+def test_settings_that_favour_an_index_are_nothing_to_speak_of(
+    engine: Engine, db: psycopg.Connection[Any]
+) -> None:
+    live_collection(db, count=1000)
+    settings(engine, "random_page_cost = 3.9", "enable_hashjoin = off")
+    assert [f.level for f in plans(engine)] == ["ok"]
+
+
+def test_an_index_that_fits_no_search_is_found(engine: Engine, db: psycopg.Connection[Any]) -> None:
+    live_collection(db, count=100)
+    execute(engine, "DROP INDEX pgvec_leaves.docs__v1_hnsw")
+    execute(
+        engine,
+        f"CREATE INDEX docs__v1_hnsw ON {LEAF} USING hnsw ((embedding::vector(8)) vector_l2_ops)",
+    )
+    assert "it does not fit" in sick(engine, "the plan does not use").evidence
 
 
 def test_a_check_that_may_not_look_says_so(engine: Engine, store: ChunkStore) -> None:

@@ -13,15 +13,16 @@ import psycopg
 import pytest
 from sqlalchemy import Engine
 
-from pgvec_versions.doctor import Finding, as_html, examine_table
+from pgvec_versions.doctor import Finding, as_html, examine_table, verdict
 from pgvec_versions.doctor.clusters import model_groups
 from pgvec_versions.doctor.tables import model_names
 from pgvec_versions.embedders import StaticTokenEmbedder
 from pgvec_versions.errors import InvalidArgument, UnknownName
 from tests.browser import chromium, reads_well
+from tests.tab import PAPER, PHONE, Tab, tab
 from tests.tools import MINILM, MINILM_REVISION, TinyEmbedder, literal
 
-__all__ = ["chromium"]
+__all__ = ["chromium", "tab"]
 
 
 @pytest.fixture(scope="module")
@@ -100,8 +101,26 @@ def test_a_table_of_two_models_is_seen_in_its_rows(
     assert level(found, "metadata.model names a (30), b (10), c (5)") == "problem"
     assert level(found, "several dimensions: 8 (40), 4 (5)") == "problem"
     assert level(found, "a makes 30 of 45 sampled vectors again (67%") == "problem"
-    assert level(found, "no HNSW or IVFFlat index") == "warning"
+    assert level(found, "no HNSW or IVFFlat index") == "ok", "45 rows need none"
     assert all(f.to_do for f in found if f.level != "ok")
+
+
+def test_a_large_table_without_an_index_is_found(
+    engine: Engine, db: psycopg.Connection[Any]
+) -> None:
+    make(db, tinies(3))
+    db.execute(
+        "INSERT INTO documents (embedding) SELECT '[1,0,0,0,0,0,0,1]'"
+        " FROM generate_series(1, 996) i"
+    )
+    assert level(examine_table(engine, "documents"), "no HNSW or IVFFlat index") == "ok"
+    db.execute("INSERT INTO documents (embedding) VALUES ('[1,0,0,0,0,0,0,1]')")
+    assert level(examine_table(engine, "documents"), "no HNSW or IVFFlat index") == "warning"
+
+
+def test_zeros_of_an_empty_text_are_no_problem(engine: Engine, db: psycopg.Connection[Any]) -> None:
+    make(db, [*tinies(3), (" ", [0] * 8, {})])
+    assert not [f for f in examine_table(engine, "documents") if "all zeros" in f.evidence]
 
 
 def test_a_table_of_one_model_is_in_order(engine: Engine, db: psycopg.Connection[Any]) -> None:
@@ -145,13 +164,38 @@ def test_what_cannot_be_looked_at_is_said(engine: Engine, db: psycopg.Connection
 
 
 def test_the_page_reads_well_in_a_browser_light_and_dark(
-    engine: Engine, db: psycopg.Connection[Any], chromium: str, tmp_path: Path
+    engine: Engine, db: psycopg.Connection[Any], chromium: str, tab: Tab, tmp_path: Path
 ) -> None:
     make(db, [*tinies(30), *tinies(10, "b"), *tinies(5, "c", 4)])
     found = examine_table(engine, "documents", embedders={"a": TinyEmbedder("a")}, sample=45)
     long = Finding("warning", "x" * 70, "y" * 300, "SELECT " + "z" * 200)
-    page = as_html([*found, long], "pgvec doctor: documents")
-    reads_well(chromium, page, "doctor", tmp_path, 1400)
+    page = as_html([*found, long], "pgvec doctor", database="d" * 60, table="documents")
+    reads_well(chromium, page, "doctor", tmp_path, 1800)
+    for size in (PHONE, PAPER):
+        tab.open(tmp_path / "doctor.html", size)
+        assert tab.cut_off() == []
+    tab.show(PHONE)
+    assert tab.ask("getComputedStyle(document.body).fontSize") == "16px"
+
+
+@pytest.mark.parametrize(
+    ("levels", "word", "tone"),
+    [
+        (["ok", "ok"], "All is in order", "ok"),
+        (["ok", "warning"], "No problem, 1 warning", "warning"),
+        (["warning", "problem", "warning"], "1 problem and 2 warnings", "problem"),
+        (["problem", "problem"], "2 problems", "problem"),
+        ([], "All is in order", "ok"),
+    ],
+)
+def test_the_verdict_comes_first(levels: list[Any], word: str, tone: str) -> None:
+    found = [Finding(level, f"finding {i}", "x") for i, level in enumerate(levels)]
+    assert (verdict(found).word, verdict(found).tone) == (word, tone)
+    page = as_html(found, "pgvec doctor", database="app on db.example", collections=["docs", "b"])
+    body = page[page.index("<body>") :]
+    said = [body.index(text) for text in (f"<h1>{word}</h1>", "app on db.example", "docs, b")]
+    said += [body.index("finding")] if found else []
+    assert said == sorted(said)
 
 
 def test_the_page_holds_every_finding_and_nothing_from_elsewhere() -> None:

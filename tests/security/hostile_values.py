@@ -66,8 +66,8 @@ HASHES = tuple(
 )
 VERBS = (
     "claim_work", "queue_counts", "retry_set_aside", "record_fingerprint", "free_versions",
-    "waiting_changes", "cut_over", "roll_back", "abandon", "make_ready", "drop_collection",
-    "retire_due", "resume",
+    "waiting_changes", "set_document_root", "cut_over", "roll_back", "abandon", "make_ready",
+    "drop_collection", "retire_due", "resume",
 )  # fmt: skip
 
 

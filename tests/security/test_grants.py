@@ -138,6 +138,7 @@ OTHERS = (
     "SELECT pgvec.record_fingerprint('docs', 'v3', '{}', false, 0)",
     "SELECT * FROM pgvec.waiting_changes('docs', 'v1', '{x}', '{1}')",
     "SELECT * FROM pgvec.free_versions('docs')",
+    "SELECT pgvec.set_document_root('docs', '/srv')",
 )
 BEHIND = (
     """SELECT pgvec.queue_docs('claim_work', '{"versions": ["v1"]}')""",
@@ -148,6 +149,7 @@ BEHIND = (
     "SELECT pgvec.reopen_items('docs', NULL)",
     "SELECT * FROM pgvec.count_items('docs', '{v1}', NULL)",
     "SELECT pgvec.find_waiting('docs', 'v1', '{}')",
+    "SELECT pgvec.keep_document_root('docs', '/srv', NULL)",
     "SELECT pgvec.keep_verdict('docs', 'v3', '{}', false, 0, '{}')",
     "SELECT pgvec.log_event('docs', 'v1', 'retire')",
     "SELECT pgvec.log_event('a', 'v1', 'retire')",

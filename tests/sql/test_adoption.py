@@ -141,7 +141,8 @@ def test_the_old_name_has_the_old_columns(adopted):
 
 
 def test_a_search_that_casts_nothing_uses_the_leafs_index(adopted):
-    adopted.execute("DROP INDEX pgvec_leaves.documents_hnsw; ANALYZE")
+    go_through(adopted, "finish_steps")
+    adopted.execute("ANALYZE")
     adopted.execute("SET enable_seqscan = off; SET pgvec.query_version.docs = 'legacy'")
     for relation in ("documents", "active_docs", "docs_at_legacy"):
         plan = rows(
@@ -203,6 +204,20 @@ def test_when_the_version_retires_the_old_name_fails_loudly(adopted):
     ]
     refused(adopted, "42P01", "SELECT * FROM documents")
     assert one(adopted, "SELECT count(*) FROM docs") == 20
+
+
+def test_a_truncate_that_reaches_one_version_alone_is_refused(adopted):
+    adopted.execute("SELECT pgvec.register_version('docs', 'v2', 8)")
+    copy_version(adopted, "docs", "legacy", "v2")
+    tables = ("pgvec_leaves.docs__legacy", "pgvec_leaves.docs__legacy_in")
+    for relation in (*tables, "docs"):
+        assert "--finish" in refused(adopted, "PV007", f"TRUNCATE {relation} CASCADE").hint
+    go_through(adopted, "finish_steps")
+    for relation in tables:
+        refused(adopted, "PV007", f"TRUNCATE {relation} CASCADE")
+    assert one(adopted, "SELECT count(*) FROM documents") == 20
+    adopted.execute("TRUNCATE docs CASCADE")
+    assert one(adopted, "SELECT count(*) FROM documents") == 0
 
 
 def test_undo_restores_the_table_with_what_was_written_since(table):

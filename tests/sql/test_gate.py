@@ -291,6 +291,29 @@ def test_every_metric_that_an_evaluation_records_can_be_bounded(
     set_gate(ready, {metric: {"min": 0, "max": 1e12, "max_drop": 1, "max_rise": 1}})
 
 
+@pytest.mark.parametrize(
+    ("bound", "kept"),
+    [
+        ({"min": 0.9, "max": 0.8}, False),
+        ({"min": 0.95, "max": 0.95}, True),
+        ({"max_drop": -0.2, "max_rise": 0.1}, False),
+        ({"max_drop": -0.1, "max_rise": 0.1}, True),
+        ({"min": 0.9, "max": 0.8, "max_drop": 1}, False),
+    ],
+)
+def test_bounds_that_no_figure_can_meet_are_refused_and_the_gate_stays(
+    ready: Connection, bound: dict[str, float], kept: bool
+) -> None:
+    set_gate(ready, BOUNDS)
+    new = {"ndcg@10": {"min": 0.1}, "recall@10": bound}
+    if kept:
+        set_gate(ready, new)
+    else:
+        refusal = refused(ready, "PV007", "SELECT pgvec.set_gate('docs', %s)", json.dumps(new))
+        assert (refusal.detail["metric"], refusal.detail["bound"]) == ("recall@10", bound)
+    assert rows(ready, "SELECT bounds FROM pgvec.gate") == [(new if kept else BOUNDS,)]
+
+
 @pytest.mark.parametrize("metric", ["overlap@10", "rank_correlation"])
 def test_what_compares_two_versions_has_only_fixed_bounds(ready: Connection, metric: str) -> None:
     set_gate(ready, {metric: {"min": 0.5, "max": 1}})

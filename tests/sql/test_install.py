@@ -9,8 +9,10 @@ from psycopg import sql
 from pgvec_versions.errors import (
     CatalogMismatch,
     CatalogNotInstalled,
+    InvalidArgument,
     NotPermitted,
     RequirementMissing,
+    translated,
 )
 from pgvec_versions.postgres import sqlfiles
 from pgvec_versions.postgres.install import install, installed_version, require_catalog, uninstall
@@ -152,19 +154,66 @@ def test_a_newer_pgvector_is_as_good(bare, version):
     install(bare)
 
 
-def test_a_role_that_may_create_nothing_is_told_so(bare):
-    bare.execute("CREATE EXTENSION vector")
-    role = one(bare, "SELECT 'nobody_' || current_database()")
+@pytest.fixture
+def plain(bare):
+    """A role with no right to anything, its name in capitals; the session is this role."""
+    role = one(bare, "SELECT 'Plain_' || current_database()")
     bare.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(role)))
-    try:
-        bare.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(role)))
-        with pytest.raises(NotPermitted) as caught:
+    bare.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(role)))
+    yield role
+    bare.execute("RESET ROLE")
+    bare.execute("DROP EVENT TRIGGER IF EXISTS pgvec_policies, pgvec_policies_dropped")
+    for statement in ("REASSIGN OWNED BY {} TO CURRENT_USER", "DROP OWNED BY {}", "DROP ROLE {}"):
+        bare.execute(sql.SQL(statement).format(sql.Identifier(role)))
+
+
+def as_superuser(db, role, statement):
+    """Runs what a hint asks a superuser for."""
+    db.execute("RESET ROLE")
+    db.execute(statement.encode())
+    db.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(role)))
+
+
+def asked_for(error):
+    """The statements after the colon of a hint that names the person to ask."""
+    who, statement = error.hint.split(" to run", 1)
+    assert who.startswith("Ask ")
+    assert "superuser" in who
+    return statement.split(": ", 1)[1].split("; or ")[0]
+
+
+def test_each_hint_names_who_can_help_and_its_statement_helps(bare, plain):
+    for what in ("extension vector", "schemas in database", "may not use schema public"):
+        with pytest.raises(NotPermitted, match=what) as caught:
             install(bare)
         assert caught.value.sqlstate == "42501"
+        assert caught.value.detail["role"] == plain
         assert rows(bare, OURS) == []
-    finally:
-        bare.execute("RESET ROLE")
-        bare.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
+        as_superuser(bare, plain, asked_for(caught.value))
+        as_superuser(bare, plain, "REVOKE ALL ON SCHEMA public FROM PUBLIC")
+    install(bare)
+    with (
+        pytest.raises(NotPermitted, match="may not create tables in schema public") as caught,
+        translated(),
+    ):
+        bare.execute("SELECT pgvec.create_collection('docs')")
+    assert caught.value.detail == {"role": plain, "host_schema": "public"}
+    as_superuser(bare, plain, asked_for(caught.value))
+    live_collection(bare, count=1)
+
+
+def test_a_search_path_that_names_no_schema_is_no_missing_catalog(bare):
+    bare.execute("SET search_path = nowhere")
+    with pytest.raises(InvalidArgument, match="names no schema to create it in") as caught:
+        install(bare)
+    bare.execute(asked_for(caught.value).encode())
+    install(bare)
+    with (
+        pytest.raises(InvalidArgument, match="nowhere to put the chunk table") as caught,
+        translated(),
+    ):
+        bare.execute("SELECT pgvec.create_collection('docs')")
+    assert "ask a superuser to run: CREATE SCHEMA app" in caught.value.hint
 
 
 @pytest.mark.parametrize("storage", ["vector", "halfvec"])

@@ -148,6 +148,23 @@ def test_what_is_no_bound_is_refused(text: str) -> None:
         bounds.parse_bounds([text])
 
 
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["recall@10>=0.95", "recall@10>=0.5"],
+        ["recall@10>=0.95", "recall@10 >= 0.95"],
+        ["search_ms_p95<=50", "mrr@10>=0.1", "search_ms_p95<=5"],
+        ["ndcg@10>=active", "ndcg@10>=active-0.5"],
+        ["search_ms_p95<=active+5", "search_ms_p95<=active"],
+    ],
+)
+def test_one_bound_given_twice_is_refused_and_both_are_named(texts: list[str]) -> None:
+    with pytest.raises(InvalidArgument) as caught:
+        bounds.parse_bounds(texts)
+    assert texts[0] in str(caught.value)
+    assert texts[-1] in str(caught.value)
+
+
 # --- verdicts ---
 
 

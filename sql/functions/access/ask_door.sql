@@ -22,8 +22,8 @@ BEGIN
     IF NOT has_function_privilege(door_name || '(text, jsonb)', 'EXECUTE') THEN
         PERFORM pgvec.raise_error('42501', format('%s has no right to %s in %s.', current_user, verb, c.collection),
             jsonb_build_object('collection', c.collection, 'role', current_user, 'verb', verb),
-            format('SELECT pgvec.grant_%s(%L, %L);', CASE door WHEN 'queue' THEN 'worker' ELSE 'write' END,
-                   c.collection, quote_ident(current_user)));
+            format('Ask the owner of the collection to run: SELECT pgvec.grant_%s(%L, %L);',
+                   CASE door WHEN 'queue' THEN 'worker' ELSE 'write' END, c.collection, quote_ident(current_user)));
     END IF;
     EXECUTE format('SELECT %s($1, $2)', door_name) INTO answer USING verb, arguments;
     RETURN answer;

@@ -9,7 +9,7 @@ BEGIN
             format('row-level security of %s applies to its owner %s too (FORCE): '
                    'this change would not reach every version.', chunk_table, current_user),
             jsonb_build_object('collection', collection, 'owner', current_user),
-            format('ALTER ROLE %I BYPASSRLS;', current_user));
+            format('Ask a superuser to run: ALTER ROLE %I BYPASSRLS;', current_user));
     END IF;
 END
 $$;

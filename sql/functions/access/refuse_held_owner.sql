@@ -9,7 +9,7 @@ SET search_path = pg_catalog, pg_temp AS $$
                   'they would not reach every version.',
                   c.collection),
            jsonb_build_object('collection', c.collection, 'owner', o.rolname),
-           format('ALTER ROLE %I BYPASSRLS;', o.rolname)
+           format('Ask a superuser to run: ALTER ROLE %I BYPASSRLS;', o.rolname)
       FROM pgvec.get_collection($1) c
       JOIN pg_catalog.pg_class t ON t.oid = c.chunk_table
       JOIN pg_catalog.pg_proc f ON f.oid = 'pgvec.follow_writes'::regproc

@@ -5,7 +5,13 @@ DECLARE
     embedding CONSTANT text := a.columns ->> 'embedding';
     statement text;
 BEGIN
-    EXECUTE format('DROP TRIGGER IF EXISTS pgvec_fill_metadata ON %s', a.source);
+    FOR statement IN
+        SELECT format('DROP TRIGGER %I ON %s', t.tgname, a.source)
+          FROM pg_catalog.pg_trigger t
+         WHERE t.tgrelid = a.source AND NOT t.tgisinternal AND starts_with(t.tgname, 'pgvec_')
+    LOOP
+        EXECUTE statement;
+    END LOOP;
     FOR statement IN
         SELECT format('DROP INDEX %s', i.indexrelid::regclass)
           FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class r ON r.oid = i.indexrelid

@@ -13,6 +13,13 @@ SET search_path = pg_catalog, pg_temp AS $$
       JOIN pgvec.model_version v ON v.collection = a.collection AND v.model_version <> a.model_version
      WHERE v.dropped_at IS NULL OR v.activated_at IS NOT NULL
     UNION ALL
+    SELECT 'PV005', format('%s cannot become %I.%I again: its old vector indexes are gone.', a.collection,
+                           a.host_schema, a.table_name),
+           jsonb_build_object('collection', a.collection), 'The adoption was finished; there is no way back.'
+      FROM pgvec.get_adoption($1) a
+     WHERE a.adopted_at IS NOT NULL AND a.original -> 'vector_indexes' <> '{}'
+       AND NOT EXISTS (SELECT FROM pgvec.old_vector_indexes(a))
+    UNION ALL
     SELECT 'PV005', format('%I.%I is taken: the table cannot have its name again.', a.host_schema, a.table_name),
            jsonb_build_object('collection', a.collection), 'Rename the relation that has it.'
       FROM pgvec.get_adoption($1) a

@@ -47,6 +47,9 @@ BEGIN
             jsonb_build_object('collection', a.collection), 'This is a fault of pgvec; nothing was changed.');
     END IF;
     PERFORM pgvec.register_adopted(a, c);
+    PERFORM pgvec.guard_leaf(a.source);
+    EXECUTE format('CREATE TRIGGER pgvec_early_truncate BEFORE TRUNCATE ON %s '
+                   'FOR EACH STATEMENT EXECUTE FUNCTION pgvec.refuse_early_truncate()', a.source);
     a.old_view := pgvec.put_old_view(a);
     UPDATE pgvec.adoption k SET intake = a.intake, old_view = a.old_view, adopted_at = clock_timestamp()
      WHERE k.collection = a.collection;

@@ -1,4 +1,5 @@
--- Lists why create_collection would refuse, in its order: the name, the schema, its options, what exists already.
+-- Lists why create_collection would refuse, in its order: the name, the schema, its options, what exists already, the
+-- right to create a table in the schema.
 -- Arguments:
 --   options  distance, storage, id_type, retire_after: those that are given are judged
 CREATE OR REPLACE FUNCTION pgvec.refuse_create_collection(collection text, host_schema text, options jsonb DEFAULT '{}')
@@ -6,8 +7,11 @@ RETURNS TABLE (code text, message text, detail jsonb, hint text) LANGUAGE sql ST
 SET search_path = pg_catalog, pg_temp AS $$
     SELECT * FROM pgvec.refuse_name($1)
     UNION ALL
-    SELECT 'PV007', 'the search_path names no schema that exists: there is nowhere to put the chunk table.',
-           '{}', 'SET search_path = public;'
+    SELECT 'PV007', format('the search_path names no schema that exists and that role %s may use: '
+                           'there is nowhere to put the chunk table.', current_user),
+           '{}', format('Name one: SET search_path = public; or ask a superuser to run: '
+                        'CREATE SCHEMA app AUTHORIZATION %1$I; ALTER ROLE %1$I SET search_path = app, public;',
+                        current_user)
      WHERE $2 IS NULL
     UNION ALL
     SELECT 'PV007', format('there is no schema %s.', quote_ident($2)), jsonb_build_object('host_schema', $2),
@@ -34,5 +38,12 @@ SET search_path = pg_catalog, pg_temp AS $$
                   quote_ident($2), quote_ident(t.name)),
            jsonb_build_object('relation', t.name, 'schema', $2), 'Choose another name for the collection.'
       FROM pgvec.taken_name($1, $2, $3 ->> 'id_type') t (name)
-     WHERE t.name IS NOT NULL AND NOT EXISTS (SELECT FROM pgvec.collection c WHERE c.collection = $1);
+     WHERE t.name IS NOT NULL AND NOT EXISTS (SELECT FROM pgvec.collection c WHERE c.collection = $1)
+    UNION ALL
+    SELECT '42501', format('role %s may not create tables in schema %s.', current_user, n.nspname),
+           jsonb_build_object('host_schema', n.nspname, 'role', current_user),
+           format('Ask the owner of the schema (%s) or a superuser to run: GRANT USAGE, CREATE ON SCHEMA %I TO %I; '
+                  'or use another schema: SET search_path.', pg_get_userbyid(n.nspowner), n.nspname, current_user)
+      FROM pg_namespace n
+     WHERE n.nspname = $2 AND NOT (has_schema_privilege(n.oid, 'CREATE') AND has_schema_privilege(n.oid, 'USAGE'));
 $$;

@@ -1,5 +1,6 @@
 -- Checks the bounds of a gate: an object of known metrics, each with one or more of min, max, max_drop and max_rise as
--- numbers.
+-- numbers. Bounds that no figure can meet together are refused: min above max, or max_drop and max_rise that leave
+-- nothing between them.
 -- Raises: PV007 (something else).
 CREATE OR REPLACE FUNCTION pgvec.check_bounds(collection text, bounds jsonb)
 RETURNS void LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -21,6 +22,13 @@ BEGIN
                 'Such as {"min": 0.95} or {"max_drop": 0.01}.');
         END IF;
         PERFORM pgvec.check_metric(collection, metric, bound);
+        -- Against the active version's figure, max_drop is a lower bound of -max_drop.
+        IF (bound ->> 'min')::numeric > (bound ->> 'max')::numeric
+           OR -(bound ->> 'max_drop')::numeric > (bound ->> 'max_rise')::numeric THEN
+            PERFORM pgvec.raise_error('PV007',
+                format('no figure meets both bounds of %s: the lower one is above the upper one.', metric),
+                jsonb_build_object('metric', metric, 'bound', bound), 'Change one of them, or leave it out.');
+        END IF;
     END LOOP;
 END
 $$;

@@ -3,7 +3,7 @@
 -- Returns what it did, or what to do, as text.
 -- Arguments:
 --   schedule   five fields as in cron, or 'N seconds'
--- Raises: PV007 (more than one line, or pg_cron refuses the schedule).
+-- Raises: PV007 (more than one line, or pg_cron refuses the schedule), 42501 (no right to use pg_cron).
 CREATE OR REPLACE FUNCTION pgvec.schedule_retirement(schedule text DEFAULT '17 * * * *')
 RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -28,7 +28,12 @@ BEGIN
                       FROM %1$s.job j
                      WHERE j.jobname = $2 AND j.database = current_database() AND j.jobid <> $1)
         $q$, cron) USING job, 'pgvec-retire';
-    EXCEPTION WHEN invalid_parameter_value OR data_exception OR internal_error THEN
+    EXCEPTION WHEN insufficient_privilege THEN
+        PERFORM pgvec.raise_error('42501', format('role %s may not use pg_cron.', current_user),
+            jsonb_build_object('role', current_user, 'schema', cron),
+            format('Ask a superuser to run in database %1$I: GRANT USAGE ON SCHEMA %2$s TO %3$I; '
+                   'GRANT EXECUTE ON FUNCTION %2$s.alter_job TO %3$I;', current_database(), cron, current_user));
+    WHEN invalid_parameter_value OR data_exception OR internal_error THEN
         PERFORM pgvec.raise_error('PV007', format('pg_cron does not take the schedule %L.', schedule),
             jsonb_build_object('schedule', schedule),
             'Five fields as in cron, or "N seconds" with N from 1 to 59.');

@@ -28,7 +28,8 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = '42501',
             MESSAGE = format('%s has no recorded grant on %s.', current_user, collection),
             DETAIL = jsonb_build_object('collection', collection, 'role', current_user)::text,
-            HINT = format('SELECT pgvec.grant_read(%L, %L);', collection, quote_ident(current_user));
+            HINT = format('Ask the owner of the collection to run: SELECT pgvec.grant_read(%L, %L);',
+                          collection, quote_ident(current_user));
     END IF;
     IF state IS NULL OR (state <> 'active' AND NOT (pinned AND state IN ('ready', 'draining'))) THEN
         RAISE EXCEPTION USING ERRCODE = '40001',

@@ -7,7 +7,8 @@ SET search_path = pg_catalog, pg_temp AS $$
                   to_char(v.paused_at, 'YYYY-MM-DD HH24:MI:SS')),
            jsonb_build_object('collection', v.collection, 'model_version', v.model_version, 'paused_at', v.paused_at,
                               'verb', $3),
-           format('SELECT pgvec.resume(%L, %L); or pgvec resume %s.', v.collection, v.model_version, v.model_version)
+           format('SELECT pgvec.resume(%L, %L); or on the command line: pgvec resume %s -c %s', v.collection,
+                  v.model_version, v.model_version, v.collection)
       FROM pgvec.model_version v
      WHERE v.collection = $1 AND v.model_version = $2 AND v.paused_at IS NOT NULL;
 $$;
