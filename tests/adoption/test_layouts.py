@@ -127,3 +127,19 @@ def test_what_a_view_cannot_do(db, statement, code):
     with pytest.raises(psycopg.Error) as refused:
         db.execute(statement.encode())
     assert refused.value.sqlstate == code
+
+
+def test_a_prepared_statement_that_returns_vectors_is_prepared_again(db, connect):
+    layout = Layout("", f"CREATE TABLE store ({PLAIN})")
+    db.execute(layout.make.encode())
+    insert(db, layout, 1)
+    application = connect()
+    for query in ("SELECT * FROM store", "SELECT id, content FROM store"):
+        application.execute(query.encode(), prepare=True)
+    db.execute("SELECT pgvec.begin_adoption('store', 'docs', 'legacy')")
+    run_steps(db, "adoption_steps")
+    assert application.execute("SELECT id, content FROM store", prepare=True).fetchall()
+    for _ in range(2):
+        with pytest.raises(psycopg.errors.FeatureNotSupported, match="cached plan must not change"):
+            application.execute("SELECT * FROM store", prepare=True)
+    assert connect().execute("SELECT * FROM store", prepare=True).fetchall()

@@ -36,7 +36,9 @@ SET search_path = pg_catalog, pg_temp AS $$
            jsonb_build_object('collection', $2), 'Choose another name for the collection.'
       FROM t WHERE t.relname = $2
     UNION ALL
-    SELECT r.* FROM t CROSS JOIN LATERAL pgvec.refuse_create_collection($2, t.schema, $5) r
+    -- A key of another type is refused below, with the name of the column.
+    SELECT r.* FROM t CROSS JOIN LATERAL pgvec.refuse_create_collection($2, t.schema,
+        CASE WHEN $5 ->> 'id_type' IN ('uuid', 'bigint', 'integer', 'text') THEN $5 ELSE $5 - 'id_type' END) r
     UNION ALL
     SELECT * FROM pgvec.refuse_name($2, $3, true)
     UNION ALL
