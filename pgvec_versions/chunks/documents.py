@@ -202,6 +202,8 @@ def find_documents(
             found.documents.append(Document(name, path, encoding).checked())
         except UnreadableFile as exc:
             found.bad.append(BadFile(str(path), exc.message, exc.hint))
+    if progress is not None:
+        progress(len(candidates), len(candidates))
     return found
 
 
