@@ -98,6 +98,26 @@ def test_what_is_no_file_is_named(root: Root, name: str) -> None:
         find_documents([root.folder / name], root)
 
 
+@pytest.mark.parametrize(
+    ("patterns", "left"),
+    [
+        (["*.txt"], ["a.md", "sub/deep/c.TXT"]),
+        (["sub"], ["a.md"]),
+        (["sub/*"], ["a.md"]),
+        (["docs/sub/"], ["a.md"]),
+        (["/a.md", "b.t?t", "[a-z].TXT", "!b.txt"], ["sub/b.txt"]),
+        (["sub/**/c.TXT"], ["a.md", "sub/b.txt"]),
+        (["A.md", "ub/", "#a.md"], ["a.md", "sub/b.txt", "sub/deep/c.TXT"]),
+    ],
+    ids=" ".join,
+)
+def test_patterns_are_those_of_a_gitignore_file(
+    root: Root, patterns: list[str], left: list[str]
+) -> None:
+    found = find_documents([root.folder / "docs"], root, exclude=patterns)
+    assert [d.document_id for d in found.documents] == [f"docs/{name}" for name in left]
+
+
 def test_a_pattern_that_cannot_be_read_is_refused(root: Root) -> None:
     with pytest.raises(InvalidArgument, match="--exclude"):
         find_documents([root.folder / "docs"], root, exclude=["!"])
