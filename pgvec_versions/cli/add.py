@@ -125,16 +125,16 @@ def add(
         store = ChunkStore(here.engine, here.collection, here.embedders())
         with transaction(here.engine) as raw:
             record_root(raw, known, where)
-        with progress_bar(as_json) as show:
-            run = _Run(found.documents, chunk_chars, skip_bad)
-            try:
+        run = _Run(found.documents, chunk_chars, skip_bad)
+        try:
+            with progress_bar(as_json) as show:
                 result = run.add(store, show)
                 if gone:
                     ids = [document.document_id for document in gone]
                     result = result.plus(AddResult(deleted=store.delete(document_ids=ids)))
-            except KeyboardInterrupt:
-                complain(run.stopped)
-                raise typer.Exit(130) from None
+        except KeyboardInterrupt:
+            complain(run.stopped)
+            raise typer.Exit(130) from None
     found.bad += run.bad
     _say(found, run, gone, result, as_json)
 
