@@ -14,11 +14,18 @@ import typer
 from sqlalchemy import Engine
 
 from pgvec_versions.catalog import Collection, collection_names
+from pgvec_versions.cli.hints import naming_collection
 from pgvec_versions.cli.printing import messages
 from pgvec_versions.cli.which_database import chosen_url
 from pgvec_versions.config import Config, load_config
 from pgvec_versions.embedders import Embedder, build_embedder
-from pgvec_versions.errors import ConfigError, GateRefused, InvalidArgument, UnknownCollection
+from pgvec_versions.errors import (
+    ConfigError,
+    GateRefused,
+    InvalidArgument,
+    PgvecError,
+    UnknownCollection,
+)
 from pgvec_versions.postgres.database import autocommitted, engine_for
 from pgvec_versions.postgres.install import installed_version, require_catalog
 
@@ -60,6 +67,12 @@ class Workplace:
         """The names of all collections; none in a database without the catalog."""
         with autocommitted(self.engine) as raw:
             return collection_names(raw) if installed_version(raw) else []
+
+    def command(self, text: str) -> str:
+        """The commands in a text with ``-c``, if this is one of several collections."""
+        if len(self.collections()) > 1:
+            return naming_collection(text, self.collection)
+        return text
 
     def say_where(self, what: str = "all collections") -> None:
         """Prints one line about where this verb works, on stderr; a second call does nothing."""
@@ -114,9 +127,7 @@ class Workplace:
 
 def gate_hint(here: Workplace, label: str) -> str:
     """What to do when the gate stops a version, as commands to copy."""
-    with autocommitted(here.engine) as raw:
-        several = len(collection_names(raw)) > 1
-    where = f" -c {here.collection}" if several else ""
+    where = f" -c {here.collection}" if len(here.collections()) > 1 else ""
     version = shlex.quote(label)
     return (
         f"Evaluate it: pgvec evaluate {version}{where}; read pgvec report {version}{where}. "
@@ -161,10 +172,24 @@ def workplace(
         except GateRefused as refused:
             refused.hint = gate_hint(here, str(refused.detail.get("model_version", "VERSION")))
             raise
+        except PgvecError as exc:
+            exc.hint = _hint_here(here, exc.hint)
+            raise
         except typer.Exit:
             here.say_where(said)
             raise
         here.say_where(said)
+
+
+def _hint_here(here: Workplace, hint: str | None) -> str | None:
+    """The hint with the collection in its commands, if the verb got as far as to know it."""
+    if not hint or "collection" not in vars(here):
+        return hint
+    try:
+        return here.command(hint)
+    except PgvecError:
+        # The database does not answer any more; the error that it belongs to says so.
+        return hint
 
 
 def named_embedder(here: Workplace, given: str) -> Embedder:

@@ -117,6 +117,7 @@ class Figures:
                 name: {
                     "delta": float(np.mean(new.quality[name]) - np.mean(values)),
                     "p": metrics.significance(values, new.quality[name]),
+                    "sd": metrics.deviation(values, new.quality[name]),
                 }
                 for name, values in old.quality.items()
             },
