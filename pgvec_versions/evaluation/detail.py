@@ -114,12 +114,6 @@ def _canaries(value: Any) -> dict[str, Any]:
     }
 
 
-def _change(value: Any) -> dict[str, Any]:
-    """A difference in means. Earlier releases recorded no ``sd``."""
-    read = _numbers("delta", "p")(value)
-    return {**read, "sd": _or(None, _number)(value.get("sd"))}
-
-
 _THRESHOLDS = _rows(_numbers("old", "new", "share", "agreement"))
 _PARTS: dict[str, Reader] = {
     "k": _or(10, _number),
@@ -135,7 +129,8 @@ _PARTS: dict[str, Reader] = {
     "losses": _rows(_query_detail),
     "thresholds": _THRESHOLDS,
     "asked_thresholds": _THRESHOLDS,
-    "significance": _named(_change),
+    "significance": _named(_numbers("delta", "p")),
+    "deviations": _named(_number),
     "intervals": _named(_named(_pair), _SIDES),
     "sweep": _named(_rows(_numbers("ef_search", "recall", "p50_ms", "p95_ms")), _SIDES),
     "distances": _named(_histogram, _SIDES),

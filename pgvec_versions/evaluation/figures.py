@@ -117,8 +117,11 @@ class Figures:
                 name: {
                     "delta": float(np.mean(new.quality[name]) - np.mean(values)),
                     "p": metrics.significance(values, new.quality[name]),
-                    "sd": metrics.deviation(values, new.quality[name]),
                 }
+                for name, values in old.quality.items()
+            },
+            "deviations": {
+                name: metrics.deviation(values, new.quality[name])
                 for name, values in old.quality.items()
             },
             "overlaps": [round(value, 4) for value in self._overlaps(baseline)],

@@ -110,11 +110,7 @@ def _sentences(
 
 def _deviations(evaluation: Evaluation) -> dict[str, float]:
     """Of each metric whose differences are known, by what the evaluation recorded."""
-    found = {
-        name: float(change["sd"])
-        for name, change in evaluation.detail.get("significance", {}).items()
-        if change.get("sd") is not None
-    }
+    found = {n: float(value) for n, value in evaluation.detail.get("deviations", {}).items()}
     metric = f"ndcg@{evaluation.detail.get('k', 10)}"
     changes = evaluation.detail.get("changes") or ()
     # An evaluation of an earlier release: it recorded the differences in this metric only.

@@ -261,7 +261,7 @@ def compared(queries: int, detail: dict[str, Any], kind: str = "labelled") -> po
 
 
 def test_eight_questions_say_what_they_prove() -> None:
-    found = compared(8, {"significance": {"ndcg@10": {"delta": 0.1, "p": 0.3, "sd": 0.2}}})
+    found = compared(8, {"deviations": {"ndcg@10": 0.2}})
     assert found is not None
     said = " ".join(found.sentences)
     assert "8 queries show a true difference in ndcg@10 of 0.231 or more" in said
@@ -270,15 +270,15 @@ def test_eight_questions_say_what_they_prove() -> None:
 
 
 def test_what_too_few_queries_and_equal_ones_prove() -> None:
-    few = compared(4, {"significance": {"ndcg@10": {"delta": 0.1, "p": 0.3, "sd": 0.2}}})
+    few = compared(4, {"deviations": {"ndcg@10": 0.2}})
     assert few is not None
     assert "4 queries cannot show a difference" in few.sentences[0]
     assert "(p = 0.12)" in few.sentences[0]
     assert "1 query cannot" in (compared(1, {}) or few).sentences[0]
-    equal = compared(8, {"significance": {"ndcg@10": {"delta": 0.0, "p": 1.0, "sd": 0.0}}})
+    equal = compared(8, {"deviations": {"ndcg@10": 0.0}})
     assert equal is not None
     assert "at most 31% of all queries change" in " ".join(equal.sentences)
-    wide = compared(8, {"significance": {"ndcg@10": {"delta": 0.0, "p": 1.0, "sd": 0.95}}})
+    wide = compared(8, {"deviations": {"ndcg@10": 0.95}})
     assert wide is not None
     assert "show no difference in ndcg@10" in wide.sentences[0]
 
@@ -289,7 +289,7 @@ def test_an_evaluation_of_an_earlier_release_has_its_differences() -> None:
     assert found.smallest["ndcg@10"] == pytest.approx(0.2222, abs=1e-4)
 
 
-@pytest.mark.parametrize("detail", [{}, {"changes": [0.1]}, {"significance": {"ndcg@10": {}}}])
+@pytest.mark.parametrize("detail", [{}, {"changes": [0.1]}, {"deviations": {}}])
 def test_without_differences_nothing_is_claimed(detail: dict[str, Any]) -> None:
     assert compared(8, detail) is None
     assert compared(8, detail, "recorded") is None
