@@ -14,11 +14,18 @@ import typer
 from sqlalchemy import Engine
 
 from pgvec_versions.catalog import Collection, collection_names
+from pgvec_versions.cli.hints import naming_collection
 from pgvec_versions.cli.printing import messages
 from pgvec_versions.cli.which_database import chosen_url
 from pgvec_versions.config import Config, load_config
 from pgvec_versions.embedders import Embedder, build_embedder
-from pgvec_versions.errors import ConfigError, GateRefused, InvalidArgument, UnknownCollection
+from pgvec_versions.errors import (
+    ConfigError,
+    GateRefused,
+    InvalidArgument,
+    PgvecError,
+    UnknownCollection,
+)
 from pgvec_versions.postgres.database import autocommitted, engine_for, psycopg_url
 from pgvec_versions.postgres.install import installed_version, require_catalog
 
@@ -75,6 +82,10 @@ class Workplace:
         with autocommitted(self.engine) as raw:
             return collection_names(raw) if installed_version(raw) else []
 
+    def with_collection(self, text: str) -> str:
+        """The commands in a text with ``-c``, if this is one of several collections."""
+        return naming_collection(text, self.collection) if self._several else text
+
     def say_where(self, what: str = "all collections") -> None:
         """Prints one line about where this verb works, on stderr; a second call does nothing."""
         if not self._said:
@@ -96,8 +107,7 @@ class Workplace:
 
     @cached_property
     def _several(self) -> bool:
-        with autocommitted(self.engine) as raw:
-            return len(collection_names(raw)) > 1
+        return len(self.collections()) > 1
 
     def _find_collection(self) -> str:
         with autocommitted(self.engine) as raw:
@@ -193,6 +203,9 @@ def workplace(
         except GateRefused as refused:
             refused.hint = gate_hint(here, str(refused.detail.get("model_version", "VERSION")))
             raise
+        except PgvecError as exc:
+            exc.hint = _hint_here(here, exc.hint)
+            raise
         except typer.Exit:
             here.say_where(said)
             raise
@@ -215,6 +228,17 @@ def _shows_no_secret(url: str) -> bool:
     except ConfigError:
         return False
     return known.password is None and not known.query.keys() & _SECRETS
+
+
+def _hint_here(here: Workplace, hint: str | None) -> str | None:
+    """The hint with the collection in its commands, if the verb got as far as to know it."""
+    if not hint or "collection" not in vars(here):
+        return hint
+    try:
+        return here.with_collection(hint)
+    except PgvecError:
+        # The database does not answer any more; the error that it belongs to says so.
+        return hint
 
 
 def named_embedder(here: Workplace, given: str) -> Embedder:
