@@ -53,7 +53,7 @@ def add(
     documents = find_documents(paths)
     empty: list[str] = []
     with (
-        workplace(database_url, config, collection, embedded=embedded) as here,
+        workplace(database_url, config, collection, embedded=embedded, direct=True) as here,
         progress_bar(as_json) as show,
     ):
         if dry:
