@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Engine
-from sqlalchemy.engine import URL
 
 from pgvec_versions.arguments import (
     need_bool,
@@ -45,6 +43,10 @@ from pgvec_versions.postgres.database import (
 from pgvec_versions.postgres.install import require_catalog
 from pgvec_versions.postgres.vectors import BinaryVector, pack, pack_one
 from pgvec_versions.values import AddResult, Chunk, ChunkId, Hit, QueryVector, checked_id
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+    from sqlalchemy.engine import URL
 
 #: Called after a search with the text, k, the filter and the hits. It must neither wait nor raise.
 Observer = Callable[[str, int, Filter | None, Sequence[Hit]], None]

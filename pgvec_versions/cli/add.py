@@ -102,7 +102,7 @@ def add(
     """
     need_positive(chunk_chars, "--chunk-chars")
     _check(paths, root, move_root, prune, encoding)
-    with workplace(database_url, config, collection, embedded=embedded) as here:
+    with workplace(database_url, config, collection, embedded=embedded, direct=True) as here:
         with autocommitted(here.engine) as raw:
             known = read_collection(raw, here.collection)
         where = choose_root(known, here.config.path, paths, root, move=move_root)

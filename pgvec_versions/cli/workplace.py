@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
-from sqlalchemy import Engine
 
 from pgvec_versions.catalog import Collection, collection_names
 from pgvec_versions.cli.hints import naming_collection
@@ -27,9 +26,12 @@ from pgvec_versions.errors import (
     UnknownCollection,
 )
 from pgvec_versions.postgres.database import autocommitted, engine_for, psycopg_url
+from pgvec_versions.postgres.direct import direct_engine
 from pgvec_versions.postgres.install import installed_version, require_catalog
 
 if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
     from pgvec_versions.postgres.embedded import EmbeddedServer
 
 #: Settings of a URL that may hold a secret or name the file of one.
@@ -176,11 +178,12 @@ def workplace(
     embedded: bool = False,
     server_only: str | None = None,
     no_file: bool = False,
+    direct: bool = False,
 ) -> Generator[Workplace]:
     """Opens the database that ``cli.which_database`` chooses, and says which one it is.
 
     ``server_only`` is the name of a verb that never uses the embedded server. ``no_file``: there is
-    no ``pgvec.toml`` yet.
+    no ``pgvec.toml`` yet. ``direct``: without SQLAlchemy, for a verb that should start quickly.
     """
     settings = Config() if no_file else load_config(config)
     options = _options_to_repeat(url, config, embedded)
@@ -193,7 +196,7 @@ def workplace(
             server = opened.enter_context(embedded_server())
             url = server.url()
             folder = server.pgdata
-        engine = engine_for(url)
+        engine = (direct_engine(url) if direct else None) or engine_for(url)
         opened.callback(engine.dispose)
         here = Workplace(engine, settings, collection, folder, options)
         here.server = server

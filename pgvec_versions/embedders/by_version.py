@@ -9,8 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-
-from sqlalchemy import Engine
+from typing import TYPE_CHECKING
 
 from pgvec_versions.catalog import Collection, Version
 from pgvec_versions.embedders import (
@@ -27,6 +26,9 @@ from pgvec_versions.errors import EmbedderFailed, EmbedderMismatch, EmbedderMiss
 from pgvec_versions.postgres.database import PgConnection
 from pgvec_versions.states import State
 from pgvec_versions.values import QueryVector
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 #: As much of an embedder's own error as ours repeats. Units: characters.
 _SHOWN = 300

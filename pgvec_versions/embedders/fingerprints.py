@@ -14,13 +14,11 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import numpy as np
 from psycopg.types.json import Jsonb
-from sqlalchemy import Engine
-from sqlalchemy.engine import URL
 
 from pgvec_versions.catalog import Version, read_collection
 from pgvec_versions.embedders import Embedder, EmbedderIdentity, Vectors, checked
@@ -46,6 +44,10 @@ from pgvec_versions.postgres import sqlfiles
 from pgvec_versions.postgres.database import PgConnection, autocommitted, engine_for, transaction
 from pgvec_versions.postgres.rows import read_value
 from pgvec_versions.states import State
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+    from sqlalchemy.engine import URL
 
 log = logging.getLogger("pgvec_versions.fingerprints")
 

@@ -3,6 +3,7 @@
 ::
 
     database.py      connections: one engine, or the caller's own transaction
+    direct.py        the same without SQLAlchemy, for pgvec add and search
     async_bridge.py  psycopg's async objects with the methods of its sync ones
     sqlfiles.py      the one loader of sql/
     install.py       install, upgrade and remove the catalog

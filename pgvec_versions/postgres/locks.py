@@ -7,14 +7,16 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import psycopg
-from sqlalchemy import Engine
 
 from pgvec_versions.errors import LockTimeout
 from pgvec_versions.postgres import sqlfiles
 from pgvec_versions.postgres.database import PgConnection, transaction
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 #: How long a verb waits for a lock in one try: new writers queue behind it meanwhile.
 LOCK_WAIT = timedelta(milliseconds=200)

@@ -7,9 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
-
-from sqlalchemy import Engine
+from typing import TYPE_CHECKING, Any
 
 from pgvec_versions.errors import NotReady
 from pgvec_versions.postgres import sqlfiles
@@ -18,6 +16,9 @@ from pgvec_versions.postgres.rows import read_value
 from pgvec_versions.upgrade.pausing import paused, wait_while_paused
 from pgvec_versions.upgrade.work_queue import OpenWork, open_work
 from pgvec_versions.upgrade.worker import Worker, WorkerReport
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,9 @@ import threading
 import time
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from psycopg.types.json import Jsonb
-from sqlalchemy import Engine
-from sqlalchemy.engine import URL
 
 from pgvec_versions.catalog import Version, read_collection
 from pgvec_versions.embedders import Embedder, require_same
@@ -39,6 +37,10 @@ from pgvec_versions.upgrade.estimates import build_memory, estimate
 from pgvec_versions.upgrade.pausing import paused, wait_while_paused
 from pgvec_versions.upgrade.throttle import Throttle
 from pgvec_versions.upgrade.worker import Worker, WorkerReport
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+    from sqlalchemy.engine import URL
 
 #: How long writers wait at most while the last work items are drained.
 _LONGEST_PAUSE = timedelta(seconds=5)

@@ -11,11 +11,10 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from psycopg import errors as pg_errors
 from psycopg import sql
-from sqlalchemy import Engine
 
 from pgvec_versions.catalog import Collection
 from pgvec_versions.errors import EmbedderUnavailable, LeaseLost
@@ -29,6 +28,9 @@ from pgvec_versions.postgres.database import (
 from pgvec_versions.postgres.locks import unlimited
 from pgvec_versions.postgres.rows import read_row, read_rows, read_value
 from pgvec_versions.upgrade.claims import Claim, ClaimedChunk, Mark
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 #: How long a write waits for a lock: less than ``deadlock_timeout`` (1 s), so that in a deadlock
 #: the worker gives way and no session of the host is ended.

@@ -16,9 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
-
-from sqlalchemy import Engine
-from sqlalchemy.engine import URL
+from typing import TYPE_CHECKING
 
 from pgvec_versions.catalog import read_collection
 from pgvec_versions.embedders import Embedder
@@ -42,6 +40,10 @@ from pgvec_versions.upgrade.claims import Claim, Mark
 from pgvec_versions.upgrade.sizes import Sizes
 from pgvec_versions.upgrade.throttle import Brake, Throttle
 from pgvec_versions.upgrade.work_queue import WorkQueue
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+    from sqlalchemy.engine import URL
 
 log = logging.getLogger("pgvec_versions.worker")
 
