@@ -19,7 +19,7 @@ from pgvec_versions.cli.workplace import workplace
 from pgvec_versions.retirement.job import Retirement, retire_due, retirement_plan
 from pgvec_versions.retirement.schedule import (
     DEFAULT_SCHEDULE,
-    retirement_job,
+    schedule_plan,
     schedule_retirement,
     unschedule_retirement,
 )
@@ -103,10 +103,8 @@ def schedule(
     """
     with workplace(database_url, config, embedded=embedded, server_only="schedule") as here:
         if dry:
-            job = retirement_job(here.engine)
-            there = f"; now it is at {job.schedule}" if job else "; there is none now"
-            does = "takes the job away" if off else f"puts CALL pgvec.retire_due() at {when}"
-            print_plan([does + there], [], as_json)
+            found = schedule_plan(here.engine, when, cron_database, off=off)
+            print_plan([found], [], as_json)
             return
         if off:
             gone = unschedule_retirement(here.engine, cron_database)
