@@ -17,6 +17,7 @@
     add.py, search.py      add; search
     worker.py              worker
     status.py, doctor.py   status; doctor
+    watching.py            status --watch
     upgrade.py             upgrade
     cut_over.py            cut-over, roll-back, abandon
     pause.py               pause, resume

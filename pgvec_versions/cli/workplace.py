@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import secrets
 import shlex
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
@@ -12,6 +14,7 @@ from typing import Any
 
 import typer
 from sqlalchemy import Engine
+from sqlalchemy.engine import URL
 
 from pgvec_versions.catalog import Collection, collection_names
 from pgvec_versions.cli.printing import messages
@@ -156,10 +159,12 @@ def workplace(
     *,
     embedded: bool = False,
     server_only: str | None = None,
+    works_as: str | None = None,
 ) -> Generator[Workplace]:
     """Opens the database that ``cli.which_database`` chooses, and says which one it is.
 
-    ``server_only`` is the name of a verb that never uses the embedded server.
+    ``server_only`` is the name of a verb that never uses the embedded server. ``works_as`` is the
+    name of one that embeds: ``pgvec status --watch`` counts the processes with such sessions.
     """
     settings = load_config(config)
     options = _options_to_repeat(url, config, embedded)
@@ -172,7 +177,7 @@ def workplace(
             server = opened.enter_context(embedded_server())
             url = server.url()
             folder = server.pgdata
-        engine = engine_for(url)
+        engine = engine_for(url if works_as is None else _named(url, works_as))
         opened.callback(engine.dispose)
         here = Workplace(engine, settings, collection, folder, options)
         said = f"collection: {collection}" if collection else "all collections"
@@ -195,6 +200,12 @@ def _options_to_repeat(url: str | None, config: Path | None, embedded: bool) -> 
     if url and _shows_no_secret(url):
         given += ["--database-url", url]
     return tuple(given)
+
+
+def _named(url: str, works_as: str) -> URL:
+    """The URL with a name for its sessions, unless you give another; one name a process."""
+    name = f"pgvec {works_as} {os.getpid()}-{secrets.token_hex(3)}"
+    return psycopg_url(url).update_query_dict({"fallback_application_name": name})
 
 
 def _shows_no_secret(url: str) -> bool:

@@ -24,6 +24,12 @@ SELECT v.paused_at, e.who, e.detail ->> 'reason' AS reason
 SELECT p.kind, p.what, p.detail
   FROM pgvec.preview(%(verb)s, %(collection)s, %(model_version)s, arguments => %(arguments)s) p
 
+-- name: raise_refusal
+-- Raises what the verb would raise first; no row when nothing stops it.
+SELECT pgvec.raise_error(r.code, r.message, r.detail, r.hint)
+  FROM pgvec.refusals(%(verb)s, %(collection)s, %(model_version)s, arguments => %(arguments)s) r
+ WHERE r.code IS NOT NULL
+
 -- name: server_load
 -- How much WAL the slowest standby has not replayed yet, in bytes, and how many other client sessions are active.
 -- What the role cannot see counts as nothing.
@@ -37,3 +43,16 @@ SELECT coalesce((SELECT max(pg_wal_lsn_diff(pg_current_wal_lsn(), r.replay_lsn))
 -- name: idle_timeout
 -- The server ends a transaction whose session is idle for longer, so its locks last no longer than that either.
 SELECT set_config('idle_in_transaction_session_timeout', %(value)s, true) AS idle_timeout
+
+-- name: claims_held
+-- How many claims are held for each version. A worker holds up to three at once.
+SELECT w.collection, w.model_version, count(DISTINCT w.lease) AS claims
+  FROM pgvec.work_item w
+ WHERE w.lease IS NOT NULL AND w.leased_until > clock_timestamp()
+ GROUP BY w.collection, w.model_version
+
+-- name: workers_alive
+-- How many processes of pgvec worker and pgvec upgrade have a session in this database. Their sessions have a name.
+SELECT count(DISTINCT a.application_name) AS workers
+  FROM pg_catalog.pg_stat_activity a
+ WHERE a.datname = current_database() AND a.application_name ~ '^pgvec (worker|upgrade) [0-9]+-'
