@@ -49,13 +49,15 @@ Key = tuple[str, str]
 class Sight:
     """What one look saw. ``trouble`` is why there was nothing to see, if there was not.
 
-    Units: ``at`` in seconds of the monotonic clock.
+    ``builds``: the leaves whose index is being built, and how much of it is done.
+    Units: ``at`` in seconds of the monotonic clock; shares from 0 to 1.
     """
 
     at: float
     rows: list[dict[str, Any]]
     claims: dict[Key, int] = field(default_factory=dict[Key, int])
     workers: int = 0
+    builds: dict[str, float | None] = field(default_factory=dict[str, float | None])
     blocks: dict[Key, tuple[str, ...]] = field(default_factory=dict[Key, tuple[str, ...]])
     trouble: str | None = None
 
@@ -131,10 +133,13 @@ def _look(here: Workplace, collection: str | None) -> Sight:
         rows = status_rows(raw, collection)
         held = read_rows(raw, sqlfiles.query("claims_held"))
         workers = int(read_value(raw, sqlfiles.query("workers_alive")))
+        building = read_rows(raw, sqlfiles.query("index_builds"))
     claims = {(row.collection, row.model_version): row.claims for row in held}
     live = [row for row in rows if row["chunks"] is not None]
+    # What changes comes first: a low terminal shows the beginning.
+    live.sort(key=lambda row: row["state"] not in ("building", "ready"))
     blocks = {_key(row): _blocks(here, row) for row in live}
-    return Sight(at, live, claims, workers, blocks)
+    return Sight(at, live, claims, workers, {row.leaf: row.share for row in building}, blocks)
 
 
 def _key(row: dict[str, Any]) -> Key:
@@ -182,6 +187,9 @@ def _describe(here: Workplace, sight: Sight, row: dict[str, Any], rates: Rates) 
             f"{_rate_words(rate)}, {f'{duration(left)} left' if left else 'time left not known'}"
         )
         lines.append(f"workers alive: {sight.workers}; claims held: {claims}")
+    if row["leaf"] in sight.builds:
+        built = sight.builds[row["leaf"]]
+        lines.append("its index is being built" + ("" if built is None else f": {built:.0%}"))
     if row["last_error"]:
         lines.append(f"last error: {row['last_error']}")
     lines += [f"in the way: {line}" for line in sight.blocks.get(key, ())]
@@ -193,6 +201,7 @@ def _describe(here: Workplace, sight: Sight, row: dict[str, Any], rates: Rates) 
         "seconds_left": left,
         "workers_alive": sight.workers,
         "claims_held": claims,
+        "index_share": sight.builds.get(row["leaf"]),
         "in_the_way": list(sight.blocks.get(key, ())),
         "next": command,
     }

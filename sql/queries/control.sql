@@ -56,3 +56,10 @@ SELECT w.collection, w.model_version, count(DISTINCT w.lease) AS claims
 SELECT count(DISTINCT a.application_name) AS workers
   FROM pg_catalog.pg_stat_activity a
  WHERE a.datname = current_database() AND a.application_name ~ '^pgvec (worker|upgrade) [0-9]+-'
+
+-- name: index_builds
+-- The leaves whose index is being built now, and how much of it is done. The share is NULL for builds of other roles.
+SELECT c.relname AS leaf, p.blocks_done::float8 / nullif(p.blocks_total, 0) AS share
+  FROM pg_catalog.pg_stat_progress_create_index p
+  JOIN pg_catalog.pg_class c ON c.oid = p.relid
+ WHERE c.relnamespace = to_regnamespace('pgvec_leaves') AND p.datname = current_database()

@@ -29,6 +29,11 @@ SELECT s.on_retire, s.read_window FROM pgvec.retirement_settings(%(collection)s)
 -- name: hold_version
 SELECT pgvec.hold_version(%(collection)s, %(model_version)s, %(reason)s)
 
+-- name: hold_of
+SELECT h.reason, h.held_by, h.held_at
+  FROM pgvec.retirement_hold h
+ WHERE h.collection = %(collection)s AND h.model_version = %(model_version)s
+
 -- name: release_version
 SELECT pgvec.release_version(%(collection)s, %(model_version)s) AS released
 

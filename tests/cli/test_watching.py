@@ -10,7 +10,9 @@ import shlex
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +122,27 @@ def test_what_blocks_and_the_last_error_are_said_in_plain_lines(
     assert "next: pgvec cut-over static-2" in said
 
 
+def test_the_build_of_an_index_is_seen_from_outside(
+    docs: Run, db: psycopg.Connection, database: str, looks: Callable[..., None]
+) -> None:
+    leaf = "pgvec_leaves.docs__static_2"
+
+    def build() -> None:
+        with psycopg.connect(database, autocommit=True) as builder:
+            builder.execute(f"CREATE INDEX CONCURRENTLY ON {leaf} (position)".encode())
+
+    with psycopg.connect(database) as writer, ThreadPoolExecutor() as pool:
+        # The build waits for this transaction.
+        writer.execute(f"LOCK TABLE {leaf} IN ROW EXCLUSIVE MODE".encode())
+        built = pool.submit(build)
+        seen = "SELECT count(*) FROM pg_stat_progress_create_index"
+        wait_until(lambda: db.execute(seen).fetchone() == (1,))
+        looks()
+        assert "its index is being built" in docs("status", "--watch").out
+        writer.rollback()
+        built.result(20)
+
+
 def test_workers_are_counted_while_their_process_lives(
     docs: Run, db: psycopg.Connection, database: str, looks: Callable[..., None]
 ) -> None:
@@ -179,28 +202,36 @@ def test_an_interval_that_is_none_is_wrong_input(run: Run) -> None:
     assert run("status", "--interval", "2").code == 2
 
 
-def test_a_terminal_shows_bars_until_a_signal_ends_it_with_0(docs: Run) -> None:
-    for number in (signal.SIGINT, signal.SIGTERM):
-        ours, theirs = pty.openpty()
-        watching_it = subprocess.Popen(
-            [sys.executable, "-m", "pgvec_versions", "status", "--watch", "--interval", "0.1"],
-            stdout=theirs,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "80"},
-        )
-        os.close(theirs)
-        try:
-            said = ""
-            while said.count("being filled") < 2:
-                said += os.read(ours, 65536).decode(errors="replace")
-            watching_it.send_signal(number)
-            assert watching_it.wait(20) == 0
-        finally:
-            watching_it.kill()
-            os.close(ours)
-        assert "━" in said
-        assert "next: pgvec upgrade" in said
-        assert "workers alive: 0" in said
+def test_a_terminal_shows_bars_until_ctrl_c_ends_it_with_0(docs: Run) -> None:
+    ours, theirs = pty.openpty()
+    watching_it = subprocess.Popen(
+        [sys.executable, "-m", "pgvec_versions", "status", "--watch", "--interval", "0.1"],
+        stdout=theirs,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "80"},
+    )
+    os.close(theirs)
+    try:
+        said = ""
+        while said.count("being filled") < 2:
+            said += os.read(ours, 65536).decode(errors="replace")
+        watching_it.send_signal(signal.SIGINT)
+        assert watching_it.wait(20) == 0
+    finally:
+        watching_it.kill()
+        os.close(ours)
+    assert "━" in said
+    assert "next: pgvec upgrade" in said
+    assert "workers alive: 0" in said
+
+
+def test_sigterm_ends_it_too(docs: Run, looks: Callable[..., None]) -> None:
+    assert threading.current_thread() is threading.main_thread()
+    before = signal.getsignal(signal.SIGTERM)
+    looks(lambda: signal.raise_signal(signal.SIGTERM), lambda: pytest.fail("it goes on"))
+    ended = docs("status", "--watch")
+    assert (ended.code, ended.out.count("being filled")) == (0, 1)
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def test_the_rate_is_that_of_the_last_minute() -> None:
