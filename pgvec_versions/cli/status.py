@@ -141,10 +141,14 @@ def status(
             from pgvec_versions.cli.watching import check_interval, watch_status
 
             seconds = check_interval(interval)
-            here.say_where(f"collection: {collection}" if collection else "all collections")
+            _say_where(here, collection)
             watch_status(here, collection, seconds, as_json)
         else:
             _status_now(here, collection, as_json)
+
+
+def _say_where(here: Workplace, collection: str | None) -> None:
+    here.say_where(f"collection: {collection}" if collection else "all collections")
 
 
 def _status_now(here: Workplace, collection: str | None, as_json: bool) -> None:
@@ -152,6 +156,7 @@ def _status_now(here: Workplace, collection: str | None, as_json: bool) -> None:
         require_catalog(raw)
         rows = status_rows(raw, collection)
         line = retirement_line(watch_retirement(raw, here.engine)) if rows and not as_json else ""
+    _say_where(here, collection)
     if as_json:
         emit(rows, True)
     elif rows:
