@@ -230,7 +230,7 @@ def _how_long(found: Rehearsal) -> list[str]:
     )
     return [
         f"takes about {duration(found.embedding_seconds)} for {found.chunks:,} chunks with one "
-        f"worker ({found.rate:,.3g} a second, measured with {found.texts} of them), {index}; "
+        f"worker ({found.rate:,.3g} a second, measured with {found.texts} texts), {index}; "
         f"{disk} of disk"
     ]
 

@@ -18,7 +18,7 @@ from pgvec_versions.catalog import Collection, Version, read_collection
 from pgvec_versions.embedders import checked
 from pgvec_versions.embedders.canaries import CANARIES
 from pgvec_versions.embedders.fingerprints import Fingerprints, make_canaries
-from pgvec_versions.errors import NotReady, Paused, PgvecError
+from pgvec_versions.errors import EmbedderFailed, NotReady, Paused, PgvecError
 from pgvec_versions.postgres import sqlfiles
 from pgvec_versions.postgres.database import PgConnection, autocommitted
 from pgvec_versions.postgres.rows import read_rows
@@ -86,13 +86,17 @@ def rehearse(made: Transition, rows_per_second: float | None = None) -> Rehearsa
         found.chunks = made.missing()
 
     def embed(texts: Sequence[str]) -> None:
-        vectors = made.embedder.embed_documents(texts)
         what = str(made.embedder.identity)
+        try:
+            vectors = made.embedder.embed_documents(texts)
+        except PgvecError:
+            raise
+        except Exception as exc:
+            raise EmbedderFailed(f"{what} failed: {type(exc).__name__}: {exc}.") from exc
         checked(vectors, count=len(texts), dimensions=dimensions, what=what)
 
     # At least one text, so that a model that cannot work is found.
-    found.rate = _measure(embed, texts or [CANARIES["sentence"]])
-    found.texts = len(texts)
+    found.rate, found.texts = _measure(embed, texts or [CANARIES["sentence"]])
     found.embedding_seconds = embedding_seconds(found.chunks, found.rate, rows_per_second)
     with autocommitted(made.engine) as raw:
         found.index_seconds = index_seconds(raw, made.collection, found.size["index_bytes"])
@@ -159,14 +163,17 @@ def _sample(raw: PgConnection, known: Collection) -> list[str]:
     return [row.content for row in read_rows(raw, statement, parameters)]
 
 
-def _measure(embed: Embed, texts: list[str]) -> float:
-    """How many texts it embeds in a second. The first one warms the model up."""
+def _measure(embed: Embed, texts: list[str]) -> tuple[float, int]:
+    """How many texts it embeds in a second, and with how many that was measured.
+
+    The first one warms the model up.
+    """
     began = time.monotonic()
     embed(texts[:1])
     first = max(time.monotonic() - began, 1e-6)
     rest = texts[1 : 1 + max(int(_LONGEST_MEASURE / first), 1)]
     if not rest:
-        return 1 / first
+        return 1 / first, 1
     began = time.monotonic()
     embed(rest)
-    return len(rest) / max(time.monotonic() - began, 1e-6)
+    return len(rest) / max(time.monotonic() - began, 1e-6), len(rest)
