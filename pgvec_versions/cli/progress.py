@@ -28,6 +28,18 @@ from pgvec_versions.upgrade.transition import Progress as Step
 _SHORTEST_FOR_A_RATE = 0.5
 
 
+def duration(seconds: float) -> str:
+    """A length of time as people say it: "12 seconds", "12 minutes", "1.5 hours", "3 days"."""
+    if seconds < 1:
+        return "1 second"
+    for unit, length, next_unit in (("second", 1, 90), ("minute", 60, 90 * 60)):
+        if seconds < next_unit:
+            count = round(seconds / length)
+            return f"{count} {unit}" + ("" if count == 1 else "s")
+    hours = seconds / 3600
+    return f"{hours:.1f} hours" if hours < 48 else f"{hours / 24:.1f} days"
+
+
 class Stopper:
     """Ctrl-C and SIGTERM: the first lets the current step finish, the second stops at once.
 

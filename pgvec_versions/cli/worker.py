@@ -67,7 +67,7 @@ def worker(
     """
     need_positive(max_attempts, "--max-attempts")
     with (
-        workplace(database_url, config, collection, embedded=embedded) as here,
+        workplace(database_url, config, collection, embedded=embedded, works_as="worker") as here,
         Stopper() as stopper,
         progress_bar(as_json) as show,
         retiring_every(here.engine, retire_every),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import secrets
 import shlex
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
@@ -31,6 +33,7 @@ from pgvec_versions.postgres.install import installed_version, require_catalog
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
+    from sqlalchemy.engine import URL
 
     from pgvec_versions.postgres.embedded import EmbeddedServer
 
@@ -179,11 +182,14 @@ def workplace(
     server_only: str | None = None,
     no_file: bool = False,
     direct: bool = False,
+    works_as: str | None = None,
 ) -> Generator[Workplace]:
     """Opens the database that ``cli.which_database`` chooses, and says which one it is.
 
     ``server_only`` is the name of a verb that never uses the embedded server. ``no_file``: there is
     no ``pgvec.toml`` yet. ``direct``: without SQLAlchemy, for a verb that should start quickly.
+    ``works_as`` is the name of one that embeds: ``pgvec status --watch`` counts the processes with
+    such sessions.
     """
     settings = Config() if no_file else load_config(config)
     options = _options_to_repeat(url, config, embedded)
@@ -196,7 +202,8 @@ def workplace(
             server = opened.enter_context(embedded_server())
             url = server.url()
             folder = server.pgdata
-        engine = (direct_engine(url) if direct else None) or engine_for(url)
+        named = url if works_as is None else _named(url, works_as)
+        engine = (direct_engine(url) if direct else None) or engine_for(named)
         opened.callback(engine.dispose)
         here = Workplace(engine, settings, collection, folder, options)
         here.server = server
@@ -223,6 +230,12 @@ def _options_to_repeat(url: str | None, config: Path | None, embedded: bool) -> 
     if url and _shows_no_secret(url):
         given += ["--database-url", url]
     return tuple(given)
+
+
+def _named(url: str, works_as: str) -> URL:
+    """The URL with a name for its sessions, unless you give another; one name a process."""
+    name = f"pgvec {works_as} {os.getpid()}-{secrets.token_hex(3)}"
+    return psycopg_url(url).update_query_dict({"fallback_application_name": name})
 
 
 def _shows_no_secret(url: str) -> bool:

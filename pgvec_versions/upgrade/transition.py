@@ -154,18 +154,7 @@ class Transition:
         LockTimeout.
         """
         with autocommitted(self.engine) as raw:
-            found = self._find(raw)
-        self._check(found)
-        if found is not None and found.state in (State.RETIRED, State.ABANDONED):
-            raise WrongState(
-                f"begin: version {self.model_version} of {self.collection} is {found.state}.",
-                hint="Its label names that version for ever; choose a new one.",
-                detail={
-                    "collection": self.collection,
-                    "model_version": self.model_version,
-                    "state": found.state,
-                },
-            )
+            found = self.may_begin(raw)
         if found is None:
             try:
                 self._register(self.embedder.dimensions)
@@ -182,15 +171,42 @@ class Transition:
             lambda wait: self._call("plan_backfill", wait, chunks_per_item=self.chunks_per_item)
         )
 
+    def may_begin(self, raw: PgConnection) -> Version | None:
+        """The version as it stands, or None before ``begin``.
+
+        Raises: EmbedderMismatch; WrongState if it was retired or abandoned.
+        """
+        found = self._find(raw)
+        self._check(found)
+        if found is not None and found.state in (State.RETIRED, State.ABANDONED):
+            raise WrongState(
+                f"begin: version {self.model_version} of {self.collection} is {found.state}.",
+                hint="Its label names that version for ever; choose a new one.",
+                detail={
+                    "collection": self.collection,
+                    "model_version": self.model_version,
+                    "state": found.state,
+                },
+            )
+        return found
+
+    def registration(self, dimensions: int) -> dict[str, Any]:
+        """The arguments of ``pgvec.register_version`` that ``begin`` registers it with."""
+        return {
+            "dimensions": dimensions,
+            "embedder": self.embedder.identity.to_json(),
+            "m": self.m,
+            "ef_construction": self.ef_construction,
+        }
+
     def _register(self, dimensions: int) -> None:
         canaries = make_canaries(self.embedder, dimensions)
+        arguments = self.registration(dimensions)
         parameters = {
             "collection": self.collection,
             "model_version": self.model_version,
-            "dimensions": dimensions,
-            "embedder": Jsonb(self.embedder.identity.to_json()),
-            "m": self.m,
-            "ef_construction": self.ef_construction,
+            **arguments,
+            "embedder": Jsonb(arguments["embedder"]),
         }
 
         def once(wait: timedelta) -> None:

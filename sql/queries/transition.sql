@@ -31,6 +31,20 @@ SELECT e.chunks, e.leaf_bytes, e.index_bytes, e.graph_bytes
 -- name: count_chunks
 SELECT count(*) AS chunks FROM {leaf}
 
+-- name: sample_texts
+-- Texts from all over a leaf.
+SELECT s.content
+  FROM (SELECT t.content, random() AS place
+          FROM {leaf} t TABLESAMPLE SYSTEM (%(percent)s)
+         ORDER BY place LIMIT %(count)s) s
+
+-- name: last_index_build
+-- How long the last build of an index took that was large enough to tell.
+SELECT (e.detail ->> 'seconds')::float8 AS seconds, (e.detail ->> 'bytes')::bigint AS bytes
+  FROM pgvec.version_event e
+ WHERE e.collection = %(collection)s AND e.verb = 'build_index' AND (e.detail ->> 'bytes')::bigint >= %(least)s
+ ORDER BY e.event_id DESC LIMIT 1
+
 -- name: build_index
 SELECT pgvec.build_index(%(collection)s, %(model_version)s, %(memory)s, %(workers)s) AS built
 
