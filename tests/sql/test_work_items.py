@@ -121,7 +121,9 @@ def test_planning_finds_what_was_changed_behind_our_back(tx):
     tx.execute("DELETE FROM pgvec_leaves.docs__v2 WHERE content = 'text 4'")
     assert one(tx, "SELECT pgvec.plan_backfill('docs', 'v2', 1)") == 3
     work_off(tx, "v2")
-    # Nothing says that text 2 was deleted on purpose: it comes back from the version that has it.
+    # Nothing says whether text 2 was deleted on purpose: it comes back only if you say so.
+    assert work_off(tx, "v1") == 0
+    assert one(tx, "SELECT pgvec.plan_backfill('docs', 'v1')") == 1
     assert work_off(tx, "v1") == 1
     same(tx, ["text 1", "text 2", "changed", "text 4", "text 5"])
 

@@ -21,8 +21,8 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
         -- The guard, nearest, and what pgvec.version_status calls: its owner can grant SELECT on that view.
         ('read', 'assert_query_version, nearest, route_query, refuse_unready_version, check_query, rank_by_index, '
                  'rank_exactly, filter_sql, condition_sql, limit_filter, refuse_other_policies, policies_of, '
-                 'policy_mark, chunk_table, leaf_status, missing_chunks, reference_versions, index_state, index_mark, '
-                 'estimate_size'),
+                 'policy_mark, chunk_table, leaf_status, missing_chunks, digests_sql, column_list, '
+                 'reference_versions, index_state, index_mark, estimate_size'),
         ('write', 'ask_door, waiting_changes, free_versions, chunk_table'),
         ('worker', 'ask_door, claim_work, read_work, complete_work, renew_work, release_work, postpone_work, '
                    'fail_work, retry_set_aside, queue_counts, record_fingerprint, leased_items, complete_lease')

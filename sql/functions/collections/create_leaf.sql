@@ -1,5 +1,5 @@
 -- Creates an empty table for one version's rows, LIKE the chunk table, with the CHECKs that let ATTACH skip its scan:
--- label, dimensions and, for cosine, length.
+-- label, dimensions and, for cosine, length, and with the trigger that keeps a TRUNCATE from emptying it alone.
 -- Raises: PV001.
 CREATE OR REPLACE FUNCTION pgvec.create_leaf(in_schema text, leaf text, collection text, model_version text,
                                              dimensions integer)
@@ -15,5 +15,6 @@ BEGIN
                    'CONSTRAINT pgvec_version CHECK (model_version = %L), '
                    'CONSTRAINT pgvec_dimensions CHECK (%s.vector_dims(embedding) = %s)%s)',
                    in_schema, leaf, pgvec.chunk_table(collection), model_version, vectors, dimensions, not_zero);
+    PERFORM pgvec.guard_leaf(format('%I.%I', in_schema, leaf)::regclass);
 END
 $$;

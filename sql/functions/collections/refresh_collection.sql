@@ -1,4 +1,5 @@
--- Brings leaves and views up to date after the host changed the chunk table (columns, policies).
+-- Brings leaves and views up to date after the host changed the chunk table (columns, policies). It also creates our
+-- triggers again where somebody dropped them.
 -- Arguments:
 --   without  host columns to take out of the views, which depend on them. Use it before you drop such a
 --            column or change its type; then change the table and refresh again, all in one transaction
@@ -27,6 +28,10 @@ BEGIN
     FOR v IN SELECT k.* FROM pgvec.model_version k
               WHERE k.collection = refresh_collection.collection AND k.dropped_at IS NULL
     LOOP
+        IF EXISTS (SELECT FROM pgvec.dropped_triggers(collection, v.model_version)) THEN
+            PERFORM pgvec.create_chunk_triggers(pgvec.get_collection(collection));
+            PERFORM pgvec.guard_leaf(v.leaf_relation);
+        END IF;
         PERFORM pgvec.copy_policies(chunks, v.leaf);
         IF v.state IN ('ready', 'active', 'draining') THEN
             PERFORM pgvec.put_pinned_view(collection, v.model_version, without);

@@ -1,6 +1,9 @@
 -- Plans the work that a version still needs: work items for every chunk that it lacks or holds in an older form. Call
 -- it as often as you like: items that no worker has claimed are planned again; claimed items and items that were set
 -- aside stay as they are. A draining version that has stopped following writes follows them again.
+-- Where two versions differ although they hold the same write, the active version's row is right.
+-- A chunk that the active version lacks, or holds in an older form, comes from another version only when you plan for
+-- the active version: it may have been deleted there around the triggers. See pgvec.unsettled_chunks.
 -- Arguments:
 --   chunks_per_item  the most chunks of one interval
 -- Returns how many work items of the version are open.
@@ -27,17 +30,16 @@ BEGIN
     END IF;
     UPDATE pgvec.collection k SET epoch = k.epoch + 1 WHERE k.collection = c.collection;
     FOR source IN SELECT * FROM pgvec.reference_versions(collection, model_version) LOOP
+        PERFORM pgvec.draw_lost_turns(c, source);
+        IF target.state <> 'active' THEN
+            PERFORM pgvec.settle_equal_turns(c, source, target);
+        END IF;
         PERFORM pgvec.plan_intervals(c, source, target, chunks_per_item, new_owner);
         PERFORM pgvec.plan_single_items(c, source, target, new_owner);
-        -- Chunks that only this version holds, and that were not deleted, are missing in the active one.
-        IF source.state = 'active' THEN
-            INSERT INTO pgvec.work_item (collection, source_version, model_version, lo, hi)
-            SELECT c.collection, target.model_version, source.model_version, s.chunk_id, s.chunk_id
-              FROM pgvec.surplus_chunks(c.collection, target.model_version) s
-             WHERE NOT s.deleted
-            ON CONFLICT ON CONSTRAINT work_item_collection_model_version_source_version_lo_hi_key DO NOTHING;
-        END IF;
     END LOOP;
+    IF target.state = 'active' THEN
+        PERFORM pgvec.plan_unsettled(c, target);
+    END IF;
     SELECT count(*) INTO open_items FROM pgvec.work_item w
      WHERE w.collection = c.collection AND w.model_version = target.model_version AND w.set_aside_at IS NULL;
     PERFORM pgvec.log_event(collection, model_version, 'plan_backfill', target.state, target.state,
