@@ -5,6 +5,7 @@
     finding.py     a finding, and what a check gets
     server.py      PostgreSQL, pgvector, settings
     versions.py    index, plan, leaf, grants, work items and fingerprint of each version
+    differences.py chunks that differ between versions and that no work item settles
     provenance.py  stored chunks, embedded again and compared
     samples.py     the comparison itself; pure
     retirement.py  the retirement job, and versions that are due
@@ -22,6 +23,7 @@ from collections.abc import Callable
 from sqlalchemy import Engine
 
 from pgvec_versions.catalog import collection_names, read_collection, status_rows
+from pgvec_versions.doctor.differences import check_differences
 from pgvec_versions.doctor.finding import Check, Finding, Patient, reading, rows
 from pgvec_versions.doctor.html import as_html
 from pgvec_versions.doctor.provenance import check_provenance
@@ -39,6 +41,7 @@ __all__ = ["CHECKS", "Finding", "Patient", "as_html", "examine", "examine_table"
 CHECKS: tuple[Check, ...] = (
     check_settings,
     check_versions,
+    check_differences,
     check_leaves,
     check_plans,
     check_provenance,

@@ -34,9 +34,6 @@ def _of_version(row: dict[str, Any], memory: int) -> list[Finding]:
         found.append(
             Finding("problem", name, seen, "Remove the cause, then: pgvec worker --retry-failed.")
         )
-    if row["state"] == "active" and row["missing"]:
-        seen = f"{row['missing']} chunks are missing or stale"
-        found.append(Finding("warning", name, seen, "Let a worker run: pgvec worker."))
     if row["fingerprint"] == "differs":
         found.append(
             Finding(
@@ -64,7 +61,7 @@ def _of_version(row: dict[str, Any], memory: int) -> list[Finding]:
 
 
 def check_versions(patient: Patient) -> list[Finding]:
-    """Checks index, work items, missing chunks and fingerprint of every version with a leaf."""
+    """Checks index, work items and fingerprint of every version with a leaf."""
     memory = patient.server["maintenance_work_mem"]
     return [
         finding
@@ -90,8 +87,12 @@ def _of_leaf(row: dict[str, Any]) -> list[Finding]:
         found.append(Finding("problem", name, seen, to_do))
     if row["disabled_triggers"]:
         seen = "triggers of the chunk table are disabled: writes are not carried to every version"
-        to_do = "ALTER TABLE … ENABLE TRIGGER ALL; then pgvec worker, and look again."
+        tables = f"ALTER TABLE {row['chunk_table']} ENABLE TRIGGER USER;"
+        to_do = f"{tables} ALTER TABLE {row['leaf']} ENABLE TRIGGER USER; Then look again."
         found.append(Finding("problem", name, seen, to_do))
+    if row["dropped_triggers"]:
+        seen = "triggers of ours were dropped: writes are not carried to every version"
+        found.append(Finding("problem", name, seen, f"{refresh} Then look again."))
     if row["state"] == "active" and row["long_active"] and row["scans"] == 0:
         seen = "its index was never used, though it has been active for more than a day"
         to_do = "Do queries go through the routing view or pgvec.nearest?"

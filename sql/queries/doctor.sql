@@ -22,9 +22,13 @@ SELECT v.collection, v.model_version, v.state, pgvec.policies_of(l.oid) = pgvec.
          WHERE k.conrelid = l.oid AND k.convalidated
            AND k.conname IN ('pgvec_version', 'pgvec_dimensions', 'pgvec_not_zero')) AS checks,
        CASE c.distance WHEN 'cosine' THEN 3 ELSE 2 END AS due_checks,
+       -- Of the chunk table and of the leaf: those that an ordinary session does not fire, and those that are gone.
        (SELECT count(*)
           FROM pg_catalog.pg_trigger g
-         WHERE g.tgrelid = t.oid AND NOT g.tgisinternal AND g.tgenabled = 'D') AS disabled_triggers,
+         WHERE g.tgrelid IN (t.oid, l.oid) AND g.tgname LIKE 'pgvec\_%%' AND g.tgenabled IN ('D', 'R'))
+           AS disabled_triggers,
+       (SELECT count(*) FROM pgvec.dropped_triggers(v.collection, v.model_version)) AS dropped_triggers,
+       t.oid::regclass::text AS chunk_table, l.oid::regclass::text AS leaf,
        (SELECT s.idx_scan
           FROM pg_catalog.pg_stat_user_indexes s
          WHERE s.schemaname = 'pgvec_leaves' AND s.indexrelname = v.leaf || '_hnsw') AS scans,
@@ -36,6 +40,16 @@ SELECT v.collection, v.model_version, v.state, pgvec.policies_of(l.oid) = pgvec.
   JOIN pg_catalog.pg_namespace n ON n.oid = l.relnamespace AND n.nspname = 'pgvec_leaves'
   JOIN pg_catalog.pg_class t ON t.oid = c.chunk_table
  WHERE v.dropped_at IS NULL AND v.collection = ANY (%(collections)s)
+
+-- name: doctor_differences
+-- What ordinary writes never leave, counted; see pgvec.unsettled_chunks.
+SELECT v.collection, v.model_version, v.state, v.follows, pgvec.active_version(v.collection) AS active,
+       u.difference, count(*) AS chunks, pgvec.ways_out(v.collection, v.model_version, u.difference) AS ways_out
+  FROM pgvec.model_version v
+ CROSS JOIN LATERAL pgvec.unsettled_chunks(v.collection, v.model_version) u
+ WHERE v.dropped_at IS NULL AND v.state <> 'abandoned' AND v.collection = ANY (%(collections)s)
+ GROUP BY v.collection, v.model_version, v.state, v.follows, u.difference, v.registered_at
+ ORDER BY v.collection, v.registered_at, u.difference
 
 -- name: doctor_grants
 -- Recorded grants that do not hold on every object: a row for each role and privilege, with the objects that lack it.
