@@ -53,6 +53,13 @@ DryRunOption = Annotated[
     bool,
     typer.Option("--dry-run", help="Show what would happen and what blocks it; change nothing."),
 ]
+TakeOverOption = Annotated[
+    bool,
+    typer.Option(
+        "--take-over",
+        help="Embed here what living workers have claimed, instead of waiting for them.",
+    ),
+]
 _REASON = typer.Option("--reason", help="Reason to record with the event.")
 ReasonOption = Annotated[str | None, _REASON]
 RequiredReasonOption = Annotated[str, _REASON]

@@ -24,7 +24,7 @@ from pgvec_versions.cli.options import (
     throttle_of,
 )
 from pgvec_versions.cli.printing import emit, messages
-from pgvec_versions.cli.progress import Stopper, progress_bar
+from pgvec_versions.cli.progress import Stopper, progress_bar, say_waiting
 from pgvec_versions.cli.workplace import Workplace, workplace
 from pgvec_versions.errors import UnknownVersion, WrongState
 from pgvec_versions.postgres import sqlfiles
@@ -81,6 +81,7 @@ def upgrade(
             ef_construction=ef_construction,
             max_attempts=max_attempts,
             throttle=throttle_of(rows_per_second, max_lag_mb, max_active_sessions),
+            on_wait=say_waiting,
         )
         state, previous = made.state, None
         if state in (State.DRAINING, State.RETIRED, State.ABANDONED):

@@ -127,13 +127,19 @@ def _leave_ended_session(dbapi: DBAPIConnection, _record: object, _proxy: object
     When the server ends a session, its socket becomes readable. An idle session sends nothing else,
     except a rare notice: so only a readable one is pinged.
     """
-    raw = cast("PgConnection", dbapi)
+    if session_ended(cast("PgConnection", dbapi)):
+        raise InvalidatePoolError("the server has ended the session")
+
+
+def session_ended(raw: PgConnection) -> bool:
+    """Whether the server has ended an idle session. Mostly without a round trip."""
     try:
         if _readable(raw.fileno()):
             raw.execute("")
             raw.rollback()
-    except (psycopg.Error, OSError) as exc:
-        raise InvalidatePoolError("the server has ended the session") from exc
+    except (psycopg.Error, OSError):
+        return True
+    return False
 
 
 def _readable(socket: int) -> bool:
