@@ -287,7 +287,7 @@ def abandon(
         if dry:
             print_preview(here, "abandon", as_json, version)
             return
-        leaf_dropped = transition.abandon(here.engine, name, version)
+        leaf_dropped = transition.abandon(here.engine, name, version, say_waiting)
     leaf = "its leaf is dropped" if leaf_dropped else "its leaf goes with the next pgvec retire"
     emit(
         {"collection": name, "abandoned": version, "leaf_dropped": leaf_dropped},

@@ -185,7 +185,8 @@ class Transition:
         else:
             add_fingerprint(self.engine, self.collection, found, self.embedder)
         return patiently(
-            lambda wait: self._call("plan_backfill", wait, chunks_per_item=self.chunks_per_item)
+            lambda wait: self._call("plan_backfill", wait, chunks_per_item=self.chunks_per_item),
+            self.on_wait,
         )
 
     def _register(self, dimensions: int) -> None:
@@ -204,7 +205,7 @@ class Transition:
                 raw.execute(sqlfiles.query("register_version"), parameters)
                 store_fingerprint(raw, self.collection, self.model_version, canaries)
 
-        patiently(once)
+        patiently(once, self.on_wait)
 
     def backfill(
         self, on_progress: OnProgress | None = None, stop: threading.Event | None = None
@@ -297,7 +298,7 @@ class Transition:
 
     def abandon(self) -> bool:
         """Gives up the version, which was never active; see ``abandon``."""
-        return abandon(self.engine, self.collection, self.model_version)
+        return abandon(self.engine, self.collection, self.model_version, self.on_wait)
 
     def roll_back(self) -> str:
         """Makes this version, which drains, active again; see ``roll_back``. You can repeat it."""
@@ -365,7 +366,12 @@ class Transition:
         return state
 
 
-def abandon(target: str | URL | Engine, collection: str, model_version: str) -> bool:
+def abandon(
+    target: str | URL | Engine,
+    collection: str,
+    model_version: str,
+    on_wait: OnWait = log_wait,
+) -> bool:
     """Gives up a version that was never active. Returns whether its leaf is gone already.
 
     If a session uses the leaf, or it still feeds another version, the next retirement drops it.
@@ -379,7 +385,7 @@ def abandon(target: str | URL | Engine, collection: str, model_version: str) -> 
             raw.execute(sqlfiles.query("abandon"), parameters)
             return bool(read_value(raw, sqlfiles.query("leaf_is_gone"), parameters))
 
-    return patiently(once)
+    return patiently(once, on_wait)
 
 
 def roll_back(

@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from pgvec_versions import Chunk, ChunkStore, Transition, Worker, roll_back
 from pgvec_versions.postgres.notices import Wait
 from pgvec_versions.retirement.job import retire_due
+from pgvec_versions.upgrade.transition import abandon
 from tests.db.helpers import create_collection, open_store, texts
 from tests.end_states import same
 from tests.faults.looks import Connection, one, tiny, wait_until
@@ -205,3 +206,18 @@ def test_so_does_a_retirement(engine: Engine, connect: Connect) -> None:
 
     assert [gone.outcome for gone in retire_due(engine, on_wait=on_wait)] == ["retired"]
     assert f"retire waits for a lock on v1 of docs: process {reader.info.backend_pid}" in heard[0]
+
+
+def test_so_does_an_abandon(behind: Engine, connect: Connect) -> None:
+    Transition(behind, "docs", "v3", tiny("v3")).begin()
+    writer = connect(autocommit=False)
+    writer.execute("UPDATE docs SET metadata = '{\"n\": 1}'")
+    heard: list[str] = []
+
+    def on_wait(wait: Wait) -> None:
+        heard.append(wait.what)
+        writer.rollback()
+
+    assert abandon(behind, "docs", "v3", on_wait)
+    assert f"process {writer.info.backend_pid} has it" in heard[0]
+    assert "Try 1 of 20." in heard[0]
