@@ -3,7 +3,7 @@
 -- Shape: one row an item.
 -- Raises: PV001 (no such collection), PV007 (lease).
 CREATE OR REPLACE FUNCTION pgvec.claim_items(collection text, versions text[], max_items integer, lease interval,
-                                             holder jsonb)
+                                             holder jsonb DEFAULT NULL)
 RETURNS TABLE (item_id bigint, source_version text, model_version text, lo text, hi text, revision integer,
                attempts integer, lease_id uuid)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
