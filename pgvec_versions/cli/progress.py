@@ -21,6 +21,7 @@ from rich.progress import (
 )
 
 from pgvec_versions.cli.printing import messages
+from pgvec_versions.postgres.notices import Wait
 from pgvec_versions.safe_text import line
 from pgvec_versions.upgrade.transition import Progress as Step
 
@@ -73,6 +74,12 @@ class Stopper:
         if self.event.is_set():
             messages.print(f"stopped; nothing is lost. Go on with: {resume}")
             raise typer.Exit(130)
+
+
+def say_waiting(wait: Wait, ways_out: str = "") -> None:
+    """Prints a line on stderr about what a verb waits for; ``ways_out`` of a wait for claims."""
+    text = f"waiting: {wait.what}"
+    messages.print(line(f"{text} {ways_out}" if wait.claims else text), soft_wrap=True)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from pgvec_versions.cli.options import (
     JsonOption,
 )
 from pgvec_versions.cli.printing import emit
+from pgvec_versions.cli.progress import say_waiting
 from pgvec_versions.cli.workplace import Workplace, workplace
 from pgvec_versions.retirement.job import Retirement, retire_due, retirement_plan
 from pgvec_versions.retirement.schedule import (
@@ -83,9 +84,11 @@ def retire(
 
     Does the same as CALL pgvec.retire_due().
     """
-    do = retirement_plan if dry else retire_due
     with workplace(database_url, config, embedded=embedded, server_only="retire") as here:
-        done = do(here.engine, ignore_readers=ignore_readers)
+        if dry:
+            done = retirement_plan(here.engine, ignore_readers=ignore_readers)
+        else:
+            done = retire_due(here.engine, ignore_readers=ignore_readers, on_wait=say_waiting)
         lines = [] if as_json else [_line(here, version) for version in done]
     emit(done, as_json, lines or "nothing is due.")
 

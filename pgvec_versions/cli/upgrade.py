@@ -26,7 +26,7 @@ from pgvec_versions.cli.options import (
     throttle_of,
 )
 from pgvec_versions.cli.printing import emit, messages
-from pgvec_versions.cli.progress import Stopper, duration, progress_bar
+from pgvec_versions.cli.progress import Stopper, duration, progress_bar, say_waiting
 from pgvec_versions.cli.workplace import Workplace, workplace
 from pgvec_versions.embedders import require_same
 from pgvec_versions.errors import ConfigError, GateRefused, WrongState
@@ -89,6 +89,7 @@ def upgrade(
             ef_construction=ef_construction,
             max_attempts=need_positive(max_attempts, "--max-attempts"),
             throttle=throttle_of(rows_per_second, max_lag_mb, max_active_sessions),
+            on_wait=say_waiting,
         )
         state, previous = made.state, None
         if state in (State.DRAINING, State.RETIRED, State.ABANDONED):

@@ -8,6 +8,7 @@
     sqlfiles.py      the one loader of sql/
     install.py       install, upgrade and remove the catalog
     locks.py         bounded waits for locks
+    notices.py       what the database says while a verb waits
     rows.py          what a statement returns, with names
     copying.py       rows for binary COPY; pure
     vectors.py       pgvector's binary format; pure

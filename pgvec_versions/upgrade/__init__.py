@@ -10,6 +10,9 @@
     estimates.py    how much disk, memory and time a version takes
     worker.py       claim, embed, write, overlapped
     work_queue.py   the statements of a worker
+    index_build.py  the build of the index, beside writers
+    presence.py     the session that shows that a worker lives
+    waiting.py      whom a verb waits for, and until when
     claims.py       what a worker has claimed; pure
     sizes.py        how much a worker takes at once; pure
     throttle.py     how fast a worker may go
