@@ -9,6 +9,7 @@ from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from urllib.parse import unquote
 
 import psycopg
 from psycopg.pq import Conninfo, TransactionStatus
@@ -36,6 +37,8 @@ PgConnection: TypeAlias = psycopg.Connection[Any]
 _OTHERS = ("mysql", "mariadb", "sqlite", "mssql", "oracle", "cockroachdb", "redshift")
 #: Settings of psycopg and SQLAlchemy that a URL may have besides the key words of libpq.
 _SETTINGS = frozenset(("autocommit", "prepare_threshold", "plugin"))
+#: SQLAlchemy before 2.1 leaves the %20 in a database's name; libpq reads it as a blank.
+_LEAVES_ESCAPES = make_url("postgresql:///%20").database == "%20"
 
 #: Marks a pooled connection that can send vectors.
 _REGISTERED = "pgvec_versions.postgres.vectors"
@@ -83,6 +86,8 @@ def psycopg_url(target: str | URL) -> URL:
         raise ConfigError(
             "the database URL cannot be read: its password holds an @.", hint="Write it as %40."
         )
+    if _LEAVES_ESCAPES and isinstance(target, str) and url.database:
+        url = url.set(database=unquote(url.database))
     return _settings_checked(url).set(drivername="postgresql+psycopg")
 
 
