@@ -19,7 +19,7 @@ from pgvec_versions.catalog import Collection, Version, read_collection, status_
 from pgvec_versions.chunks.adding import Adding, ready_vectors
 from pgvec_versions.chunks.statements import TRIES, ChunkTable, go_again
 from pgvec_versions.embedders import Embedder, Vectors, checked
-from pgvec_versions.embedders.by_version import BoundEmbedders, write_version
+from pgvec_versions.embedders.by_version import BoundEmbedders, ModelCall, write_version
 from pgvec_versions.errors import (
     BadEmbedding,
     Busy,
@@ -62,7 +62,8 @@ class ChunkStore:
     ``embedders`` maps labels to embedders: give one for every version that may become active. Or
     give a single embedder, for the version that was registered with it. Without embedders you can
     search only with ready-made query vectors. ``run_model`` calls the model; by default it runs in
-    the thread that calls the store.
+    the thread that calls the store. Threads may share a store: an embedder gets as many calls at
+    once as its ``concurrency`` allows.
 
     ``observer`` is called after every search by text that the active version answered (see
     ``evaluation.shadow``).
@@ -79,7 +80,7 @@ class ChunkStore:
         collection: str,
         embedders: Embedder | Mapping[str, Embedder] | None = None,
         *,
-        run_model: Callable[[Callable[[], Vectors]], Vectors] | None = None,
+        run_model: Callable[[ModelCall], Vectors] | None = None,
         observer: Observer | None = None,
     ) -> None:
         self.engine = engine_for(target)

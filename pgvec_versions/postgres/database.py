@@ -7,6 +7,7 @@ from collections.abc import Generator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from urllib.parse import unquote
 
 import psycopg
 from psycopg import IsolationLevel
@@ -89,6 +90,10 @@ def psycopg_url(target: str | URL) -> URL:
         raise ConfigError(
             "the database URL cannot be read: its password holds an @.", hint="Write it as %40."
         )
+    # SQLAlchemy before 2.1 leaves the %20 in a database's name; libpq reads it as a blank.
+    leaves_escapes = make_url("postgresql:///%20").database == "%20"
+    if leaves_escapes and isinstance(target, str) and url.database:
+        url = url.set(database=unquote(url.database))
     return _settings_checked(url).set(drivername="postgresql+psycopg")
 
 
