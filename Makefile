@@ -8,9 +8,12 @@ PIP    := $(BIN)/python -m pip
 ARGS   ?=
 PYTEST := $(BIN)/python -m pytest -n auto --dist worksteal
 MINUTES ?= 10
+PYTHONS ?= 3.12 3.13 3.14
+# They bound pgvector from above.
+NEIGHBOURS := langchain-postgres vecs
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo check test nightly docs soak bench bench-quick lint format cron-server cron-server-stop clean
+.PHONY: help install demo check test test-lowest test-pythons neighbours nightly docs soak bench bench-quick lint format cron-server cron-server-stop clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,9 +31,22 @@ check: lint ## lint, and the tests that finish within two minutes
 test: $(VENV)/.installed-dev ## all tests; tests that need pg_cron are skipped without its server
 	$(PYTEST) $(ARGS)
 
-nightly: $(VENV)/.installed-dev ## all tests on PostgreSQL 18 and 16, other libraries, random ones with many examples
+test-lowest: $(VENV)/.installed-dev ## a part of the tests with the oldest versions that the package allows; Python 3.11
+	@tools/test_pythons.sh lowest
+
+test-pythons: $(VENV)/.installed-dev ## the same part with other Pythons, those that are here: PYTHONS="3.12 3.13 3.14"
+	@tools/test_pythons.sh $(PYTHONS)
+
+neighbours: $(VENV)/.installed-dev ## can the package be installed beside others with narrow bounds? Asks PyPI
+	@for other in $(NEIGHBOURS); do \
+	  printf '.\n%s\n' "$$other" | $(BIN)/uv pip compile --quiet --no-header - >/dev/null || exit 1; \
+	  echo "$$other: can be installed beside it"; \
+	done
+
+nightly: $(VENV)/.installed-dev ## all tests on PostgreSQL 18 and 16, other libraries, random ones with many examples, other Pythons
 	PGVEC_TEST_LIBRARIES=$${PGVEC_TEST_LIBRARIES:-.bench/libraries} \
 	$(PYTEST) --hypothesis-profile=nightly --timeout=1800 $(ARGS)
+	tools/test_pythons.sh --all lowest $(PYTHONS)
 
 docs: $(VENV)/.installed-dev ## the site, into site/; strict, and without a network
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
@@ -68,9 +84,16 @@ cron-server-stop: ## stop it
 	@tools/cron_server.sh stop
 
 clean: ## remove .venv and what tools left behind
-	rm -rf $(VENV) build dist site .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV)-lowest $(VENV)-3.* build dist site .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
 # --- The environment ---
+
+# uv takes its index from UV_DEFAULT_INDEX, not from pip's settings.
+lowest.txt: pyproject.toml | $(VENV)/.installed-dev
+	@sed -n '/^#/p' $@ >$@.new
+	$(BIN)/uv pip compile --quiet --no-header --no-annotate --only-binary :all: --no-binary pgvec-versions \
+	  --python-version 3.11 --resolution lowest-direct --extra test pyproject.toml >>$@.new
+	@mv $@.new $@
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -7,18 +7,16 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.tab import open_tab
+
 __all__ = ["chromium", "reads_well"]
 
-#: What Blink calls the themes.
-_THEMES = {"light": 1, "dark": 0}
 #: Says in the title what the page itself cannot show: does anything stick out, is anything broken?
 _PROBE = """<script>
 const seen = [...document.querySelectorAll('figure svg, table, .verdict')];
@@ -55,31 +53,6 @@ def chromium() -> str:
     pytest.skip(reason)
 
 
-def browse(chromium: str, page: Path, theme: str, size: tuple[int, int], *more: str) -> str:
-    """What the browser prints."""
-    done = subprocess.run(
-        [
-            chromium,
-            "--headless=new",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-dev-shm-usage",
-            "--hide-scrollbars",
-            f"--user-data-dir={page.parent / 'profile'}",
-            f"--window-size={size[0]},{size[1]}",
-            f"--blink-settings=preferredColorScheme={_THEMES[theme]}",
-            *more,
-            page.as_uri(),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 def reads_well(
     chromium: str, html: str, name: str, folder: Path, height: int = 4000
 ) -> dict[str, Any]:
@@ -92,26 +65,27 @@ def reads_well(
     page, probed = folder / f"{name}.html", folder / f"{name}-probed.html"
     page.write_text(html, "utf-8")
     probed.write_text(html.replace("</body>", f"{_PROBE}</body>"), "utf-8")
+    kept = Path(os.environ.get("PGVEC_SCREENSHOTS") or folder)
+    kept.mkdir(parents=True, exist_ok=True)
     brightness: dict[str, int] = {}
     seen: dict[str, Any] = {}
-    for theme in _THEMES:
-        dom = browse(chromium, probed, theme, (1100, height), "--dump-dom")
-        title = re.search(r"<title>(\{.*?\})</title>", dom)
-        assert title is not None, "the title was not the probe's"
-        seen = json.loads(title[1])
-        assert seen["wide"] <= 0, "something sticks out to the right"
-        assert seen["clipped"] == [], "something has to be scrolled to"
-        assert (seen["empty"], seen["seen"] > 0) == (0, True)
-        assert seen["faint"] == [], f"too faint to read in {theme}"
-        kept = Path(os.environ.get("PGVEC_SCREENSHOTS") or folder)
-        kept.mkdir(parents=True, exist_ok=True)
-        shot = kept / f"{name}-{theme}.png"
-        browse(chromium, page, theme, (1100, height), f"--screenshot={shot}")
-        with Image.open(shot) as image:
-            assert image.size == (1100, height)
-            colours = image.convert("L").getcolors(256)
-            assert colours is not None
-            assert len(colours) > 50, "nothing is drawn"
-            brightness[theme] = max(colours)[1]
+    with open_tab(chromium, folder / "profile") as tab:
+        for theme in ("light", "dark"):
+            tab.open(probed, (1100, height), theme)
+            seen = json.loads(tab.ask("document.title"))
+            assert seen["wide"] <= 0, "something sticks out to the right"
+            assert seen["clipped"] == [], "something has to be scrolled to"
+            assert (seen["empty"], seen["seen"] > 0) == (0, True)
+            assert seen["faint"] == [], f"too faint to read in {theme}"
+            shot = kept / f"{name}-{theme}.png"
+            tab.open(page, (1100, height), theme)
+            tab.picture(shot)
+            with Image.open(shot) as image:
+                colours = image.convert("L").getcolors(256)
+                assert colours is not None
+                assert len(colours) > 50, "nothing is drawn"
+                _, most = max(colours)
+                assert isinstance(most, int)
+                brightness[theme] = most
     assert brightness["dark"] < 60 < 200 < brightness["light"]
     return seen

@@ -120,7 +120,7 @@ class Tab:
             "Emulation.setDeviceMetricsOverride",
             width=size[0],
             height=size[1],
-            deviceScaleFactor=2,
+            deviceScaleFactor=2 if size == PHONE else 1,
             mobile=size == PHONE,
         )
         self._call(

@@ -14,6 +14,7 @@ ORDER = (
     "build",
     "search_view",
     "search_store",
+    "embedding_at_once",
     "both_versions",
     "filtered",
     "cut_over",

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
@@ -43,15 +46,18 @@ def measure(lab: Lab) -> list[Figure]:
     upgrade = Transition(url, "docs", "v1", rows.embedder("old"))
 
     def ours() -> float:
-        with psycopg.connect(url, autocommit=True) as admin:
-            statement = "DROP INDEX IF EXISTS pgvec_leaves.{}"
-            admin.execute(sql.SQL(statement).format(sql.Identifier(f"{leaf}_hnsw")))
+        drop()
         lab.checkpoint()
         return timed(upgrade.build_index)
 
     def plain(workers: int) -> float:
         lab.checkpoint()
         return plain_build(url, workers)
+
+    def drop() -> None:
+        with psycopg.connect(url, autocommit=True) as admin:
+            statement = "DROP INDEX IF EXISTS pgvec_leaves.{}"
+            admin.execute(sql.SQL(statement).format(sql.Identifier(f"{leaf}_hnsw")))
 
     # The leader builds too: with one worker fewer than cores, every core has one of them.
     cores = os.cpu_count() or 1
@@ -63,7 +69,25 @@ def measure(lab: Lab) -> list[Figure]:
     tried = "; ".join(
         f"{n} workers {spread.median:.1f} s" for n, spread in zip(choices, others, strict=True)
     )
+    drop()
+    beside = longest_write(url, upgrade.build_index)
+    drop()
+    in_one = longest_write(url, lambda: build_in_one_transaction(url))
     return [
+        Figure.compared(
+            ROW,
+            "the longest write by hand to the version while Transition.build_index runs",
+            "while pgvec.build_index runs in one transaction",
+            beside.longest * 1000,
+            in_one.longest * 1000,
+            "ms",
+            "≥ 5",
+            faster=True,
+            rows=len(rows),
+            writes=beside.writes,
+            build_seconds=beside.seconds,
+            build_seconds_in_one=in_one.seconds,
+        ),
         Figure.compared(
             ROW,
             "Transition.build_index",
@@ -76,8 +100,38 @@ def measure(lab: Lab) -> list[Figure]:
             rows=len(rows),
             tried=tried,
             spread=taken.to_json(),
-        )
+        ),
     ]
+
+
+@dataclass(frozen=True)
+class Writes:
+    """What a writer met during a build. Units: seconds."""
+
+    writes: int
+    longest: float
+    seconds: float
+
+
+def longest_write(url: str, build: Callable[[], object]) -> Writes:
+    """Writes to the version, row by row, for as long as a build of its index takes."""
+    statement = (
+        "UPDATE docs SET metadata = metadata WHERE model_version = 'v1' AND chunk_id ="
+        " (SELECT chunk_id FROM docs WHERE model_version = 'v1' LIMIT 1)"
+    )
+    taken: list[float] = []
+    with psycopg.connect(url, autocommit=True) as writer, ThreadPoolExecutor(1) as pool:
+        writer.execute(statement.encode())
+        building = pool.submit(lambda: timed(lambda: build()))
+        while not building.done():
+            taken.append(timed(lambda: writer.execute(statement.encode())))
+        return Writes(len(taken), max(taken), building.result())
+
+
+def build_in_one_transaction(url: str) -> None:
+    """What a caller of the SQL function gets."""
+    with psycopg.connect(url, autocommit=True) as admin:
+        admin.execute("SELECT pgvec.build_index('docs', 'v1', %s)", (MEMORY,))
 
 
 def leaf_of(admin: psycopg.Connection[Any]) -> str:

@@ -7,14 +7,13 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy.typing as npt
 import psycopg
 from psycopg import errors as pg_errors
 from psycopg import sql
 from psycopg.types.json import Jsonb
-from sqlalchemy import Engine
 
 from pgvec_versions.catalog import Collection, Version
 from pgvec_versions.chunks.batches import Batches
@@ -37,6 +36,9 @@ from pgvec_versions.values import (
     ChunkId,
     Incoming,
 )
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 #: A batch that takes less than this is quick, and the next ones are larger. Units: seconds.
 _QUICK_BATCH = 0.5

@@ -1,7 +1,8 @@
 """AsyncChunkStore: the same store for asyncio. It has no logic of its own.
 
 Each call runs the code of ``ChunkStore`` in SQLAlchemy's greenlet, on the async engine: while it
-waits for the database, the event loop runs other tasks. The model runs in a thread of its own.
+waits for the database or a model, the event loop runs other tasks. An embedder's own async methods
+are awaited; any other model runs in a thread.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from sqlalchemy.util import await_only, greenlet_spawn
 
 from pgvec_versions.chunks.store import ChunkStore
 from pgvec_versions.embedders import Embedder, Vectors
+from pgvec_versions.embedders.by_version import ModelCall
+from pgvec_versions.embedders.gates import Gate, concurrency_of
 from pgvec_versions.filters import Filter
 from pgvec_versions.postgres.database import Caller, psycopg_url
 from pgvec_versions.values import AddResult, Chunk, ChunkId, Hit, QueryVector
@@ -34,9 +37,9 @@ class AsyncChunkStore:
     ``target`` is a URL or an ``AsyncEngine`` with psycopg. ``connection=`` takes an
     ``AsyncConnection`` or an ``AsyncSession``, to write and read in your own transaction.
 
-    Effects: reads the catalog on first use. Models run in one thread, one call at a time. With a
-    URL the store makes its own engine. ``close``, or ``async with``, ends the thread and that
-    engine.
+    Effects: reads the catalog on first use. An embedder gets as many calls at once as its
+    ``concurrency`` allows, each awaited or in a thread of its own. With a URL the store makes its
+    own engine. ``close``, or ``async with``, ends the threads and that engine.
     Raises: on first use, what ``ChunkStore`` raises when it is made.
     """
 
@@ -55,12 +58,37 @@ class AsyncChunkStore:
             )
         self.collection = collection
         self._embedders = embedders
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="pgvec-embed")
+        self._threads = ThreadPoolExecutor(
+            max(sum(map(concurrency_of, _all_of(embedders))), 1), thread_name_prefix="pgvec-embed"
+        )
         self._opening = asyncio.Lock()
         self._store: ChunkStore | None = None
 
-    def _off_loop(self, work: Callable[[], Vectors]) -> Vectors:
-        return await_only(asyncio.get_running_loop().run_in_executor(self._thread, work))
+    def _off_loop(self, call: ModelCall) -> Vectors:
+        return await_only(self._called(call))
+
+    async def _called(self, call: ModelCall) -> Vectors:
+        native = call.native
+        if native is None:
+            return await self._in_thread(call.gate, call.run_in_place)
+        if call.check_due:
+            await self._in_thread(call.gate, call.check_in_place)
+        await call.gate.enter()
+        try:
+            return await native(call.texts)
+        finally:
+            call.gate.leave()
+
+    async def _in_thread(self, gate: Gate, work: Callable[[], T]) -> T:
+        await gate.enter()
+        try:
+            running = self._threads.submit(work)
+        except BaseException:
+            gate.leave()
+            raise
+        # The place is free when the thread has ended, also if nobody waits for it any more.
+        running.add_done_callback(lambda _: gate.leave())
+        return await asyncio.wrap_future(running)
 
     async def _run(self, work: Callable[[ChunkStore], T]) -> T:
         async with self._opening:
@@ -147,8 +175,8 @@ class AsyncChunkStore:
         return await self._run(lambda store: store.active_version)
 
     async def close(self) -> None:
-        """Ends the thread of the models, and the engine if the store made it."""
-        self._thread.shutdown(wait=False)
+        """Ends the threads of the models, and the engine if the store made it."""
+        self._threads.shutdown(wait=False)
         if self._own_engine:
             await self.engine.dispose()
 
@@ -162,6 +190,12 @@ class AsyncChunkStore:
         trace: TracebackType | None,
     ) -> None:
         await self.close()
+
+
+def _all_of(embedders: Embedder | Mapping[str, Embedder] | None) -> list[Embedder]:
+    if embedders is None:
+        return []
+    return list(embedders.values()) if isinstance(embedders, Mapping) else [embedders]
 
 
 def _caller(connection: AsyncCaller | None) -> Caller | None:

@@ -104,8 +104,8 @@ class Found:
 
     @property
     def left_out_line(self) -> str:
-        """The same in words: ``1 broken link, 2 excluded``."""
-        return ", ".join(f"{count} {reason}" for reason, count in self.reasons.items())
+        """The same in words: ``broken link (1), excluded (2)``."""
+        return ", ".join(f"{reason} ({count})" for reason, count in self.reasons.items())
 
     def refuse_bad(self) -> None:
         """Raises UnreadableFile if a file is bad; ``detail`` has them all."""
@@ -202,6 +202,8 @@ def find_documents(
             found.documents.append(Document(name, path, encoding).checked())
         except UnreadableFile as exc:
             found.bad.append(BadFile(str(path), exc.message, exc.hint))
+    if progress is not None:
+        progress(len(candidates), len(candidates))
     return found
 
 

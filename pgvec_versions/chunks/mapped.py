@@ -24,6 +24,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, ClassVar, Literal, TypeVar, cast
 
+import numpy as np
 from pgvector.sqlalchemy import VECTOR
 from sqlalchemy import (
     BigInteger,
@@ -83,6 +84,16 @@ class ChunkVector(VECTOR):
         """The function that sends a value: pgvector's, with the vector of a QueryVector."""
         process = cast("Callable[[Any], Any]", super().bind_processor(dialect))
         return lambda value: process(value.vector if isinstance(value, QueryVector) else value)
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any]:
+        """The function that reads a value: a list, which pgvector before 0.5 gives as an array."""
+        process = cast("Callable[[Any], Any]", super().result_processor(dialect, coltype))
+
+        def read(value: Any) -> list[float] | None:
+            found = process(value)
+            return found.tolist() if isinstance(found, np.ndarray) else found
+
+        return read
 
 
 # --- The chunk table ---

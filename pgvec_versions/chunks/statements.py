@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from psycopg import errors as pg_errors
 from psycopg import sql
-from sqlalchemy import Engine
 
 from pgvec_versions.catalog import Collection, Version
 from pgvec_versions.errors import LockTimeout, StaleSnapshot
 from pgvec_versions.postgres import sqlfiles
 from pgvec_versions.postgres.database import Caller, PgConnection, reading
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 #: How often the same writes are made when other sessions write the same chunks.
 TRIES = 5

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Engine
-from sqlalchemy.engine import URL
 
 from pgvec_versions.arguments import (
     need_bool,
@@ -21,7 +19,7 @@ from pgvec_versions.catalog import Collection, Version, read_collection, status_
 from pgvec_versions.chunks.adding import Adding, ready_vectors
 from pgvec_versions.chunks.statements import TRIES, ChunkTable, go_again
 from pgvec_versions.embedders import Embedder, Vectors, checked
-from pgvec_versions.embedders.by_version import BoundEmbedders, write_version
+from pgvec_versions.embedders.by_version import BoundEmbedders, ModelCall, write_version
 from pgvec_versions.errors import (
     BadEmbedding,
     Busy,
@@ -46,6 +44,10 @@ from pgvec_versions.postgres.install import require_catalog
 from pgvec_versions.postgres.vectors import BinaryVector, pack, pack_one
 from pgvec_versions.values import AddResult, Chunk, ChunkId, Hit, QueryVector, checked_id
 
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+    from sqlalchemy.engine import URL
+
 #: Called after a search with the text, k, the filter and the hits. It must neither wait nor raise.
 Observer = Callable[[str, int, Filter | None, Sequence[Hit]], None]
 #: Candidates of a search, at most: pgvector's bound on ``hnsw.ef_search``.
@@ -60,7 +62,8 @@ class ChunkStore:
     ``embedders`` maps labels to embedders: give one for every version that may become active. Or
     give a single embedder, for the version that was registered with it. Without embedders you can
     search only with ready-made query vectors. ``run_model`` calls the model; by default it runs in
-    the thread that calls the store.
+    the thread that calls the store. Threads may share a store: an embedder gets as many calls at
+    once as its ``concurrency`` allows.
 
     ``observer`` is called after every search by text that the active version answered (see
     ``evaluation.shadow``).
@@ -77,7 +80,7 @@ class ChunkStore:
         collection: str,
         embedders: Embedder | Mapping[str, Embedder] | None = None,
         *,
-        run_model: Callable[[Callable[[], Vectors]], Vectors] | None = None,
+        run_model: Callable[[ModelCall], Vectors] | None = None,
         observer: Observer | None = None,
     ) -> None:
         self.engine = engine_for(target)

@@ -20,6 +20,7 @@
     check.py               check
     status.py, doctor.py   status; doctor
     psql.py                psql
+    watching.py            status --watch
     upgrade.py             upgrade
     cut_over.py            cut-over, roll-back, abandon
     pause.py               pause, resume

@@ -102,7 +102,7 @@ def add(
     """
     need_positive(chunk_chars, "--chunk-chars")
     _check(paths, root, move_root, prune, encoding)
-    with workplace(database_url, config, collection, embedded=embedded) as here:
+    with workplace(database_url, config, collection, embedded=embedded, direct=True) as here:
         with autocommitted(here.engine) as raw:
             known = read_collection(raw, here.collection)
         where = choose_root(known, here.config.path, paths, root, move=move_root)
@@ -125,16 +125,16 @@ def add(
         store = ChunkStore(here.engine, here.collection, here.embedders())
         with transaction(here.engine) as raw:
             record_root(raw, known, where)
-        with progress_bar(as_json) as show:
-            run = _Run(found.documents, chunk_chars, skip_bad)
-            try:
+        run = _Run(found.documents, chunk_chars, skip_bad)
+        try:
+            with progress_bar(as_json) as show:
                 result = run.add(store, show)
                 if gone:
                     ids = [document.document_id for document in gone]
                     result = result.plus(AddResult(deleted=store.delete(document_ids=ids)))
-            except KeyboardInterrupt:
-                complain(run.stopped)
-                raise typer.Exit(130) from None
+        except KeyboardInterrupt:
+            complain(run.stopped)
+            raise typer.Exit(130) from None
     found.bad += run.bad
     _say(found, run, gone, result, as_json)
 

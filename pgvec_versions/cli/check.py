@@ -60,7 +60,8 @@ def check(
     settings, line = _configuration(config)
     found = [line]
     with ExitStack() as opened:
-        engine, line = _database(opened, database_url, settings, embedded=embedded)
+        where = f"collection: {collection}" if collection else "all collections"
+        engine, line = _database(opened, database_url, settings, where, embedded=embedded)
         found.append(line)
         if engine is None:
             found += [Line("unknown", what, "no database.") for what in ("versions", "rights")]
@@ -110,7 +111,7 @@ def _configuration(given: Path | None) -> tuple[Config, Line]:
 
 
 def _database(
-    opened: ExitStack, given: str | None, settings: Config, *, embedded: bool
+    opened: ExitStack, given: str | None, settings: Config, where: str, *, embedded: bool
 ) -> tuple[Engine | None, Line]:
     """An engine on the database if it answers, and the line about it."""
     try:
@@ -125,7 +126,7 @@ def _database(
         opened.callback(engine.dispose)
         here = Workplace(engine, settings, None, folder)
         seen = f"{here.database}, named by {named_by(given, embedded, settings)}."
-        here.say_where()
+        here.say_where(where)
     except PgvecError as exc:
         return None, problem("database", exc)
     return engine, Line("ok", "database", seen)
@@ -169,6 +170,9 @@ def _embedders(engine: Engine | None, settings: Config, collection: str | None) 
         for name in dict.fromkeys(named)
         for line in _of_collection(engine, settings, name, known.get(name))
     ]
+    if not found and collection:
+        seen = f"there is no collection {collection!r}, neither in pgvec.toml nor in the database."
+        return [Line("problem", "embedder", seen, "pgvec init NAME creates one.")]
     return found or [Line("unknown", "embedder", "no collection to look at.")]
 
 

@@ -22,16 +22,18 @@ from pgvec_versions.cli.options import (
     EmbeddedOption,
     JsonOption,
     ReasonOption,
+    TakeOverOption,
     VersionArgument,
     need_positive,
 )
 from pgvec_versions.cli.printing import emit, messages
-from pgvec_versions.cli.progress import Stopper
+from pgvec_versions.cli.progress import Stopper, say_waiting
 from pgvec_versions.cli.workplace import Workplace, version_states, workplace
 from pgvec_versions.errors import ConfigError, GateRefused, NotReady, Paused, WrongState
 from pgvec_versions.postgres import sqlfiles
 from pgvec_versions.postgres.database import autocommitted
 from pgvec_versions.postgres.locks import unlimited
+from pgvec_versions.postgres.notices import heard
 from pgvec_versions.postgres.rows import read_rows, read_value
 from pgvec_versions.states import State
 from pgvec_versions.upgrade import transition
@@ -62,6 +64,7 @@ def cut_over(
         bool, typer.Option("--force", help="Cut over even if the gate refuses; needs --reason.")
     ] = False,
     reason: ReasonOption = None,
+    take_over: TakeOverOption = False,
     collection: CollectionOption = None,
     database_url: DatabaseUrlOption = None,
     embedded: EmbeddedOption = False,
@@ -90,12 +93,21 @@ def cut_over(
 
         def attempt() -> str | None:
             if ours:
-                made = transition.Transition(here.engine, name, label, here.embedder(label))
+                made = transition.Transition(
+                    here.engine,
+                    name,
+                    label,
+                    here.embedder(label),
+                    on_wait=lambda wait: say_waiting(
+                        wait, f"To take them over now: pgvec cut-over {label} --take-over."
+                    ),
+                    take_over=take_over,
+                )
                 return made.cut_over(
                     **options, longest_pause=timedelta(milliseconds=longest_pause_ms)
                 )
             # Another client filled it: we have no embedder for the last work items.
-            with unlimited(here.engine) as raw:
+            with unlimited(here.engine) as raw, heard(raw, say_waiting):
                 return read_value(
                     raw,
                     sqlfiles.query("cut_over"),
@@ -203,6 +215,7 @@ def roll_back(
             help="Go back at once, even if that version still lacks chunks written since.",
         ),
     ] = False,
+    take_over: TakeOverOption = False,
     dry: DryRunOption = False,
     collection: CollectionOption = None,
     database_url: DatabaseUrlOption = None,
@@ -214,7 +227,8 @@ def roll_back(
 
     With VERSION you can repeat it: if that version is active already, nothing happens. Without
     VERSION it asks before it undoes an earlier roll-back, or needs --toggle where it cannot ask.
-    No row is rewritten. Chunks that were written since are embedded for that version first.
+    No row is rewritten. Chunks that were written since are embedded for that version first, those
+    too that a dead worker had claimed.
     """
     with workplace(database_url, config, collection, embedded=embedded) as here:
         name = here.collection
@@ -227,12 +241,20 @@ def roll_back(
             embedders = {}
         with autocommitted(here.engine) as raw:
             active = read_collection(raw, name).active
+        back = version if version is not None else _previous(here, toggle)
+        again = f"pgvec roll-back {back}"
         label = transition.roll_back(
             here.engine,
             name,
-            version if version is not None else _previous(here, toggle),
+            back,
             embedders,
             allow_missing=allow_missing,
+            on_wait=lambda wait: say_waiting(
+                wait,
+                f"To take them over now: {again} --take-over. "
+                f"To go back without them: {again} --allow-missing.",
+            ),
+            take_over=take_over,
         )
     changed = active is None or label != active.model_version
     emit(
@@ -263,7 +285,7 @@ def abandon(
         if dry:
             print_preview(here, "abandon", as_json, version)
             return
-        leaf_dropped = transition.abandon(here.engine, name, version)
+        leaf_dropped = transition.abandon(here.engine, name, version, say_waiting)
     leaf = "its leaf is dropped" if leaf_dropped else "its leaf goes with the next pgvec retire"
     emit(
         {"collection": name, "abandoned": version, "leaf_dropped": leaf_dropped},

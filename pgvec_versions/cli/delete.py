@@ -58,7 +58,9 @@ def delete(
     with workplace(database_url, config, collection, embedded=embedded) as here:
         chosen, by_folder = _chosen(here, documents)
         if dry:
-            print_plan([f"delete {d.document_id} ({d.chunks} chunks)" for d in chosen], [], as_json)
+            print_plan(
+                [f"deletes {d.document_id} ({d.chunks} chunks)" for d in chosen], [], as_json
+            )
             return
         if by_folder:
             _agree(chosen, yes, as_json)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
+from pgvec_versions.cli.hints import naming_collection
 from pgvec_versions.cli.options import (
     CollectionOption,
     ConfigOption,
@@ -31,6 +33,18 @@ def _configured(here: Workplace, collection: str, label: str) -> Embedder | None
     known = here.config.collections.get(collection)
     spec = known.embedders.get(label) if known else None
     return build_embedder(spec, where=str(here.config.path)) if spec else None
+
+
+def commands_here(findings: list[Finding], collections: list[str]) -> list[Finding]:
+    """The findings; where there are several collections, the commands name theirs."""
+    if len(collections) < 2:
+        return findings
+    return [
+        replace(f, to_do=naming_collection(f.to_do, about))
+        if (about := f.what.split("/")[0]) in collections
+        else f
+        for f in findings
+    ]
 
 
 def _print(findings: list[Finding]) -> None:
@@ -101,6 +115,7 @@ def doctor(
                 sample=sample,
                 embedder=lambda name, label: _configured(here, name, label),
             )
+        findings = commands_here(findings, here.collections())
         if html is not None:
             page = as_html(
                 findings,

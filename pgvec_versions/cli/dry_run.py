@@ -1,6 +1,9 @@
-"""What ``--dry-run`` prints. Exit code 3 says that something is in the way."""
+"""What ``--dry-run`` prints. Exit code 3, or the verb's own, says that something is in the way."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 import typer
 
@@ -10,13 +13,24 @@ from pgvec_versions.errors import WrongState
 from pgvec_versions.upgrade.preview import preview
 
 
-def print_plan(does: list[str], in_the_way: list[str], as_json: bool) -> None:
-    """Prints what a verb would do, and what is in the way; then exits with 3."""
+def print_plan(
+    does: list[str],
+    in_the_way: list[str],
+    as_json: bool,
+    *,
+    exit_code: int = WrongState.exit_code,
+    figures: Mapping[str, Any] | None = None,
+) -> None:
+    """Prints what a verb would do, and what is in the way; then exits with that code.
+
+    ``figures`` is more data for ``--json``.
+    """
     lines = [f"would: {line}" for line in does] or ["would: do nothing"]
     lines += [f"in the way: {line}" for line in in_the_way]
-    emit({"dry_run": True, "does": does, "in_the_way": in_the_way}, as_json, lines)
+    data = {"dry_run": True, "does": does, "in_the_way": in_the_way, **(figures or {})}
+    emit(data, as_json, lines)
     if in_the_way:
-        raise typer.Exit(WrongState.exit_code)
+        raise typer.Exit(exit_code)
 
 
 def print_preview(

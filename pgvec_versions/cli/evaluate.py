@@ -65,6 +65,7 @@ def evaluate(
     Nothing is routed, and no lock is held while a model runs.
     """
     from pgvec_versions.evaluation.measure import evaluate as measure
+    from pgvec_versions.evaluation.power import proof
     from pgvec_versions.evaluation.queries import load_queries
     from pgvec_versions.evaluation.records import check_gate
 
@@ -87,8 +88,11 @@ def evaluate(
             on_progress=show,
         )
         verdict = check_gate(here.engine, here.collection, label)
+        lines = [here.with_collection(line) for line in _gate_lines(verdict)]
+    proven = proof(made)
+    sentences = list(proven.sentences) if proven else []
     if as_json:
-        emit({**_as_data(made), "gate": verdict}, True)
+        emit({**_as_data(made), "proof": sentences, "gate": verdict}, True)
         return
     console.print(_table(made))
     for mapped in made.detail.get("asked_thresholds", []):
@@ -102,7 +106,9 @@ def evaluate(
             "known-item queries: sentences of the chunks themselves. They show damage, not fine "
             "differences; labelled queries (--queries) do."
         )
-    print_lines(_gate_lines(verdict))
+    if sentences:
+        console.print(" ".join(sentences))
+    print_lines(lines)
 
 
 def gate(
@@ -170,7 +176,7 @@ def gate(
             if not verdict["passed"]:
                 failures = "; ".join(bounds.failure_text(f) for f in verdict["failures"])
                 raise GateRefused(f"the gate of {name} stops {check}: {failures}.", detail=verdict)
-            emit(verdict, as_json, _gate_lines(verdict))
+            emit(verdict, as_json, [here.with_collection(line) for line in _gate_lines(verdict)])
             return
         if remove:
             removed = records.drop_gate(engine, name)
@@ -208,6 +214,7 @@ def report(
     as_json: JsonOption = False,
 ) -> None:
     """Write a report on a version's newest evaluation."""
+    from pgvec_versions.evaluation.power import proof
     from pgvec_versions.evaluation.report import as_html, as_markdown, gather
 
     with workplace(database_url, config, collection, embedded=embedded) as here:
@@ -218,11 +225,13 @@ def report(
         if path is not None:
             write_text(path, render(gathered))
             written.append(str(path))
+    proven = proof(gathered.evaluation)
     data = {
         "collection": gathered.collection,
         "model_version": label,
         "verdict": gathered.verdict.word,
         "because": list(gathered.verdict.because),
+        "proof": list(proven.sentences) if proven else [],
         "evaluation_id": gathered.evaluation.evaluation_id,
         "written": written,
     }

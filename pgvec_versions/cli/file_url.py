@@ -12,11 +12,13 @@ import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
-
-from sqlalchemy.engine import URL
+from typing import TYPE_CHECKING
 
 from pgvec_versions.errors import ConfigError
 from pgvec_versions.postgres.database import psycopg_url
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import URL
 
 #: What a URL in a file may set. Left out: services, password files, Kerberos delegation, plugins.
 _ALLOWED = frozenset(

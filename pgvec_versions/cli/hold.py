@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from pgvec_versions.cli.next_step import when
 from pgvec_versions.cli.options import (
     CollectionOption,
     ConfigOption,
@@ -17,7 +18,7 @@ from pgvec_versions.cli.options import (
 )
 from pgvec_versions.cli.printing import emit
 from pgvec_versions.cli.workplace import workplace
-from pgvec_versions.retirement.holds import hold_version, release_version, set_retirement
+from pgvec_versions.retirement.holds import hold_of, hold_version, release_version, set_retirement
 
 
 def hold(
@@ -32,12 +33,16 @@ def hold(
     """Keep a version from retiring until you release it."""
     with workplace(database_url, config, collection, embedded=embedded) as here:
         name = here.collection
+        before = hold_of(here.engine, name, version)
         hold_version(here.engine, name, version, reason)
-    emit(
-        {"collection": name, "model_version": version, "reason": reason},
-        as_json,
-        f"{version} of {name} is held: {reason}",
-    )
+    text = f"{version} of {name} is held: {reason}"
+    data: dict[str, Any] = {"collection": name, "model_version": version, "reason": reason}
+    lines = [text]
+    if before is not None:
+        data["replaced"] = before._asdict()
+        was = f"by {before.held_by} since {when(before.held_at)}: {before.reason}"
+        lines.append(f"it replaces a hold {was}")
+    emit(data, as_json, lines)
 
 
 def release(

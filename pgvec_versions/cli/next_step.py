@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+#: The colour of a state, in rich's words; others are dim.
+COLOURS = {"active": "bold green", "ready": "cyan", "building": "yellow", "draining": "magenta"}
 #: As much of an error as a line has room for. Units: characters.
 _SHOWN = 120
 

@@ -54,6 +54,13 @@ DryRunOption = Annotated[
     typer.Option("--dry-run", help="Show what would happen and what blocks it; change nothing."),
 ]
 YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask before documents go.")]
+TakeOverOption = Annotated[
+    bool,
+    typer.Option(
+        "--take-over",
+        help="Embed here what living workers have claimed, instead of waiting for them.",
+    ),
+]
 _REASON = typer.Option("--reason", help="Reason to record with the event.")
 ReasonOption = Annotated[str | None, _REASON]
 RequiredReasonOption = Annotated[str, _REASON]

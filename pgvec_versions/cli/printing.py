@@ -16,7 +16,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from rich.console import Console, JustifyMethod
+from rich.console import Console, Group, JustifyMethod, RenderableType
 from rich.style import Style
 from rich.text import Text
 
@@ -62,6 +62,11 @@ def styled(*parts: str | tuple[str, str]) -> Text:
     return made
 
 
+def stacked(pieces: Iterable[RenderableType]) -> Group:
+    """The pieces one below another, for a picture that changes."""
+    return Group(*pieces)
+
+
 def print_line(text: str | Text) -> None:
     """Prints one line. The terminal may wrap it, but nothing is cut off or broken for copying."""
     console.print(text, soft_wrap=True)
@@ -91,3 +96,9 @@ def emit(
         print_json(json.dumps(data, default=_plain, ensure_ascii=False, indent=2))
     elif text:
         print_lines(text)
+
+
+def emit_line(data: Mapping[str, Any]) -> None:
+    """Prints the data as JSON on one line, at once: for a program that reads while we go on."""
+    print_json(json.dumps(data, default=_plain, ensure_ascii=False))
+    sys.stdout.flush()

@@ -21,11 +21,24 @@ from rich.progress import (
 )
 
 from pgvec_versions.cli.printing import messages
+from pgvec_versions.postgres.notices import Wait
 from pgvec_versions.safe_text import line
 from pgvec_versions.upgrade.transition import Progress as Step
 
 #: A rate over less time jumps about. Units: seconds.
 _SHORTEST_FOR_A_RATE = 0.5
+
+
+def duration(seconds: float) -> str:
+    """A length of time as people say it: "12 seconds", "12 minutes", "1.5 hours", "3 days"."""
+    if seconds < 1:
+        return "1 second"
+    for unit, length, next_unit in (("second", 1, 90), ("minute", 60, 90 * 60)):
+        if seconds < next_unit:
+            count = round(seconds / length)
+            return f"{count} {unit}" + ("" if count == 1 else "s")
+    hours = seconds / 3600
+    return f"{hours:.1f} hours" if hours < 48 else f"{hours / 24:.1f} days"
 
 
 class Stopper:
@@ -61,6 +74,12 @@ class Stopper:
         if self.event.is_set():
             messages.print(f"stopped; nothing is lost. Go on with: {resume}")
             raise typer.Exit(130)
+
+
+def say_waiting(wait: Wait, ways_out: str = "") -> None:
+    """Prints a line on stderr about what a verb waits for; ``ways_out`` of a wait for claims."""
+    text = f"waiting: {wait.what}"
+    messages.print(line(f"{text} {ways_out}" if wait.claims else text), soft_wrap=True)
 
 
 @contextmanager

@@ -15,11 +15,12 @@ from pgvec_versions.cli.options import (
     JsonOption,
 )
 from pgvec_versions.cli.printing import emit
-from pgvec_versions.cli.workplace import workplace
+from pgvec_versions.cli.progress import say_waiting
+from pgvec_versions.cli.workplace import Workplace, workplace
 from pgvec_versions.retirement.job import Retirement, retire_due, retirement_plan
 from pgvec_versions.retirement.schedule import (
     DEFAULT_SCHEDULE,
-    retirement_job,
+    schedule_plan,
     schedule_retirement,
     unschedule_retirement,
 )
@@ -29,22 +30,28 @@ _REASONS = {
     "active": "it is active",
     "broken": "its chunk table was dropped or renamed by hand",
     "failed": "an error; see pgvec.version_event",
-    "feeding": "chunks written through it still wait to be carried; run pgvec worker",
-    "held": "it is held; pgvec release ends that",
+    "feeding": "chunks written through it still wait to be carried",
+    "held": "it is held",
     "in grace": "its grace period has not passed",
     "in use": "something of yours depends on its pinned view; see pgvec.version_event",
     "last": "it is the last live version",
     "locked": "a long transaction holds a lock; the next run tries again",
     "not due": "it is not due any more",
-    "not exported": "the collection wants a file first: pgvec export",
+    "not exported": "the collection wants a file first",
     "not permitted": "this role may not drop it; run the job as its owner",
     "rolled back": "it was rolled back to meanwhile and is active",
     "still read": "an app instance still reads it; --ignore-readers retires it anyway",
 }
+#: What helps, as the words of a command; LABEL stands for the version.
+_HELP = {
+    "feeding": ("worker", "--drain"),
+    "held": ("release", "LABEL"),
+    "not exported": ("export", "LABEL", "LABEL.copy"),
+}
 _KEPT = {"archive": "kept in schema pgvec_archive", "export": "exported before"}
 
 
-def _line(version: Retirement) -> str:
+def _line(here: Workplace, version: Retirement) -> str:
     name = f"{version.model_version} of {version.collection}"
     size = f"{version.bytes / 1024**2:.1f} MB"
     kept = f", {_KEPT[version.on_retire]}" if version.on_retire in _KEPT else ""
@@ -53,7 +60,11 @@ def _line(version: Retirement) -> str:
     if version.outcome == "would retire":
         return f"{name}: would retire, {size}{kept}."
     reason = _REASONS.get(version.outcome, version.outcome)
-    return f"{name}: stays, {reason}." + (f" ({version.detail})" if version.detail else "")
+    line = f"{name}: stays, {reason}." + (f" ({version.detail})" if version.detail else "")
+    if version.outcome not in _HELP:
+        return line
+    words = [word.replace("LABEL", version.model_version) for word in _HELP[version.outcome]]
+    return f"{line} What helps: {here.command(*words, collection=version.collection)}"
 
 
 def retire(
@@ -73,10 +84,13 @@ def retire(
 
     Does the same as CALL pgvec.retire_due().
     """
-    do = retirement_plan if dry else retire_due
     with workplace(database_url, config, embedded=embedded, server_only="retire") as here:
-        done = do(here.engine, ignore_readers=ignore_readers)
-    emit(done, as_json, [_line(version) for version in done] or "nothing is due.")
+        if dry:
+            done = retirement_plan(here.engine, ignore_readers=ignore_readers)
+        else:
+            done = retire_due(here.engine, ignore_readers=ignore_readers, on_wait=say_waiting)
+        lines = [] if as_json else [_line(here, version) for version in done]
+    emit(done, as_json, lines or "nothing is due.")
 
 
 def schedule(
@@ -103,10 +117,8 @@ def schedule(
     """
     with workplace(database_url, config, embedded=embedded, server_only="schedule") as here:
         if dry:
-            job = retirement_job(here.engine)
-            there = f"; now it is at {job.schedule}" if job else "; there is none now"
-            does = "takes the job away" if off else f"puts CALL pgvec.retire_due() at {when}"
-            print_plan([does + there], [], as_json)
+            found = schedule_plan(here.engine, when, cron_database, off=off)
+            print_plan([found], [], as_json)
             return
         if off:
             gone = unschedule_retirement(here.engine, cron_database)

@@ -76,7 +76,7 @@ def search(
 ) -> None:
     """Find the chunks nearest to a text, in the active version."""
     contains = _metadata(where)
-    with workplace(database_url, config, collection, embedded=embedded) as here:
+    with workplace(database_url, config, collection, embedded=embedded, direct=True) as here:
         store = ChunkStore(here.engine, here.collection, here.embedders())
         hits = store.search(
             query, k, filter=contains, ef_search=ef_search, exact=exact, version=version

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich import box
 from rich.table import Table
 
 from pgvec_versions.catalog import status_rows
 from pgvec_versions.chunks.store import ChunkStore
-from pgvec_versions.cli.next_step import next_step
+from pgvec_versions.cli.next_step import COLOURS, next_step
 from pgvec_versions.cli.options import (
     CollectionOption,
     ConfigOption,
@@ -20,14 +21,15 @@ from pgvec_versions.cli.options import (
     JsonOption,
 )
 from pgvec_versions.cli.printing import console, emit, print_line, print_lines, styled
-from pgvec_versions.cli.workplace import workplace
+from pgvec_versions.cli.workplace import Workplace, workplace
+from pgvec_versions.errors import InvalidArgument
 from pgvec_versions.postgres.database import autocommitted
 from pgvec_versions.postgres.install import require_catalog
-from pgvec_versions.retirement.watch import retirement_line, watch
+from pgvec_versions.retirement.watch import retirement_line
+from pgvec_versions.retirement.watch import watch as watch_retirement
 
 #: rich does not measure beyond the width that it is given. Units: columns.
 _UNBOUNDED = 10_000
-COLOURS = {"active": "bold green", "ready": "cyan", "building": "yellow", "draining": "magenta"}
 
 
 def _size(count: int | None) -> str:
@@ -111,6 +113,18 @@ def print_status(
 
 
 def status(
+    watch: Annotated[
+        bool,
+        typer.Option(
+            "--watch",
+            help="Look again and again: rate, time left, workers, and what blocks. Ctrl-C ends it, "
+            "with exit code 0.",
+        ),
+    ] = False,
+    interval: Annotated[
+        float | None,
+        typer.Option(help="Seconds between two looks of --watch.", show_default="2"),
+    ] = None,
     collection: CollectionOption = None,
     database_url: DatabaseUrlOption = None,
     embedded: EmbeddedOption = False,
@@ -118,19 +132,35 @@ def status(
     as_json: JsonOption = False,
 ) -> None:
     """Show every version: its state, progress and retirement."""
-    with (
-        workplace(database_url, config, collection, embedded=embedded) as here,
-        autocommitted(here.engine) as raw,
-    ):
-        require_catalog(raw)
+    if interval is not None and not watch:
+        raise InvalidArgument("--interval goes with --watch.")
+    with workplace(database_url, config, collection, embedded=embedded) as here:
         if collection is not None:
             ChunkStore(here.engine, collection)
-        rows = status_rows(raw, collection)
-        line = retirement_line(watch(raw, here.engine)) if rows and not as_json else ""
-        if as_json:
-            emit(rows, True)
-        elif rows:
-            print_status(rows, here.command, here.labels)
-            print_lines(line)
+        if watch:
+            from pgvec_versions.cli.watching import check_interval, watch_status
+
+            seconds = check_interval(interval)
+            _say_where(here, collection)
+            watch_status(here, collection, seconds, as_json)
         else:
-            print_lines("no version is registered yet; next: pgvec init NAME, then: pgvec upgrade")
+            _status_now(here, collection, as_json)
+
+
+def _say_where(here: Workplace, collection: str | None) -> None:
+    here.say_where(f"collection: {collection}" if collection else "all collections")
+
+
+def _status_now(here: Workplace, collection: str | None, as_json: bool) -> None:
+    with autocommitted(here.engine) as raw:
+        require_catalog(raw)
+        rows = status_rows(raw, collection)
+        line = retirement_line(watch_retirement(raw, here.engine)) if rows and not as_json else ""
+    _say_where(here, collection)
+    if as_json:
+        emit(rows, True)
+    elif rows:
+        print_status(rows, here.command, here.labels)
+        print_lines(line)
+    else:
+        print_lines("no version is registered yet; next: pgvec init NAME, then: pgvec upgrade")

@@ -32,7 +32,7 @@ from pgvec_versions.postgres.database import autocommitted
 from pgvec_versions.retirement.job import retiring_every
 from pgvec_versions.upgrade.preview import preview
 from pgvec_versions.upgrade.transition import Progress as Step
-from pgvec_versions.upgrade.worker import Worker, WorkerReport
+from pgvec_versions.upgrade.worker import Worker, WorkerReport, when_possible
 
 
 def worker(
@@ -67,18 +67,25 @@ def worker(
     """
     need_positive(max_attempts, "--max-attempts")
     with (
-        workplace(database_url, config, collection, embedded=embedded) as here,
+        workplace(database_url, config, collection, embedded=embedded, works_as="worker") as here,
         Stopper() as stopper,
         progress_bar(as_json) as show,
         retiring_every(here.engine, retire_every),
     ):
-        made = Worker(
-            here.engine,
-            here.collection,
-            here.embedders(),
-            max_attempts=max_attempts,
-            throttle=throttle_of(rows_per_second, max_lag_mb, max_active_sessions),
-        )
+        throttle = throttle_of(rows_per_second, max_lag_mb, max_active_sessions)
+
+        def start() -> Worker:
+            return Worker(
+                here.engine,
+                here.collection,
+                here.embedders(),
+                max_attempts=max_attempts,
+                throttle=throttle,
+            )
+
+        made = start() if drain or dry else when_possible(start, stopper.event)
+        if made is None:
+            raise KeyboardInterrupt
         if dry:
             _print_plan(here, made, retry_failed, as_json)
             return

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import secrets
 import shlex
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
@@ -11,18 +13,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
-from sqlalchemy import Engine
 
 from pgvec_versions.catalog import Collection, collection_names
+from pgvec_versions.cli.hints import naming_collection
 from pgvec_versions.cli.printing import messages
 from pgvec_versions.cli.which_database import chosen_url
 from pgvec_versions.config import Config, load_config
 from pgvec_versions.embedders import Embedder, build_embedder
-from pgvec_versions.errors import ConfigError, GateRefused, InvalidArgument, UnknownCollection
+from pgvec_versions.errors import (
+    ConfigError,
+    GateRefused,
+    InvalidArgument,
+    PgvecError,
+    UnknownCollection,
+)
 from pgvec_versions.postgres.database import autocommitted, engine_for, psycopg_url
+from pgvec_versions.postgres.direct import direct_engine
 from pgvec_versions.postgres.install import installed_version, require_catalog
 
 if TYPE_CHECKING:
+    from sqlalchemy import Engine
+    from sqlalchemy.engine import URL
+
     from pgvec_versions.postgres.embedded import EmbeddedServer
 
 #: Settings of a URL that may hold a secret or name the file of one.
@@ -75,6 +87,10 @@ class Workplace:
         with autocommitted(self.engine) as raw:
             return collection_names(raw) if installed_version(raw) else []
 
+    def with_collection(self, text: str) -> str:
+        """The commands in a text with ``-c``, if this is one of several collections."""
+        return naming_collection(text, self.collection) if self._several else text
+
     def say_where(self, what: str = "all collections") -> None:
         """Prints one line about where this verb works, on stderr; a second call does nothing."""
         if not self._said:
@@ -96,8 +112,7 @@ class Workplace:
 
     @cached_property
     def _several(self) -> bool:
-        with autocommitted(self.engine) as raw:
-            return len(collection_names(raw)) > 1
+        return len(self.collections()) > 1
 
     def _find_collection(self) -> str:
         with autocommitted(self.engine) as raw:
@@ -166,11 +181,15 @@ def workplace(
     embedded: bool = False,
     server_only: str | None = None,
     no_file: bool = False,
+    direct: bool = False,
+    works_as: str | None = None,
 ) -> Generator[Workplace]:
     """Opens the database that ``cli.which_database`` chooses, and says which one it is.
 
     ``server_only`` is the name of a verb that never uses the embedded server. ``no_file``: there is
-    no ``pgvec.toml`` yet.
+    no ``pgvec.toml`` yet. ``direct``: without SQLAlchemy, for a verb that should start quickly.
+    ``works_as`` is the name of one that embeds: ``pgvec status --watch`` counts the processes with
+    such sessions.
     """
     settings = Config() if no_file else load_config(config)
     options = _options_to_repeat(url, config, embedded)
@@ -183,7 +202,8 @@ def workplace(
             server = opened.enter_context(embedded_server())
             url = server.url()
             folder = server.pgdata
-        engine = engine_for(url)
+        named = url if works_as is None else _named(url, works_as)
+        engine = (direct_engine(url) if direct else None) or engine_for(named)
         opened.callback(engine.dispose)
         here = Workplace(engine, settings, collection, folder, options)
         here.server = server
@@ -192,6 +212,9 @@ def workplace(
             yield here
         except GateRefused as refused:
             refused.hint = gate_hint(here, str(refused.detail.get("model_version", "VERSION")))
+            raise
+        except PgvecError as exc:
+            exc.hint = _hint_here(here, exc.hint)
             raise
         except typer.Exit:
             here.say_where(said)
@@ -209,12 +232,29 @@ def _options_to_repeat(url: str | None, config: Path | None, embedded: bool) -> 
     return tuple(given)
 
 
+def _named(url: str, works_as: str) -> URL:
+    """The URL with a name for its sessions, unless you give another; one name a process."""
+    name = f"pgvec {works_as} {os.getpid()}-{secrets.token_hex(3)}"
+    return psycopg_url(url).update_query_dict({"fallback_application_name": name})
+
+
 def _shows_no_secret(url: str) -> bool:
     try:
         known = psycopg_url(url)
     except ConfigError:
         return False
     return known.password is None and not known.query.keys() & _SECRETS
+
+
+def _hint_here(here: Workplace, hint: str | None) -> str | None:
+    """The hint with the collection in its commands, if the verb got as far as to know it."""
+    if not hint or "collection" not in vars(here):
+        return hint
+    try:
+        return here.with_collection(hint)
+    except PgvecError:
+        # The database does not answer any more; the error that it belongs to says so.
+        return hint
 
 
 def named_embedder(here: Workplace, given: str) -> Embedder:

@@ -6,6 +6,7 @@
     identity.py               which model: the record that is stored and compared
     factory.py                an embedder from a table of pgvec.toml
     by_version.py             the embedder of each version; every text is embedded through it
+    gates.py                  how many calls an embedder gets at once
     fingerprints.py           the canaries that a version keeps, and comparing them
     canaries.py               their texts, and when two vectors agree; pure
 
@@ -18,6 +19,7 @@
 
     http.py                   an OpenAI-compatible endpoint
     http_answers.py           what it answers; pure
+    pauses.py                 the pause that it asked for, kept by all threads
     transport.py              one exchange with it, limited in time and in bytes
     address.py                its address, checked and written in one way; pure
     keys.py                   which host may get the secret of which environment variable

@@ -6,11 +6,10 @@ and its canaries with those that the version keeps. Every vector it returns is c
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
-
-from sqlalchemy import Engine
+from typing import TYPE_CHECKING
 
 from pgvec_versions.catalog import Collection, Version
 from pgvec_versions.embedders import (
@@ -23,13 +22,63 @@ from pgvec_versions.embedders import (
 )
 from pgvec_versions.embedders.canaries import Agreement
 from pgvec_versions.embedders.fingerprints import RECHECK, Fingerprints
+from pgvec_versions.embedders.gates import Gate, gate_of
 from pgvec_versions.errors import EmbedderFailed, EmbedderMismatch, EmbedderMissing, PgvecError
 from pgvec_versions.postgres.database import PgConnection
 from pgvec_versions.states import State
 from pgvec_versions.values import QueryVector
 
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
 #: As much of an embedder's own error as ours repeats. Units: characters.
 _SHOWN = 300
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCall:
+    """One call of an embedder: its canaries where they are due, then the texts.
+
+    Calling it waits for a place at ``gate``. Under asyncio, take that place with ``gate.enter``,
+    and then ``run_in_place`` in a thread.
+    """
+
+    gate: Gate
+    fingerprints: Fingerprints
+    label: str
+    embedder: Embedder
+    texts: Sequence[str]
+    queries: bool
+
+    def __call__(self) -> Vectors:
+        """Embeds, in a place of its own. Blocks."""
+        with self.gate.place():
+            return self.run_in_place()
+
+    def run_in_place(self) -> Vectors:
+        """Embeds, for a caller who has a place at the gate. Blocks."""
+        self.check_in_place()
+        embedder = self.embedder
+        embed = embedder.embed_queries if self.queries else embedder.embed_documents
+        return embed(self.texts)
+
+    @property
+    def check_due(self) -> bool:
+        """Whether canaries come before the texts."""
+        return self.fingerprints.due(self.label, self.embedder) is not None
+
+    def check_in_place(self) -> None:
+        """Compares the canaries if that is due; of calls at once, one does it for all."""
+        fingerprint = self.fingerprints.due(self.label, self.embedder)
+        if fingerprint is not None:
+            self.gate.once(fingerprint, lambda: self.fingerprints.check(self.label, self.embedder))
+
+    @property
+    def native(self) -> Callable[[Sequence[str]], Awaitable[Vectors]] | None:
+        """The embedder's own method for asyncio, if it has one."""
+        return getattr(
+            self.embedder, "aembed_queries" if self.queries else "aembed_documents", None
+        )
 
 
 class BoundEmbedders:
@@ -37,7 +86,8 @@ class BoundEmbedders:
 
     Takes a mapping of labels to embedders, and keeps those of unknown labels for later; or a single
     embedder, which it binds to the versions that were registered with its identity, also later.
-    ``run_model`` calls the model: under asyncio, in another thread.
+    ``run_model`` calls the model: under asyncio, in another thread. Threads may share an instance;
+    an embedder gets as many calls at once as its ``concurrency`` allows.
     """
 
     def __init__(
@@ -46,14 +96,14 @@ class BoundEmbedders:
         embedders: Embedder | Mapping[str, Embedder] | None,
         engine: Engine,
         connection: PgConnection,
-        run_model: Callable[[Callable[[], Vectors]], Vectors] | None = None,
+        run_model: Callable[[ModelCall], Vectors] | None = None,
         recheck: timedelta = RECHECK,
     ) -> None:
         self._run_model = run_model or _here
         self._name = collection.collection
         self._fingerprints = Fingerprints(engine, collection.collection, recheck)
         self._verified: dict[str, Version] = {}
-        self._lock = threading.Lock()
+        self._gates: dict[int, Gate] = {}
         self._single: Embedder | None = None
         if embedders is None:
             self._embedders: dict[str, Embedder] = {}
@@ -62,7 +112,13 @@ class BoundEmbedders:
         else:
             self._single = embedders
             self._embedders = {_label_of(collection, embedders): embedders}
+        for embedder in self._embedders.values():
+            self._gate(embedder)
         self.verify(collection, connection)
+
+    def _gate(self, embedder: Embedder) -> Gate:
+        """The embedder's gate, kept here too: not every object can be remembered elsewhere."""
+        return self._gates.setdefault(id(embedder), gate_of(embedder))
 
     def verify(self, collection: Collection, connection: PgConnection) -> None:
         """Compares the identity of every embedder whose version is registered.
@@ -132,7 +188,7 @@ class BoundEmbedders:
         Raises: EmbedderError, EmbedderMissing.
         """
         embedder, _ = self._of(label)
-        with self._lock:
+        with self._gate(embedder).place():
             return self._fingerprints.agreement(label, embedder)
 
     def check(self) -> dict[str, PgvecError]:
@@ -143,25 +199,23 @@ class BoundEmbedders:
         """
         refused: dict[str, PgvecError] = {}
         for label in [label for label, version in self._verified.items() if version.live]:
+            call = self._call(label, [], queries=False)
             try:
-                with self._lock:
-                    self._fingerprints.check(label, self._embedders[label])
+                with call.gate.place():
+                    call.check_in_place()
             except PgvecError as exc:
                 refused[label] = exc
         self._fingerprints.record()
         return refused
 
+    def _call(self, label: str, texts: Sequence[str], *, queries: bool) -> ModelCall:
+        embedder, _ = self._of(label)
+        return ModelCall(self._gate(embedder), self._fingerprints, label, embedder, texts, queries)
+
     def _run(self, label: str, texts: Sequence[str], *, queries: bool) -> Vectors:
-        embedder, version = self._of(label)
-        embed = embedder.embed_queries if queries else embedder.embed_documents
-
-        def work() -> Vectors:
-            with self._lock:
-                self._fingerprints.check(label, embedder)
-                return embed(texts)
-
+        _, version = self._of(label)
         try:
-            made = self._run_model(work)
+            made = self._run_model(self._call(label, texts, queries=queries))
         except PgvecError:
             raise
         except Exception as exc:
@@ -170,15 +224,15 @@ class BoundEmbedders:
                 detail={"collection": self._name, "model_version": label},
             ) from exc
         finally:
-            # Not inside work(), which may run in a thread without a database.
+            # Not inside the call, which may run in a thread without a database.
             self._fingerprints.record()
         return checked(
             made, count=len(texts), dimensions=version.dimensions, what=f"the embedder of {label}"
         )
 
 
-def _here(work: Callable[[], Vectors]) -> Vectors:
-    return work()
+def _here(call: ModelCall) -> Vectors:
+    return call()
 
 
 def _made_by(version: Version, identity: EmbedderIdentity) -> bool:

@@ -7,6 +7,7 @@ embedder is used for a version only after it has made a few canaries again and t
 from __future__ import annotations
 
 import logging
+import threading
 import time
 import weakref
 from collections import deque
@@ -14,13 +15,11 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import numpy as np
 from psycopg.types.json import Jsonb
-from sqlalchemy import Engine
-from sqlalchemy.engine import URL
 
 from pgvec_versions.catalog import Version, read_collection
 from pgvec_versions.embedders import Embedder, EmbedderIdentity, Vectors, checked
@@ -46,6 +45,10 @@ from pgvec_versions.postgres import sqlfiles
 from pgvec_versions.postgres.database import PgConnection, autocommitted, engine_for, transaction
 from pgvec_versions.postgres.rows import read_value
 from pgvec_versions.states import State
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+    from sqlalchemy.engine import URL
 
 log = logging.getLogger("pgvec_versions.fingerprints")
 
@@ -201,6 +204,7 @@ class _Passed:
     """
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._by_object: dict[int, tuple[weakref.ref[Any], dict[UUID, float]]] = {}
 
     def of(self, embedder: Embedder) -> dict[UUID, float] | None:
@@ -209,14 +213,15 @@ class _Passed:
         Units: seconds of the monotonic clock.
         """
         key = id(embedder)
-        if key not in self._by_object:
-            forget = self._by_object.pop
-            try:
-                reference = weakref.ref(embedder, lambda _: forget(key, None))
-            except TypeError:
-                return None
-            self._by_object[key] = (reference, {})
-        return self._by_object[key][1]
+        with self._lock:
+            if key not in self._by_object:
+                forget = self._by_object.pop
+                try:
+                    reference = weakref.ref(embedder, lambda _: forget(key, None))
+                except TypeError:
+                    return None
+                self._by_object[key] = (reference, {})
+            return self._by_object[key][1]
 
 
 _passed = _Passed()
@@ -236,7 +241,22 @@ class Fingerprints:
     def load(self, connection: PgConnection, labels: Sequence[str]) -> None:
         """Reads the fingerprints of these versions. Loads no model."""
         if labels:
-            self._stored.update(read_fingerprints(connection, self._collection, labels))
+            for label, found in read_fingerprints(connection, self._collection, labels).items():
+                # Another thread may have read it too, and compared it already.
+                self._stored.setdefault(label, found)
+
+    def due(self, label: str, embedder: Embedder) -> UUID | None:
+        """The version's fingerprint, if ``check`` would embed canaries now."""
+        stored = self._stored.get(label)
+        if stored is None:
+            return None
+        passed_at = self._times(embedder).get(stored.fingerprint_id)
+        passed = passed_at is not None and time.monotonic() - passed_at < self._recheck
+        return None if passed else stored.fingerprint_id
+
+    def _times(self, embedder: Embedder) -> dict[UUID, float]:
+        times = _passed.of(embedder)
+        return self._own if times is None else times
 
     def check(self, label: str, embedder: Embedder) -> None:
         """Checks that the embedder makes that version's vectors. Cheap once it has passed.
@@ -247,14 +267,9 @@ class Fingerprints:
         Raises: FingerprintMismatch, EmbedderError.
         """
         stored = self._stored.get(label)
-        if stored is None:
+        if stored is None or self.due(label, embedder) is None:
             return
-        times = _passed.of(embedder)
-        if times is None:
-            times = self._own
-        passed_at = times.get(stored.fingerprint_id)
-        if passed_at is not None and time.monotonic() - passed_at < self._recheck:
-            return
+        times = self._times(embedder)
         found = agreement(stored, embedder)
         if found.agrees != stored.agrees:
             self._unrecorded.append((label, embedder.identity, found))

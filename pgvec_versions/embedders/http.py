@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ import numpy as np
 
 from pgvec_versions.embedders import keys
 from pgvec_versions.embedders.address import origin_and_address
+from pgvec_versions.embedders.gates import Gate
 from pgvec_versions.embedders.http_answers import (
     clean,
     parsed,
@@ -23,7 +25,8 @@ from pgvec_versions.embedders.http_answers import (
     vectors_in_order,
 )
 from pgvec_versions.embedders.identity import EmbedderIdentity
-from pgvec_versions.embedders.options import missing_extra, positive
+from pgvec_versions.embedders.options import at_least_one, missing_extra, positive
+from pgvec_versions.embedders.pauses import Pause
 from pgvec_versions.embedders.protocol import Vectors, checked, prefixed, unit_rows
 from pgvec_versions.errors import ConfigError, EmbedderFailed, EmbedderUnavailable
 
@@ -62,7 +65,9 @@ class HttpEmbedder:
 
     ``revision`` is free text: the snapshot or date that the provider states. An endpoint cannot
     prove it. ``dimensions`` is what must come back; with ``send_dimensions`` the request asks for
-    it too. Each request reads the key from the environment variable ``api_key_env``. The identity
+    it too. Threads may share an instance: ``concurrency`` requests are on their way at once, the
+    others wait. When the endpoint asks for a pause (``Retry-After``), all threads keep it. Each
+    request reads the key from the environment variable ``api_key_env``. The identity
     has ``base_url`` and the name of that variable, never the key.
 
     Units: ``timeout`` in seconds, for connecting and between two pieces of an answer. ``deadline``
@@ -90,6 +95,7 @@ class HttpEmbedder:
         timeout: float = 30.0,
         max_attempts: int = 5,
         deadline: float = 300.0,
+        concurrency: int = 8,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """Checks the options. Opens no connection."""
@@ -101,6 +107,7 @@ class HttpEmbedder:
             ("deadline", deadline),
         ):
             positive(name, value)
+        at_least_one("concurrency", concurrency)
         if not revision:
             raise ConfigError(
                 f"model {model} is not pinned: no revision is given.",
@@ -121,6 +128,10 @@ class HttpEmbedder:
         self._max_attempts = max_attempts
         self._deadline = deadline
         self._sleep = sleep
+        self._concurrency = concurrency
+        self._gate = Gate(concurrency)
+        self._pause = Pause()
+        self._opening = threading.Lock()
         self._connections: Connections | None = None
         self._identity = EmbedderIdentity(
             provider=PROVIDER,
@@ -145,6 +156,11 @@ class HttpEmbedder:
     def dimensions(self) -> int:
         """The length of every vector."""
         return self._dimensions
+
+    @property
+    def concurrency(self) -> int:
+        """How many requests are on their way at once, at most."""
+        return self._concurrency
 
     def embed_documents(self, texts: Sequence[str]) -> Vectors:
         """The vectors of texts to store.
@@ -172,9 +188,10 @@ class HttpEmbedder:
 
     def close(self) -> None:
         """Closes the connections; the next request opens new ones."""
-        if self._connections is not None:
-            self._connections.close()
-            self._connections = None
+        with self._opening:
+            connections, self._connections = self._connections, None
+        if connections is not None:
+            connections.close()
 
     def __enter__(self) -> Self:
         """Itself."""
@@ -195,7 +212,8 @@ class HttpEmbedder:
 
     def _batch(self, texts: list[str], *, first_row: int) -> Vectors:
         what = str(self._identity)
-        answer = self._post(texts)
+        with self._gate.place():
+            answer = self._post(texts)
         rows = checked(
             vectors_in_order(answer, count=len(texts), what=what),
             count=len(texts),
@@ -218,13 +236,17 @@ class HttpEmbedder:
         body = self._body(texts)
         limits = self._most_bytes(len(texts), len(body)), _AN_ERROR
         headers = _headers(key)
-        if self._connections is None:
-            self._connections = transport.Connections(self._url, self._timeout)
-        connections = self._connections
+        with self._opening:
+            if self._connections is None:
+                self._connections = transport.Connections(
+                    self._url, self._timeout, self._concurrency
+                )
+            connections = self._connections
         deadline = transport.Deadline(self._deadline)
         tried = _Tried()
 
         def attempt() -> Answer:
+            self._keep_pause(tried, wait)
             tried.attempts += 1
             try:
                 answer = connections.post(body, headers, deadline, limits)
@@ -235,7 +257,10 @@ class HttpEmbedder:
                     answer.headers.get("retry-after"), now=datetime.now(UTC)
                 )
                 words = clean(status_words(answer), key)
-                raise tried.noted(_TryAgain(words, status=answer.status, retry_after=asked))
+                failure = _TryAgain(words, status=answer.status, retry_after=asked)
+                if asked is not None:
+                    tried.waited_until = self._pause.ask(min(asked, MAX_WAIT), failure)
+                raise tried.noted(failure)
             return answer
 
         def wait(seconds: float) -> None:
@@ -270,6 +295,20 @@ class HttpEmbedder:
                 " which the request did not ask for.",
             ) from exc
         return parsed(answer, key, what=str(self._identity))
+
+    def _keep_pause(self, tried: _Tried, wait: Callable[[float], None]) -> None:
+        """Waits as long as the endpoint asked any thread to wait. Raises: what ``wait`` raises."""
+        # This thread has just waited until then, before it came here.
+        self._pause.over(tried.waited_until)
+        while True:
+            left, until, why = self._pause.left(tried.waited_until)
+            if not left:
+                return
+            if isinstance(why, _TryAgain) and tried.last is None:
+                tried.noted(why)
+            wait(left)
+            tried.waited_until = until
+            self._pause.over(until)
 
     def _body(self, texts: list[str]) -> bytes:
         body: dict[str, Any] = {
@@ -337,6 +376,7 @@ class _Tried:
     def __init__(self) -> None:
         self.attempts = 0
         self.last: _TryAgain | None = None
+        self.waited_until = 0.0
 
     def noted(self, failure: _TryAgain) -> _TryAgain:
         self.last = failure
@@ -354,14 +394,14 @@ class _TryAgain(Exception):
         self.retry_after = retry_after
 
 
-def _wait(state: Any) -> float:
+def _wait(retry_state: Any) -> float:
     """How long to wait before the next attempt. Units: seconds, at most MAX_WAIT."""
-    last = state.outcome.exception()
+    last = retry_state.outcome.exception()
     asked = last.retry_after if isinstance(last, _TryAgain) else None
     if asked is not None:
         return min(asked, MAX_WAIT)
     # Half of it random, so that workers that failed together do not come back together.
-    step = min(_FIRST_WAIT * 2.0**state.attempt_number, MAX_WAIT)
+    step = min(_FIRST_WAIT * 2.0**retry_state.attempt_number, MAX_WAIT)
     return step / 2 + random.uniform(0, step / 2)
 
 

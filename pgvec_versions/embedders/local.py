@@ -48,6 +48,8 @@ class LocalEmbedder(ABC, Generic[M]):
     """
 
     EXTRA = ""
+    #: A model on one machine is not quicker for two calls at once.
+    concurrency = 1
 
     def __init__(
         self,

@@ -15,6 +15,12 @@ def positive(name: str, value: float | None) -> None:
         raise ConfigError(f"{name} must be above zero, not {value}.")
 
 
+def at_least_one(name: str, value: object) -> None:
+    """Refuses everything except a whole number of one or more. Raises: ConfigError."""
+    if type(value) is not int or value < 1:
+        raise ConfigError(f"{name} must be a whole number of 1 or more, not {value!r}.")
+
+
 def missing_extra(extra: str, cause: ImportError) -> ConfigError:
     """The error for a library that is not installed, or that fails to import."""
     return ConfigError(

@@ -20,7 +20,14 @@ Vectors = npt.NDArray[np.float32]
 class Embedder(Protocol):
     """Makes vectors from texts, and says exactly which model makes them.
 
-    Call one embedder from one thread at a time; an implementation may promise more.
+    Two things are optional:
+
+    - ``concurrency``, a whole number: how many calls the embedder takes at once. Stores and workers
+      read it once, and never call one embedder object more often at the same time, from whatever
+      threads. An embedder without it gets one call at a time.
+    - ``async def aembed_documents(texts)`` and ``aembed_queries(texts)``, which promise the same as
+      the two methods below. ``AsyncChunkStore`` awaits them; it calls an embedder without them in a
+      thread.
 
     Effects: on Python 3.11 ``isinstance(x, Embedder)`` reads ``x.dimensions``, which may load the
     model; from 3.12 on it does not.

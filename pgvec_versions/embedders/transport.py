@@ -88,11 +88,12 @@ class Connections:
     Follows no redirect. Threads may share it.
     """
 
-    def __init__(self, url: str, timeout: float) -> None:
+    def __init__(self, url: str, timeout: float, most: int) -> None:
+        """``most``: how many connections are open at once. A further thread waits for one."""
         self._url = url
         self._timeout = timeout
         self._backend = _Backend()
-        self._pool = _pool(url, self._backend)
+        self._pool = _pool(url, self._backend, most)
 
     def post(
         self,
@@ -142,10 +143,12 @@ class Connections:
         self._pool.close()
 
 
-def _pool(url: str, backend: httpcore.NetworkBackend) -> httpcore.ConnectionPool:
+def _pool(url: str, backend: httpcore.NetworkBackend, most: int) -> httpcore.ConnectionPool:
     options: dict[str, Any] = {
         "ssl_context": httpx.create_ssl_context(),
         "network_backend": backend,
+        "max_connections": most,
+        "max_keepalive_connections": most,
         "keepalive_expiry": _KEEP_ALIVE,
     }
     parts = urlsplit(url)

@@ -140,7 +140,12 @@ def _no_connection(message: str, state: str | None) -> ServerError:
         )
     hint = "Check that it runs and that --database-url or PGVEC_DATABASE_URL is right."
     if state in _STOPPING or (state is None and any(text in message for text in _NOT_UP)):
-        hint = _STOPPING_HINT
+        return DatabaseUnavailable(
+            f"cannot use the database: {first}.",
+            hint=_STOPPING_HINT,
+            detail={"try_again": True},
+            sqlstate=state,
+        )
     return DatabaseUnavailable(f"cannot use the database: {first}.", hint=hint, sqlstate=state)
 
 

@@ -130,6 +130,7 @@ _PARTS: dict[str, Reader] = {
     "thresholds": _THRESHOLDS,
     "asked_thresholds": _THRESHOLDS,
     "significance": _named(_numbers("delta", "p")),
+    "deviations": _named(_number),
     "intervals": _named(_named(_pair), _SIDES),
     "sweep": _named(_rows(_numbers("ef_search", "recall", "p50_ms", "p95_ms")), _SIDES),
     "distances": _named(_histogram, _SIDES),

@@ -120,6 +120,10 @@ class Figures:
                 }
                 for name, values in old.quality.items()
             },
+            "deviations": {
+                name: metrics.deviation(values, new.quality[name])
+                for name, values in old.quality.items()
+            },
             "overlaps": [round(value, 4) for value in self._overlaps(baseline)],
         }
 

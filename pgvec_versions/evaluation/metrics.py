@@ -119,6 +119,12 @@ def significance(before: Sequence[float], after: Sequence[float]) -> float:
     return float(made.pvalue)
 
 
+def deviation(before: Sequence[float], after: Sequence[float]) -> float:
+    """The standard deviation of the differences of a sample; 0 for fewer than two."""
+    differences = np.asarray(after, dtype=np.float64) - np.asarray(before, dtype=np.float64)
+    return float(differences.std(ddof=1)) if len(differences) > 1 else 0.0
+
+
 def percentile(values: Sequence[float], share: float) -> float:
     """The value that ``share`` percent of the values do not exceed; 0 without values."""
     return float(np.percentile(values, share)) if values else 0.0

@@ -1,5 +1,9 @@
 """The report's plots, as SVG. Pure.
 
+Each plot is one or more panels, and a panel is as wide as a phone: on a wide screen the page puts
+them side by side, on a phone one below the other, and their text is legible on both. What a line or
+a colour means is said by the page and not here, because a label of a version can be long.
+
 The colours are placeholders that become CSS variables (``--ink``, ``--old``, …), so that one file
 follows the reader's light or dark theme. Text stays text.
 """
@@ -7,9 +11,10 @@ follows the reader's light or dark theme. Text stays text.
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from html import escape
 from typing import Any, cast
 
 from pgvec_versions.safe_text import visible
@@ -29,16 +34,19 @@ _COLOURS = {
     "draining": "#1f2021",
     "paper": "#222324",
 }
+#: A panel shrinks to about 335 CSS pixels on a phone: a point is then a little more than a pixel.
+#: Units: inches, points.
+_WIDTH, _TEXT = 4.2, 10.0
 _RC: dict[str, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "pgvec",
     # A $ in a name does not begin a formula.
     "text.parse_math": False,
-    "font.size": 9.0,
+    "font.size": _TEXT,
     "axes.edgecolor": _COLOURS["grid"],
     "axes.labelcolor": _COLOURS["muted"],
     "axes.titlecolor": _COLOURS["ink"],
-    "axes.titlesize": 10.0,
+    "axes.titlesize": _TEXT + 0.5,
     "axes.titlelocation": "left",
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -55,8 +63,8 @@ _RC: dict[str, Any] = {
     "lines.markersize": 4.0,
 }
 _SIDES = (("baseline", "old"), ("candidate", "new"))
-#: Units: inches.
-_WIDTH = 8.6
+#: As much of a name as a panel shows. Units: characters.
+_NAME, _TITLE = 18, 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,55 +77,62 @@ class Segment:
     until: datetime
 
 
-def curves(sweep: Mapping[str, Sequence[Mapping[str, float]]], labels: Mapping[str, str]) -> str:
+def curves(sweep: Mapping[str, Sequence[Mapping[str, float]]]) -> list[str]:
     """Recall and latency of the index as ef_search grows, for both versions."""
+    shown = [(colour, sweep[side]) for side, colour in _SIDES if sweep.get(side)]
+    ticks = sorted({row["ef_search"] for _, rows in shown for row in rows})
+    worst = min((row["recall"] for _, rows in shown for row in rows), default=1.0)
 
-    def draw(figure: Any) -> None:
-        recalls, times = figure.subplots(1, 2)
-        for side, colour in _SIDES:
-            rows = sweep.get(side)
-            if not rows:
-                continue
+    def prepare(axes: Any, title: str) -> None:
+        axes.set_xscale("log")
+        axes.set_xticks(ticks, [f"{ef:g}" for ef in ticks])
+        axes.minorticks_off()
+        axes.set_xlabel("ef_search")
+        axes.grid(True, axis="y")
+        axes.set_title(title)
+
+    def draw_recall(axes: Any) -> None:
+        for colour, rows in shown:
+            axes.plot(
+                [row["ef_search"] for row in rows],
+                [row["recall"] for row in rows],
+                color=_COLOURS[colour],
+                marker="o",
+            )
+        prepare(axes, "recall of the index")
+        # The axis begins at 0.9 or lower: a tiny difference must not look large.
+        axes.set_ylim(min(0.9, worst - 0.03), 1.01)
+
+    def draw_times(axes: Any) -> None:
+        for colour, rows in shown:
             efs = [row["ef_search"] for row in rows]
-            line: dict[str, Any] = {"color": _COLOURS[colour], "marker": "o"}
-            recalls.plot(efs, [row["recall"] for row in rows], label=labels[side], **line)
-            times.plot(efs, [row["p50_ms"] for row in rows], label=labels[side], **line)
-            times.fill_between(
+            middle = [row["p50_ms"] for row in rows]
+            axes.plot(efs, middle, color=_COLOURS[colour], marker="o")
+            axes.fill_between(
                 efs,
-                [row["p50_ms"] for row in rows],
+                middle,
                 [row["p95_ms"] for row in rows],
                 color=_COLOURS[colour],
                 alpha=0.15,
                 linewidth=0,
             )
-        ticks = [row["ef_search"] for row in sweep.get("candidate", [])]
-        for axes in (recalls, times):
-            axes.set_xscale("log")
-            axes.set_xticks(ticks, [f"{ef:g}" for ef in ticks])
-            axes.minorticks_off()
-            axes.set_xlabel("ef_search")
-            axes.grid(True, axis="y")
-        worst = min((row["recall"] for rows in sweep.values() for row in rows), default=1.0)
-        # The axis begins at 0.9 or lower: a tiny difference must not look large.
-        recalls.set_ylim(min(0.9, worst - 0.03), 1.01)
-        recalls.set_title("recall of the index")
-        times.set_ylim(bottom=0)
-        times.set_title("ms a search: median to 95th percentile")
-        recalls.legend(loc="lower right")
+        prepare(axes, "ms a search, median to 95th percentile")
+        axes.set_ylim(bottom=0)
 
-    return _svg(draw, 3.0)
+    return [
+        _svg(draw_recall, 2.7, "Recall of the index by ef_search"),
+        _svg(draw_times, 2.7, "Milliseconds of a search by ef_search"),
+    ]
 
 
 def quality(
     names: Sequence[str],
     intervals: Mapping[str, Mapping[str, Sequence[float]]],
     means: Mapping[str, Mapping[str, float]],
-    labels: Mapping[str, str],
-) -> str:
+) -> list[str]:
     """Old against new, a line for each metric, with 95% confidence intervals."""
 
-    def draw(figure: Any) -> None:
-        axes = figure.subplots()
+    def draw(axes: Any) -> None:
         for side, colour in _SIDES:
             if side not in means:
                 continue
@@ -132,109 +147,119 @@ def quality(
                     markersize=7,
                     linestyle="none",
                     color=_COLOURS[colour],
-                    label=labels[side] if row == 0 else None,
                 )
-        axes.set_yticks(range(len(names)), list(names))
+        axes.set_yticks(range(len(names)), [_short(name, _NAME) for name in names])
         axes.set_ylim(len(names) - 0.5, -0.5)
         lowest = min(low for side in means for low, _ in (intervals[side][n] for n in names))
         axes.set_xlim(max(min(lowest - 0.05, 0.8), -0.02), 1.02)
         axes.grid(True, axis="x")
-        axes.legend(loc="upper left", bbox_to_anchor=(0, 1.14 + 0.1 / len(names)), ncols=2)
 
-    return _svg(draw, 0.9 + 0.5 * len(names))
+    return [_svg(draw, 0.5 + 0.45 * len(names), "Means with confidence intervals")]
 
 
-def changes(values: Sequence[float], measure: str) -> str:
+def changes(values: Sequence[float], measure: str) -> list[str]:
     """The change for each query, from the worst loss to the best win."""
 
-    def draw(figure: Any) -> None:
-        axes = figure.subplots()
+    def draw(axes: Any) -> None:
         colours = [_COLOURS["good" if v > 0 else "bad" if v < 0 else "grid"] for v in values]
         axes.bar(range(len(values)), values, color=colours, width=1.0)
         axes.axhline(0, color=_COLOURS["muted"], linewidth=0.8)
         axes.set_ylim(-1.05, 1.05)
         axes.set_xlim(-0.5, max(len(values), 1) - 0.5)
         axes.set_xticks([])
-        axes.set_xlabel(f"{len(values)} queries, from the worst loss to the best win")
-        axes.set_title(f"change of {measure}")
+        axes.set_xlabel(f"{len(values)} queries, worst loss to best win")
+        axes.set_title(f"change of {_short(measure, _NAME)}")
         axes.grid(True, axis="y")
 
-    return _svg(draw, 2.4)
+    return [_svg(draw, 2.4, "Change of each query")]
 
 
-def distances(histograms: Mapping[str, Mapping[str, Any]], labels: Mapping[str, str]) -> str:
-    """How the distances of each version spread: nearest, first k, random pairs."""
+def distances(histograms: Mapping[str, Mapping[str, Any]], labels: Mapping[str, str]) -> list[str]:
+    """How the distances of each version spread: a line for the nearest, filled the first k.
+
+    Random pairs of chunks are dotted.
+    """
     shown = [(side, colour) for side, colour in _SIDES if histograms.get(side, {}).get("edges")]
+    every = [edge for side, _ in shown for edge in histograms[side]["edges"]]
 
-    def draw(figure: Any) -> None:
-        panels = figure.subplots(1, max(len(shown), 1), sharex=True, squeeze=False)[0]
-        for axes, (side, colour) in zip(panels, shown, strict=False):
-            edges, counts = histograms[side]["edges"], histograms[side]["counts"]
-            styles: tuple[tuple[str, str, dict[str, Any]], ...] = (
-                ("random", "random pairs", {"color": _COLOURS["muted"], "linestyle": ":"}),
-                ("top", "the first k", {"color": _COLOURS[colour], "alpha": 0.3, "fill": True}),
-                ("nearest", "the nearest", {"color": _COLOURS[colour]}),
-            )
-            for group, words, style in styles:
+    def panel(side: str, colour: str) -> str:
+        edges, counts = histograms[side]["edges"], histograms[side]["counts"]
+        styles: tuple[tuple[str, dict[str, Any]], ...] = (
+            ("random", {"color": _COLOURS["muted"], "linestyle": ":"}),
+            ("top", {"color": _COLOURS[colour], "alpha": 0.3, "fill": True}),
+            ("nearest", {"color": _COLOURS[colour]}),
+        )
+
+        def draw(axes: Any) -> None:
+            for group, style in styles:
                 total = sum(counts[group]) or 1
                 shares = [count / total for count in counts[group]]
-                axes.stairs(shares, edges, linewidth=1.5, label=words, **style)
-            axes.set_title(labels[side])
+                axes.stairs(shares, edges, linewidth=1.5, **style)
+            axes.set_title(_short(labels[side], _TITLE))
             axes.set_xlabel("distance")
+            # The same scale in both: they are to be compared.
+            margin = 0.04 * ((max(every) - min(every)) or 1)
+            axes.set_xlim(min(every) - margin, max(every) + margin)
             axes.set_yticks([])
             axes.set_ylim(bottom=0)
-            axes.legend(loc="upper right")
 
-    return _svg(draw, 2.8)
+        return _svg(draw, 2.4, f"Distances in {_short(labels[side], _TITLE)}")
+
+    return [panel(side, colour) for side, colour in shown]
 
 
-def timeline(segments: Sequence[Segment]) -> str:
+def timeline(segments: Sequence[Segment]) -> list[str]:
     """Which version was in which state, and when."""
     from matplotlib import dates
 
     versions = list(dict.fromkeys(segment.version for segment in segments))
 
-    def draw(figure: Any) -> None:
-        axes = figure.subplots()
+    def draw(axes: Any) -> None:
         number = cast("Any", dates).date2num
-        seen: set[str] = set()
-        span = number(max(s.until for s in segments)) - number(min(s.since for s in segments))
+        first = number(min(s.since for s in segments))
+        span = number(max(s.until for s in segments)) - first
         for segment in segments:
             start, end = number(segment.since), number(segment.until)
             axes.barh(
                 versions.index(segment.version),
-                max(end - start, span / 300),
+                max(end - start, span / 150),
                 left=start,
-                height=0.5,
+                height=0.4,
                 color=_COLOURS.get(segment.state, _COLOURS["muted"]),
-                label=segment.state if segment.state not in seen else None,
             )
-            seen.add(segment.state)
-        axes.set_yticks(range(len(versions)), versions)
-        axes.set_ylim(len(versions) - 0.4, -0.6)
-        locator: Any = dates.AutoDateLocator(minticks=3, maxticks=8)
+        # Above its bar a label has the whole width.
+        for row, version in enumerate(versions):
+            axes.text(first, row - 0.3, _short(version, _TITLE), va="bottom")
+        axes.set_yticks([])
+        axes.set_ylim(len(versions) - 0.6, -0.85)
+        axes.spines["left"].set_visible(False)
+        locator: Any = dates.AutoDateLocator(minticks=2, maxticks=4)
         axes.xaxis.set_major_locator(locator)
         axes.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
         axes.grid(True, axis="x")
-        axes.legend(
-            loc="lower left", bbox_to_anchor=(0, 1.0), ncols=max(len(seen), 1), borderaxespad=0.2
-        )
 
-    return _svg(draw, 1.1 + 0.36 * len(versions))
+    return [_svg(draw, 0.6 + 0.5 * len(versions), "States of the versions over time")]
 
 
-def _svg(draw: Any, height: float) -> str:
+def _short(text: str, length: int) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
+def _svg(draw: Callable[[Any], None], height: float, title: str) -> str:
+    """A panel. ``height``: inches. ``title``: for readers who do not see it."""
     import matplotlib
     from matplotlib.figure import Figure
 
     with cast("Any", matplotlib).rc_context(_RC):
         figure: Any = Figure(figsize=(_WIDTH, height), layout="constrained")
-        draw(figure)
+        draw(figure.subplots())
         out = io.StringIO()
         figure.savefig(out, format="svg", transparent=True, metadata={"Date": None})
     # Without XML prolog and metadata: both name addresses on the net.
     text = out.getvalue()
     text = text[text.index("<svg") :]
+    text = f'<svg role="img" aria-label="{escape(title, quote=True)}"{text[len("<svg") :]}'
     start, end = text.find("<metadata>"), text.find("</metadata>")
     if start >= 0:
         text = text[:start] + text[end + len("</metadata>") :]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -18,6 +19,7 @@ from pgvec_versions.evaluation.canary_history import CanaryLine, canary_history
 from pgvec_versions.evaluation.detail import is_number, sound_detail
 from pgvec_versions.evaluation.metric_table import metric_rows
 from pgvec_versions.evaluation.plots import Segment
+from pgvec_versions.evaluation.power import proof
 from pgvec_versions.evaluation.records import (
     JUDGED,
     Evaluation,
@@ -30,6 +32,7 @@ from pgvec_versions.evaluation.verdict import Verdict, judge
 from pgvec_versions.postgres import sqlfiles
 from pgvec_versions.postgres.database import autocommitted
 from pgvec_versions.safe_text import visible
+from pgvec_versions.states import State
 
 _GONE = ("retired", "abandoned")
 #: How many a report shows, the newest: earlier evaluations, shadow rows, events.
@@ -61,7 +64,7 @@ def gather(engine: Engine, collection: str, model_version: str) -> Gathered:
     if not found:
         raise NotReady(
             f"version {model_version} of {collection} was never evaluated.",
-            hint=f"Evaluate it: pgvec evaluate {model_version}.",
+            hint=f"Evaluate it: pgvec evaluate {shlex.quote(model_version)}.",
             detail={"collection": collection, "model_version": model_version},
         )
     with autocommitted(engine) as raw, raw.cursor(row_factory=dict_row) as cursor:
@@ -136,6 +139,7 @@ def _kind_words(evaluation: Evaluation) -> str:
 
 def _context(gathered: Gathered) -> dict[str, Any]:
     evaluation = gathered.evaluation
+    proven = proof(evaluation)
     return {
         "report": gathered,
         "evaluation": evaluation,
@@ -146,12 +150,15 @@ def _context(gathered: Gathered) -> dict[str, Any]:
         "failures": [failure_text(failure) for failure in gathered.gate_check.get("failures", ())],
         "old": evaluation.baseline_version,
         "new": evaluation.model_version,
+        "proof": proven,
+        "smallest": {} if proven is None else dict(proven.smallest),
+        "states": [s for s in State if any(s == shown.state for shown in gathered.segments)],
         "least_cosine": LEAST_COSINE,
     }
 
 
-def _figures(gathered: Gathered) -> dict[str, str]:
-    """The plots for which this evaluation has data, by name."""
+def _figures(gathered: Gathered) -> dict[str, list[str]]:
+    """The panels of each plot for which this evaluation has data, by name."""
     from pgvec_versions.evaluation import plots
 
     evaluation, detail = gathered.evaluation, gathered.evaluation.detail
@@ -163,15 +170,15 @@ def _figures(gathered: Gathered) -> dict[str, str]:
     if evaluation.baseline_version is not None:
         means["baseline"] = evaluation.baseline
     intervals = detail.get("intervals", {})
-    made: dict[str, str] = {}
+    made: dict[str, list[str]] = {}
     if any(detail.get("sweep", {}).values()):
-        made["curves"] = plots.curves(detail["sweep"], labels)
+        made["curves"] = plots.curves(detail["sweep"])
     if intervals:
         # Only metrics that every side has: any client may have written the detail.
         drawn = [set(intervals.get(side, {})) & set(means[side]) for side in means]
         names = [row.name for row in metric_rows(evaluation) if all(row.name in d for d in drawn)]
         if names:
-            made["quality"] = plots.quality(names, intervals, means, labels)
+            made["quality"] = plots.quality(names, intervals, means)
     if detail.get("changes"):
         made["changes"] = plots.changes(detail["changes"], f"ndcg@{detail['k']}")
     if any(h.get("edges") for h in detail.get("distances", {}).values()):
@@ -186,7 +193,7 @@ def as_html(gathered: Gathered) -> str:
     from markupsafe import Markup
 
     # Markup: these are our own plots, made of escaped text.
-    figures = {name: Markup(svg) for name, svg in _figures(gathered).items()}
+    figures = {name: [Markup(svg) for svg in svgs] for name, svgs in _figures(gathered).items()}
     return _render("report.html.j2", True, figures=figures, **_context(gathered))
 
 

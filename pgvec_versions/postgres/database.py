@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 import atexit
-import select
-import sys
 from collections.abc import Generator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from urllib.parse import unquote
 
 import psycopg
 from psycopg import IsolationLevel
 from psycopg.pq import Conninfo, TransactionStatus
-from sqlalchemy import Connection as SaConnection
-from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError, InvalidatePoolError
-from sqlalchemy.pool import PoolProxiedConnection
 
 from pgvec_versions.errors import ConfigError, translated
 from pgvec_versions.errors.translation import catalog_not_installed, names_nothing, translation
 from pgvec_versions.postgres import sqlfiles, vectors
-from pgvec_versions.postgres.async_bridge import bridged
+from pgvec_versions.postgres.direct import DirectEngine, has_ended
 from pgvec_versions.postgres.rows import read_value
 
+# SQLAlchemy is imported where it is used: `pgvec add` and `pgvec search` need none of it.
 if TYPE_CHECKING:
+    from sqlalchemy import Connection as SaConnection
+    from sqlalchemy import Engine
+    from sqlalchemy.engine import URL
+    from sqlalchemy.engine.interfaces import DBAPIConnection
     from sqlalchemy.orm import Session
+    from sqlalchemy.pool import PoolProxiedConnection
 
 #: What you pass to have our statements run in your own transaction.
 Caller: TypeAlias = "SaConnection | Session"
@@ -50,6 +49,10 @@ def engine_for(target: str | URL | Engine) -> Engine:
     ends.
     Raises: ConfigError for a URL of another database, or an engine with another driver.
     """
+    if isinstance(target, DirectEngine):
+        return cast("Engine", target)
+    from sqlalchemy import Engine
+
     if isinstance(target, Engine):
         if target.driver not in ("psycopg", "psycopg_async"):
             raise ConfigError(
@@ -66,6 +69,9 @@ def psycopg_url(target: str | URL) -> URL:
         raise ConfigError(
             "the database URL is empty.", hint="Write postgresql://user@host:5432/database."
         )
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
     try:
         url = make_url(target)
     except (ArgumentError, ValueError):
@@ -84,6 +90,10 @@ def psycopg_url(target: str | URL) -> URL:
         raise ConfigError(
             "the database URL cannot be read: its password holds an @.", hint="Write it as %40."
         )
+    # SQLAlchemy before 2.1 leaves the %20 in a database's name; libpq reads it as a blank.
+    leaves_escapes = make_url("postgresql:///%20").database == "%20"
+    if leaves_escapes and isinstance(target, str) and url.database:
+        url = url.set(database=unquote(url.database))
     return _settings_checked(url).set(drivername="postgresql+psycopg")
 
 
@@ -115,6 +125,8 @@ _engines: dict[URL, Engine] = {}
 
 
 def _shared(url: URL) -> Engine:
+    from sqlalchemy import create_engine, event
+
     if url not in _engines:
         _engines[url] = engine = create_engine(url, connect_args={"prepare_threshold": None})
         event.listen(engine, "checkout", _leave_ended_session)
@@ -122,27 +134,11 @@ def _shared(url: URL) -> Engine:
 
 
 def _leave_ended_session(dbapi: DBAPIConnection, _record: object, _proxy: object) -> None:
-    """Drops a pooled connection that the server has ended, without the round trip of a ping.
+    """Drops a pooled connection that the server has ended."""
+    if has_ended(cast("PgConnection", dbapi)):
+        from sqlalchemy.exc import InvalidatePoolError
 
-    When the server ends a session, its socket becomes readable. An idle session sends nothing else,
-    except a rare notice: so only a readable one is pinged.
-    """
-    raw = cast("PgConnection", dbapi)
-    try:
-        if _readable(raw.fileno()):
-            raw.execute("")
-            raw.rollback()
-    except (psycopg.Error, OSError) as exc:
-        raise InvalidatePoolError("the server has ended the session") from exc
-
-
-def _readable(socket: int) -> bool:
-    if sys.platform == "win32":
-        return bool(select.select([socket], [], [], 0)[0])
-    # select() cannot take a socket above 1024; a selector object costs ten times as much.
-    waiting = select.poll()
-    waiting.register(socket, select.POLLIN)
-    return bool(waiting.poll(0))
+        raise InvalidatePoolError("the server has ended the session")
 
 
 @atexit.register
@@ -155,6 +151,8 @@ def close_shared_engines() -> None:
 def _raw(connection: SaConnection) -> PgConnection:
     driver = connection.connection.driver_connection
     if isinstance(driver, psycopg.AsyncConnection):
+        from pgvec_versions.postgres.async_bridge import bridged
+
         raw = bridged(cast("psycopg.AsyncConnection[Any]", driver))
     else:
         raw = cast("PgConnection", driver)
@@ -188,6 +186,8 @@ def transaction(engine: Engine, caller: Caller | None = None) -> Generator[PgCon
                         # The server ended it: there is nothing to roll back, and the pool drops it.
                         own.invalidate()
             return
+        from sqlalchemy import Connection as SaConnection
+
         # Otherwise it is a Session; this test does not load its module.
         connection = caller if isinstance(caller, SaConnection) else caller.connection()
         raw = _raw(connection)

@@ -7,14 +7,17 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import psycopg
-from sqlalchemy import Engine
 
 from pgvec_versions.errors import LockTimeout
 from pgvec_versions.postgres import sqlfiles
 from pgvec_versions.postgres.database import PgConnection, transaction
+from pgvec_versions.postgres.notices import OnWait, Wait, log_wait
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 #: How long a verb waits for a lock in one try: new writers queue behind it meanwhile.
 LOCK_WAIT = timedelta(milliseconds=200)
@@ -46,16 +49,19 @@ def set_lock_timeout(raw: PgConnection, wait: timedelta) -> None:
     raw.execute(sqlfiles.query("lock_timeout"), {"value": _milliseconds(wait)})
 
 
-def patiently(call: Callable[[timedelta], T]) -> T:
+def patiently(call: Callable[[timedelta], T], on_wait: OnWait = log_wait) -> T:
     """Repeats a call that did not get its lock, with growing pauses.
 
-    The call gets the time that it may wait for the lock.
+    The call gets the time that it may wait for the lock. ``on_wait`` hears who has the lock, after
+    the first try and after every fifth.
     Raises: LockTimeout after the last try.
     """
     for attempt in range(LOCK_TRIES - 1):
         try:
             return call(LOCK_WAIT)
-        except LockTimeout:
+        except LockTimeout as exc:
+            if attempt == 0 or (attempt + 1) % 5 == 0:
+                on_wait(Wait(f"{exc.message} Try {attempt + 1} of {LOCK_TRIES}."))
             time.sleep(min(_PAUSE * 2**attempt, _LONGEST_PAUSE))
     return call(LOCK_WAIT)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import Engine
@@ -21,6 +21,14 @@ class RetirementSetting(NamedTuple):
     read_window: timedelta
 
 
+class Hold(NamedTuple):
+    """Why a version is held, by whom, and since when."""
+
+    reason: str
+    held_by: str
+    held_at: datetime
+
+
 def hold_version(
     target: str | URL | Engine, collection: str, model_version: str, reason: str
 ) -> None:
@@ -29,6 +37,15 @@ def hold_version(
     Raises: WrongState (it is gone), InvalidArgument (no reason), UnknownVersion.
     """
     _verb(target, "hold_version", collection, model_version=model_version, reason=reason)
+
+
+def hold_of(target: str | URL | Engine, collection: str, model_version: str) -> Hold | None:
+    """The hold on a version, or None."""
+    parameters = {"collection": collection, "model_version": model_version}
+    with autocommitted(engine_for(target)) as raw:
+        require_catalog(raw)
+        found = read_row(raw, sqlfiles.query("hold_of"), parameters)
+    return None if found is None else Hold(found.reason, found.held_by, found.held_at)
 
 
 def release_version(target: str | URL | Engine, collection: str, model_version: str) -> bool:

@@ -22,6 +22,7 @@ from pgvec_versions.postgres.database import (
 )
 from pgvec_versions.postgres.install import require_catalog
 from pgvec_versions.postgres.locks import NO_LIMITS
+from pgvec_versions.postgres.notices import OnWait, heard, log_wait
 from pgvec_versions.postgres.rows import read_row, read_rows, read_value
 
 log = logging.getLogger(__name__)
@@ -61,17 +62,20 @@ def _plan(raw: PgConnection, ignore_readers: bool) -> dict[tuple[str, str], Reti
     }
 
 
-def retire_due(target: str | URL | Engine, *, ignore_readers: bool = False) -> list[Retirement]:
+def retire_due(
+    target: str | URL | Engine, *, ignore_readers: bool = False, on_wait: OnWait = log_wait
+) -> list[Retirement]:
     """Retires every version that is due, in all collections: ``CALL pgvec.retire_due()``.
 
     Returns an entry for each version that was due. Units: bytes freed or kept.
-    ``ignore_readers``: also retires versions that are still read.
+    ``ignore_readers``: also retires versions that are still read. ``on_wait`` gets a line about
+    whom it waits for.
     """
     with autocommitted(engine_for(target)) as raw:
         require_catalog(raw)
         due = _plan(raw, ignore_readers)
         before = read_value(raw, sqlfiles.query("last_run_id"))
-        with with_settings(raw, NO_LIMITS):
+        with with_settings(raw, NO_LIMITS), heard(raw, on_wait):
             raw.execute(sqlfiles.query("retire_due"), {"ignore_readers": ignore_readers})
         run = read_row(raw, sqlfiles.query("own_run"), {"before": before})
     if run is None:  # A standby.

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from typing import Any
 
 from psycopg import errors as pg_errors
 from psycopg import sql
 from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
 from sqlalchemy import Engine
 from sqlalchemy.engine import URL
 
@@ -64,31 +66,30 @@ def schedule_retirement(
     """Puts ``CALL pgvec.retire_due()`` on a schedule; calling it again leaves one job.
 
     Uses pg_cron in this database, else in another database of this server: ``cron_database``, or
-    the one that the server's settings name. Returns what it did; without pg_cron, lines to paste
-    for cron, systemd and Kubernetes.
-    Raises: InvalidArgument (pg_cron does not accept the schedule), RequirementMissing
-    (``cron_database`` has no pg_cron).
+    the one that the server's settings name. Returns what it did, and which job that replaces;
+    without pg_cron, lines to paste for cron, systemd and Kubernetes.
+    Raises: InvalidArgument (no schedule of cron), RequirementMissing (``cron_database`` has no
+    pg_cron), DatabaseUnavailable and NotPermitted (``cron_database`` cannot be used).
     """
     engine = engine_for(target)
+    elsewhere = cron_elsewhere(engine, cron_database)
     with transaction(engine) as raw:
         require_catalog(raw)
-        answer = str(read_value(raw, sqlfiles.query("schedule_retirement"), {"schedule": schedule}))
-        cron = cron_schema(raw)
-    if cron is not None and not cron_database:
-        return answer
-    elsewhere = cron_elsewhere(engine, cron_database)
+        raw.execute(sqlfiles.query("check_schedule"), {"schedule": schedule})
+        here_too = cron_schema(raw) is not None
+        if not (cron_database and elsewhere):
+            statement = sqlfiles.query("schedule_retirement")
+            answer = str(read_value(raw, statement, {"schedule": schedule}))
+            if here_too:
+                return answer
     if elsewhere is None:
+        if cron_database:
+            raise _no_cron(cron_database)
         return scheduler_lines(schedule)
     there, here = elsewhere
+    name = str(there.url.database)
     try:
-        with transaction(there) as raw:
-            cron = cron_schema(raw)
-            if cron is not None:
-                job = _schedule_for(raw, cron, here, schedule)
-                return (
-                    f"pg_cron job {job} in database {there.url.database}: "
-                    f"CALL pgvec.retire_due() in {here} at {schedule}."
-                )
+        done = _schedule_elsewhere(engine, there, here, schedule)
     except (DatabaseUnavailable, NotPermitted) as exc:
         if isinstance(exc, NotPermitted):
             role = there.url.username or "this role"
@@ -99,16 +100,108 @@ def schedule_retirement(
             )
         if cron_database:
             raise
-        log.warning("pg_cron in database %s is out of reach: %s", there.url.database, exc)
-        return answer
+        log.warning("pg_cron in database %s is out of reach: %s", name, exc)
+        advice = _advice(engine, schedule)
+        return f"{advice}\nThis role cannot do it from here: {exc.message}"
+    if done is not None:
+        return done
     if cron_database:
-        raise RequirementMissing(
-            f"pg_cron is not in database {cron_database}.",
-            hint="Ask a superuser to run, in the database that cron.database_name names: "
-            "CREATE EXTENSION pg_cron;",
-            detail={"requirement": "pg_cron", "database": cron_database},
-        )
-    return scheduler_lines(schedule)
+        raise _no_cron(cron_database)
+    return (
+        f"# pg_cron works in database {name} of this server, but its extension is not there. Run\n"
+        f"# CREATE EXTENSION pg_cron; in {name}, then this again. Or use another scheduler:\n"
+        + scheduler_lines(schedule)
+    )
+
+
+def _advice(engine: Engine, schedule: str) -> str:
+    with autocommitted(engine) as raw:
+        statement = sqlfiles.query("schedule_advice")
+        return str(read_value(raw, statement, {"schedule": schedule}))
+
+
+def _no_cron(database: str) -> RequirementMissing:
+    return RequirementMissing(
+        f"pg_cron is not in database {database}.",
+        hint="Ask a superuser to run, in the database that cron.database_name names: "
+        "CREATE EXTENSION pg_cron;",
+        detail={"requirement": "pg_cron", "database": database},
+    )
+
+
+def _schedule_elsewhere(engine: Engine, there: Engine, here: str, schedule: str) -> str | None:
+    """Schedules the job in the database of pg_cron. Returns what it did; None without pg_cron."""
+    with transaction(there) as raw:
+        cron = cron_schema(raw)
+        if cron is None:
+            return None
+        before = _job_of(raw, cron, here)
+        job = _schedule_for(raw, cron, here, schedule)
+    done = f"CALL pgvec.retire_due() in {here} at {schedule}."
+    replaced = _replaced(engine, before, job, schedule)
+    return f"pg_cron job {job} in database {there.url.database}: {done}{replaced}"
+
+
+def _replaced(engine: Engine, before: dict[str, Any] | None, job: int, schedule: str) -> str:
+    parameters = {"before": Jsonb(before), "job": job, "schedule": schedule}
+    with autocommitted(engine) as raw:
+        return str(read_value(raw, sqlfiles.query("replaced_job"), parameters))
+
+
+def _job_of(raw: PgConnection, cron: sql.Identifier, database: str) -> dict[str, Any] | None:
+    """The job for a database, read where pg_cron is."""
+    parameters = {"database": database}
+    row = read_row(raw, sqlfiles.query("job_elsewhere").format(cron=cron), parameters)
+    if row is None:
+        return None
+    return {name: getattr(row, name) for name in ("jobid", "schedule", "active", "username")}
+
+
+def schedule_plan(
+    target: str | URL | Engine,
+    schedule: str = DEFAULT_SCHEDULE,
+    cron_database: str | None = None,
+    *,
+    off: bool = False,
+) -> str:
+    """What ``schedule_retirement``, or with ``off`` ``unschedule_retirement``, would do.
+
+    Changes nothing. Raises: what they raise for their arguments.
+    """
+    engine = engine_for(target)
+    elsewhere = cron_elsewhere(engine, cron_database)
+    puts = "takes the job away" if off else f"puts CALL pgvec.retire_due() at {schedule}"
+    into = "from" if off else "into"
+    with autocommitted(engine) as raw:
+        require_catalog(raw)
+        raw.execute(sqlfiles.query("check_schedule"), {"schedule": schedule})
+        if cron_schema(raw) is not None and not (cron_database and elsewhere):
+            job = read_value(raw, sqlfiles.query("job_here"))
+            return f"{puts}, {into} pg_cron; {_job_words(job)}"
+    if elsewhere is not None:
+        there, here = elsewhere
+        where = f"pg_cron in database {there.url.database} of this server"
+        try:
+            with autocommitted(there) as raw:
+                cron = cron_schema(raw)
+                if cron is not None:
+                    return f"{puts}, {into} {where}; {_job_words(_job_of(raw, cron, here))}"
+        except (DatabaseUnavailable, NotPermitted) as exc:
+            if cron_database or off:
+                raise
+            return f"prints what {puts}, into {where}: out of reach from here ({exc.message})"
+    if off:
+        return "does nothing: pg_cron is not in this database"
+    if cron_database:
+        raise _no_cron(cron_database)
+    return f"prints what {puts}, into another scheduler: pg_cron is not in this database"
+
+
+def _job_words(job: dict[str, Any] | None) -> str:
+    if job is None:
+        return "there is no job now"
+    state = "" if job["active"] else ", inactive"
+    return f"now it is at {job['schedule']}, as {job['username']}{state}"
 
 
 def _schedule_for(raw: PgConnection, cron: sql.Identifier, database: str, schedule: str) -> int:
@@ -138,7 +231,11 @@ def _schedule_for(raw: PgConnection, cron: sql.Identifier, database: str, schedu
 
 
 def unschedule_retirement(target: str | URL | Engine, cron_database: str | None = None) -> bool:
-    """Removes the job, whichever database pg_cron is in. Returns whether there was one."""
+    """Removes the job, whichever database pg_cron is in. Returns whether there was one.
+
+    Raises: DatabaseUnavailable and NotPermitted if pg_cron is in a database where this role cannot
+    look: the job may be there.
+    """
     engine = engine_for(target)
     with transaction(engine) as raw:
         require_catalog(raw)
@@ -148,18 +245,13 @@ def unschedule_retirement(target: str | URL | Engine, cron_database: str | None 
     if elsewhere is None:
         return False
     there, here = elsewhere
-    try:
-        with transaction(there) as raw:
-            cron = cron_schema(raw)
-            if cron is None:
-                return False
-            removed = read_value(
-                raw, sqlfiles.query("unschedule_elsewhere").format(cron=cron), {"database": here}
-            )
-    except (DatabaseUnavailable, NotPermitted):
-        if cron_database:
-            raise
-        return False
+    with transaction(there) as raw:
+        cron = cron_schema(raw)
+        if cron is None:
+            return False
+        removed = read_value(
+            raw, sqlfiles.query("unschedule_elsewhere").format(cron=cron), {"database": here}
+        )
     return bool(removed)
 
 

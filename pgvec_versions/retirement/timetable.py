@@ -13,6 +13,17 @@ _NAMES = {day.lower(): str(number) for number, day in enumerate(_DAYS[:7])} | {
     month: str(number) for number, month in enumerate(_MONTHS, 1)
 }
 
+#: Words that cron takes in place of the five fields.
+_WORDS = {
+    "@hourly": "0 * * * *",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@weekly": "0 0 * * 0",
+    "@monthly": "0 0 1 * *",
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+}
+
 
 def _values(field: str, least: int, most: int) -> list[int] | None:
     """The values of one of the five fields; None if cron could not read it."""
@@ -36,7 +47,8 @@ def _values(field: str, least: int, most: int) -> list[int] | None:
 
 
 def _fields(schedule: str) -> list[list[int]] | None:
-    parts = schedule.split()
+    word = schedule.strip().lower()
+    parts = _WORDS.get(word, word).split()
     if len(parts) != 5:
         return None
     ranges = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))

@@ -7,17 +7,20 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
-
-from sqlalchemy import Engine
+from typing import TYPE_CHECKING, Any
 
 from pgvec_versions.errors import NotReady
 from pgvec_versions.postgres import sqlfiles
 from pgvec_versions.postgres.locks import writers_wait
+from pgvec_versions.postgres.notices import OnWait, log_wait
 from pgvec_versions.postgres.rows import read_value
 from pgvec_versions.upgrade.pausing import paused, wait_while_paused
+from pgvec_versions.upgrade.waiting import ClaimWatch
 from pgvec_versions.upgrade.work_queue import OpenWork, open_work
 from pgvec_versions.upgrade.worker import Worker, WorkerReport
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,11 @@ OnProgress = Callable[[Progress], None]
 
 
 class CatchingUp:
-    """Embeds what is open for one version. ``new_worker`` gives a worker for that version alone."""
+    """Embeds what is open for one version. ``new_worker`` gives a worker for that version alone.
+
+    While it waits for other workers' claims, it takes over those of dead workers, and ``on_wait``
+    hears of the others; with ``take_over`` it takes over those too.
+    """
 
     def __init__(
         self,
@@ -43,11 +50,14 @@ class CatchingUp:
         collection: str,
         model_version: str,
         new_worker: Callable[[], Worker],
+        on_wait: OnWait = log_wait,
+        take_over: bool = False,
     ) -> None:
         self.engine = engine
         self.collection = collection
         self.model_version = model_version
         self._new_worker = new_worker
+        self.claims = ClaimWatch(engine, collection, model_version, on_wait, take_over)
 
     def drain(
         self, step: str, total: int, on_progress: OnProgress | None, stop: threading.Event | None
@@ -68,7 +78,13 @@ class CatchingUp:
         report = WorkerReport()
         while True:
             wait_while_paused(self.engine, self.collection, self.model_version, stop)
-            worker.drain(stop=stop, progress=show, later_too=False, report=report)
+            worker.drain(
+                stop=stop,
+                progress=show,
+                later_too=False,
+                report=report,
+                on_wait=self.claims.look,
+            )
             if stop.is_set() or not paused(self.engine, self.collection, [self.model_version]):
                 break
         if not stop.is_set():
@@ -117,5 +133,5 @@ class CatchingUp:
             **more,
         }
         with writers_wait(self.engine, self.collection, lock_timeout, longest_pause) as (raw, over):
-            worker.drain(stop=over)
+            worker.drain(stop=over, on_wait=self.claims.look)
             return read_value(raw, sqlfiles.query(verb), parameters)

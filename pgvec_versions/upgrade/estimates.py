@@ -1,4 +1,4 @@
-"""How much a version takes: disk for its leaf and index, memory for the build of the index."""
+"""How much a version takes: disk for its leaf and index, memory for the build, and time."""
 
 from __future__ import annotations
 
@@ -25,6 +25,10 @@ _ELEMENT = 200
 _SLACK = 1.2
 
 
+#: A smaller index says nothing about the speed of a build. Units: bytes.
+_TELLING_INDEX = 4 * _MEGABYTE
+
+
 def build_memory(raw: PgConnection, collection: str, model_version: str) -> int:
     """The memory in which the version's graph fits, within the bounds. Units: MB."""
     known = read_collection(raw, collection)
@@ -45,3 +49,22 @@ def estimate(raw: PgConnection, collection: str, dimensions: int, m: int) -> dic
     """
     parameters = {"collection": collection, "dimensions": dimensions, "m": m}
     return read_row(raw, sqlfiles.query("estimate_size"), parameters)._asdict()
+
+
+def embedding_seconds(
+    chunks: int, rate: float | None, rows_per_second: float | None = None
+) -> float | None:
+    """How long one worker embeds, at a measured rate and below its throttle. Units: seconds."""
+    if rate is None:
+        return None
+    return chunks / min(rate, rows_per_second or rate)
+
+
+def index_seconds(raw: PgConnection, collection: str, index_bytes: int) -> float | None:
+    """How long the build of an index takes, by the speed of the collection's last one.
+
+    None if no index was built that is large enough to tell. Units: seconds.
+    """
+    parameters = {"collection": collection, "least": _TELLING_INDEX}
+    last = read_row(raw, sqlfiles.query("last_index_build"), parameters)
+    return None if last is None else last.seconds * index_bytes / last.bytes

@@ -7,13 +7,15 @@ import threading
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-
-from sqlalchemy import Engine
-from sqlalchemy.engine import URL
+from typing import TYPE_CHECKING
 
 from pgvec_versions.postgres import sqlfiles
 from pgvec_versions.postgres.database import autocommitted, engine_for, transaction
 from pgvec_versions.postgres.rows import read_rows, read_value
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+    from sqlalchemy.engine import URL
 
 log = logging.getLogger("pgvec_versions.control")
 

@@ -7,17 +7,19 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from psycopg.types.json import Jsonb
-from sqlalchemy import Engine
-from sqlalchemy.engine import URL
 
 from pgvec_versions.errors import NotReady, WrongState
 from pgvec_versions.postgres import sqlfiles
 from pgvec_versions.postgres.database import engine_for, transaction
 from pgvec_versions.postgres.rows import read_rows
 from pgvec_versions.states import State
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+    from sqlalchemy.engine import URL
 
 #: A session that holds a lock, and since when: the cut-over itself tries again until it is gone.
 _LOCK_KEYS = {"pid", "since"}

@@ -9,13 +9,15 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass
-
-from sqlalchemy import Engine
+from typing import TYPE_CHECKING
 
 from pgvec_versions.errors import InvalidArgument
 from pgvec_versions.postgres import sqlfiles
 from pgvec_versions.postgres.database import autocommitted
 from pgvec_versions.postgres.rows import read_row
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 #: The time between two queries for the load, at least. Units: seconds.
 _LOAD_EVERY = 1.0

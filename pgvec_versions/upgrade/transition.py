@@ -11,11 +11,9 @@ import threading
 import time
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from psycopg.types.json import Jsonb
-from sqlalchemy import Engine
-from sqlalchemy.engine import URL
 
 from pgvec_versions.catalog import Version, read_collection
 from pgvec_versions.embedders import Embedder, require_same
@@ -32,13 +30,19 @@ from pgvec_versions.postgres import sqlfiles
 from pgvec_versions.postgres.database import PgConnection, autocommitted, engine_for
 from pgvec_versions.postgres.install import require_catalog
 from pgvec_versions.postgres.locks import LOCK_TRIES, LOCK_WAIT, patiently, unlimited
+from pgvec_versions.postgres.notices import OnWait, heard, log_wait
 from pgvec_versions.postgres.rows import read_value
 from pgvec_versions.states import State
 from pgvec_versions.upgrade.catching_up import CatchingUp, OnProgress, Progress
-from pgvec_versions.upgrade.estimates import build_memory, estimate
+from pgvec_versions.upgrade.estimates import estimate
+from pgvec_versions.upgrade.index_build import IndexBuild
 from pgvec_versions.upgrade.pausing import paused, wait_while_paused
 from pgvec_versions.upgrade.throttle import Throttle
 from pgvec_versions.upgrade.worker import Worker, WorkerReport
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+    from sqlalchemy.engine import URL
 
 #: How long writers wait at most while the last work items are drained.
 _LONGEST_PAUSE = timedelta(seconds=5)
@@ -57,7 +61,8 @@ class Transition:
 
     ``embedder`` makes that version's vectors. Its identity is stored with the version, and checked
     from then on. You may call every verb again, from any process: it goes on where the work
-    stands.
+    stands. ``on_wait`` gets a line about whom a verb waits for, and until when. A verb takes over
+    what dead workers have claimed; with ``take_over`` what living ones have claimed too.
     Raises: UnknownCollection, CatalogNotInstalled, EmbedderMismatch.
     """
 
@@ -75,6 +80,8 @@ class Transition:
         retry_in: timedelta = timedelta(seconds=5),
         lease: timedelta = timedelta(minutes=2),
         throttle: Throttle | None = None,
+        on_wait: OnWait = log_wait,
+        take_over: bool = False,
     ) -> None:
         self.engine = engine_for(target)
         self.collection = collection
@@ -89,7 +96,10 @@ class Transition:
             "lease": lease,
             "throttle": throttle,
         }
-        self._catching_up = CatchingUp(self.engine, collection, model_version, self.worker)
+        self.on_wait = on_wait
+        self._catching_up = CatchingUp(
+            self.engine, collection, model_version, self.worker, on_wait, take_over
+        )
         with autocommitted(self.engine) as raw:
             require_catalog(raw)
             self._check(self._find(raw))
@@ -110,7 +120,7 @@ class Transition:
 
     def _call(self, query: str, wait: timedelta | None = None, **parameters: Any) -> Any:
         named = {"collection": self.collection, "model_version": self.model_version, **parameters}
-        with unlimited(self.engine, wait) as raw:
+        with unlimited(self.engine, wait) as raw, heard(raw, self.on_wait):
             return read_value(raw, sqlfiles.query(query), named)
 
     @property
@@ -152,18 +162,7 @@ class Transition:
         LockTimeout.
         """
         with autocommitted(self.engine) as raw:
-            found = self._find(raw)
-        self._check(found)
-        if found is not None and found.state in (State.RETIRED, State.ABANDONED):
-            raise WrongState(
-                f"begin: version {self.model_version} of {self.collection} is {found.state}.",
-                hint="Its label names that version for ever; choose a new one.",
-                detail={
-                    "collection": self.collection,
-                    "model_version": self.model_version,
-                    "state": found.state,
-                },
-            )
+            found = self.may_begin(raw)
         if found is None:
             try:
                 self._register(self.embedder.dimensions)
@@ -177,18 +176,46 @@ class Transition:
         else:
             add_fingerprint(self.engine, self.collection, found, self.embedder)
         return patiently(
-            lambda wait: self._call("plan_backfill", wait, chunks_per_item=self.chunks_per_item)
+            lambda wait: self._call("plan_backfill", wait, chunks_per_item=self.chunks_per_item),
+            self.on_wait,
         )
+
+    def may_begin(self, raw: PgConnection) -> Version | None:
+        """The version as it stands, or None before ``begin``.
+
+        Raises: EmbedderMismatch; WrongState if it was retired or abandoned.
+        """
+        found = self._find(raw)
+        self._check(found)
+        if found is not None and found.state in (State.RETIRED, State.ABANDONED):
+            raise WrongState(
+                f"begin: version {self.model_version} of {self.collection} is {found.state}.",
+                hint="Its label names that version for ever; choose a new one.",
+                detail={
+                    "collection": self.collection,
+                    "model_version": self.model_version,
+                    "state": found.state,
+                },
+            )
+        return found
+
+    def registration(self, dimensions: int) -> dict[str, Any]:
+        """The arguments of ``pgvec.register_version`` that ``begin`` registers it with."""
+        return {
+            "dimensions": dimensions,
+            "embedder": self.embedder.identity.to_json(),
+            "m": self.m,
+            "ef_construction": self.ef_construction,
+        }
 
     def _register(self, dimensions: int) -> None:
         canaries = make_canaries(self.embedder, dimensions)
+        arguments = self.registration(dimensions)
         parameters = {
             "collection": self.collection,
             "model_version": self.model_version,
-            "dimensions": dimensions,
-            "embedder": Jsonb(self.embedder.identity.to_json()),
-            "m": self.m,
-            "ef_construction": self.ef_construction,
+            **arguments,
+            "embedder": Jsonb(arguments["embedder"]),
         }
 
         def once(wait: timedelta) -> None:
@@ -196,7 +223,7 @@ class Transition:
                 raw.execute(sqlfiles.query("register_version"), parameters)
                 store_fingerprint(raw, self.collection, self.model_version, canaries)
 
-        patiently(once)
+        patiently(once, self.on_wait)
 
     def backfill(
         self, on_progress: OnProgress | None = None, stop: threading.Event | None = None
@@ -215,13 +242,13 @@ class Transition:
         """Builds the HNSW index, after the load. Returns False when a valid one was there.
 
         Effects: ``memory_mb`` (by default sized to the graph, 64 to 2,048) and ``parallel_workers``
-        hold for the build only. Writers do not wait for it. Raises: Busy when another process
-        builds it, LockTimeout when somebody writes to the version for longer than 10 s, WrongState.
+        hold for the build only. Writers do not wait for it, those of the version itself included;
+        but those do wait behind a pooler, and while somebody holds an old snapshot. A build that is
+        stopped leaves no index. Raises: Busy when another process builds it, LockTimeout when
+        somebody writes to the version for longer than 10 s, WrongState.
         """
-        if memory_mb is None:
-            with autocommitted(self.engine) as raw:
-                memory_mb = build_memory(raw, self.collection, self.model_version)
-        return bool(self._call("build_index", memory=f"{memory_mb}MB", workers=parallel_workers))
+        build = IndexBuild(self.engine, self.collection, self.model_version, self.on_wait)
+        return build.run(memory_mb, parallel_workers)
 
     def catch_up(
         self, on_progress: OnProgress | None = None, stop: threading.Event | None = None
@@ -289,7 +316,7 @@ class Transition:
 
     def abandon(self) -> bool:
         """Gives up the version, which was never active; see ``abandon``."""
-        return abandon(self.engine, self.collection, self.model_version)
+        return abandon(self.engine, self.collection, self.model_version, self.on_wait)
 
     def roll_back(self) -> str:
         """Makes this version, which drains, active again; see ``roll_back``. You can repeat it."""
@@ -357,7 +384,12 @@ class Transition:
         return state
 
 
-def abandon(target: str | URL | Engine, collection: str, model_version: str) -> bool:
+def abandon(
+    target: str | URL | Engine,
+    collection: str,
+    model_version: str,
+    on_wait: OnWait = log_wait,
+) -> bool:
     """Gives up a version that was never active. Returns whether its leaf is gone already.
 
     If a session uses the leaf, or it still feeds another version, the next retirement drops it.
@@ -371,7 +403,7 @@ def abandon(target: str | URL | Engine, collection: str, model_version: str) -> 
             raw.execute(sqlfiles.query("abandon"), parameters)
             return bool(read_value(raw, sqlfiles.query("leaf_is_gone"), parameters))
 
-    return patiently(once)
+    return patiently(once, on_wait)
 
 
 def roll_back(
@@ -384,6 +416,8 @@ def roll_back(
     attempts: int = LOCK_TRIES,
     allow_missing: bool = False,
     longest_pause: timedelta = _LONGEST_PAUSE,
+    on_wait: OnWait = log_wait,
+    take_over: bool = False,
 ) -> str:
     """Makes the previous version active again; the current one drains. Returns its label.
 
@@ -392,7 +426,9 @@ def roll_back(
     mapping in its place is ``embedders``.
     No row is rewritten: the version followed every write. What is still open for it is drained
     first, the last of it while writers wait, for ``longest_pause`` at most; a version that had
-    stopped following catches up first. Both need its embedder in ``embedders``.
+    stopped following catches up first. Both need its embedder in ``embedders``. It takes over what
+    dead workers have claimed of it; ``on_wait`` gets a line about the living ones that it waits
+    for, and with ``take_over`` it takes over their claims too.
     Raises: UnknownVersion, WrongState (nothing to go back to), NotReady, EmbedderMissing, Paused,
     LockTimeout.
     """
@@ -410,12 +446,14 @@ def roll_back(
     while True:
         tries += 1
         try:
-            with unlimited(engine) as raw:
+            with unlimited(engine) as raw, heard(raw, on_wait):
                 return read_value(raw, sqlfiles.query("roll_back"), parameters)
         except NotReady as exc:
             if not set(exc.detail.get("problems", {})) <= {"open_items", "stopped_following"}:
                 raise
-            previous = _previous_version(engine, collection, embedders or {}, exc)
+            previous = _previous_version(
+                engine, collection, embedders or {}, exc, on_wait=on_wait, take_over=take_over
+            )
         previous.begin()
         previous.catch_up()
         if tries == 1:
@@ -431,7 +469,11 @@ def roll_back(
 
 
 def _previous_version(
-    engine: Engine, collection: str, embedders: Mapping[str, Embedder], refused: NotReady
+    engine: Engine,
+    collection: str,
+    embedders: Mapping[str, Embedder],
+    refused: NotReady,
+    **options: Any,
 ) -> Transition:
     """The transition that lets the previous version catch up. Raises: EmbedderMissing, Paused."""
     label = str(refused.detail.get("model_version", ""))
@@ -450,4 +492,4 @@ def _previous_version(
             hint=f"Roll back with allow_missing, or: pgvec resume {label} -c {collection}",
             detail=refused.detail,
         ) from refused
-    return Transition(engine, collection, label, embedder)
+    return Transition(engine, collection, label, embedder, **options)

@@ -11,11 +11,11 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from psycopg import errors as pg_errors
 from psycopg import sql
-from sqlalchemy import Engine
+from psycopg.types.json import Jsonb
 
 from pgvec_versions.catalog import Collection
 from pgvec_versions.errors import EmbedderUnavailable, LeaseLost
@@ -29,6 +29,10 @@ from pgvec_versions.postgres.database import (
 from pgvec_versions.postgres.locks import unlimited
 from pgvec_versions.postgres.rows import read_row, read_rows, read_value
 from pgvec_versions.upgrade.claims import Claim, ClaimedChunk, Mark
+from pgvec_versions.upgrade.presence import Presence
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 #: How long a write waits for a lock: less than ``deadlock_timeout`` (1 s), so that in a deadlock
 #: the worker gives way and no session of the host is ended.
@@ -91,6 +95,8 @@ class WorkQueue:
         self._storage = known.storage
         self._id_type = known.id_type
         self._id_type_name = known.id_type_name
+        #: Enter it to show for the length of a block that this worker lives.
+        self.presence = Presence(engine)
         self._owed: deque[uuid.UUID] = deque()
 
     def renewal(self, now: float) -> float:
@@ -102,6 +108,7 @@ class WorkQueue:
 
         Returns None when there is nothing to claim.
         """
+        holder = self.presence.holder()
         with transaction(self.engine) as raw:
             items = read_rows(
                 raw,
@@ -111,6 +118,7 @@ class WorkQueue:
                     "versions": versions,
                     "max_items": max_items,
                     "lease": self.lease,
+                    "holder": Jsonb(holder) if holder is not None else None,
                 },
             )
         if not items:

@@ -16,9 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
-
-from sqlalchemy import Engine
-from sqlalchemy.engine import URL
+from typing import TYPE_CHECKING, TypeVar
 
 from pgvec_versions.catalog import read_collection
 from pgvec_versions.embedders import Embedder
@@ -30,6 +28,7 @@ from pgvec_versions.errors import (
     EmbedderUnavailable,
     LeaseLost,
     LockTimeout,
+    OutOfResources,
     PgvecError,
     ServerError,
     StaleSnapshot,
@@ -43,7 +42,13 @@ from pgvec_versions.upgrade.sizes import Sizes
 from pgvec_versions.upgrade.throttle import Brake, Throttle
 from pgvec_versions.upgrade.work_queue import WorkQueue
 
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+    from sqlalchemy.engine import URL
+
 log = logging.getLogger("pgvec_versions.worker")
+
+T = TypeVar("T")
 
 #: How often a write that meets a lock or a conflict is repeated.
 _WRITE_TRIES = 10
@@ -54,6 +59,8 @@ _LONGEST_WRITE_PAUSE = 1.0
 #: Units: seconds.
 _DRAIN_PAUSE = 0.02
 _LONGEST_DRAIN_PAUSE = 1.0
+#: How often ``run`` looks for new work.
+_POLL = timedelta(seconds=1)
 #: The longest pause of ``run`` after an error, and before it checks refused embedders again.
 #: Units: seconds.
 _LONGEST_PAUSE = 60.0
@@ -144,6 +151,7 @@ class Worker:
         deadline: float | None = None,
         later_too: bool = True,
         report: WorkerReport | None = None,
+        on_wait: Callable[[], None] | None = None,
     ) -> WorkerReport:
         """Works until nothing is open for its versions; waits for items that other workers hold.
 
@@ -151,13 +159,26 @@ class Worker:
         busy for ever.
         ``stop`` ends it early, and it gives back what it has claimed. ``deadline`` is in
         ``time.monotonic()`` seconds. With ``report`` it adds its numbers to that one. It waits for
-        the items of a paused version.
+        the items of a paused version. It calls ``on_wait`` each time it finds that it must wait.
         Raises: the embedder's error once ``patience`` claims in a row have failed: then the
         embedder is down, and not one text bad.
         """
         stop = stop or threading.Event()
         report = WorkerReport() if report is None else report
         mark = None if later_too else Mark(self._queue.newest(self.versions))
+        with self._queue.presence:
+            self._drain(stop, progress, deadline, mark, report, on_wait)
+        return report
+
+    def _drain(
+        self,
+        stop: threading.Event,
+        progress: Callable[[WorkerReport], None] | None,
+        deadline: float | None,
+        mark: Mark | None,
+        report: WorkerReport,
+        on_wait: Callable[[], None] | None,
+    ) -> None:
         failures = 0
         pause = _DRAIN_PAUSE
         while not stop.is_set() and (deadline is None or time.monotonic() < deadline):
@@ -168,16 +189,17 @@ class Worker:
             waiting, next_in = self._queue.waiting(self.versions, mark)
             if waiting == 0 or stop.is_set():
                 break
+            if on_wait is not None:
+                on_wait()
             advanced = report.completed > before
             pause = _DRAIN_PAUSE if advanced else min(pause * 2, _LONGEST_DRAIN_PAUSE)
             stop.wait(min(next_in, pause) or pause)
-        return report
 
     def run(
         self,
         stop: threading.Event,
         *,
-        poll: timedelta = timedelta(seconds=1),
+        poll: timedelta = _POLL,
         progress: Callable[[WorkerReport], None] | None = None,
     ) -> WorkerReport:
         """Works until ``stop``; every ``poll`` it finds new items and newly registered versions.
@@ -190,6 +212,17 @@ class Worker:
         again with growing pauses.
         """
         report = WorkerReport()
+        with self._queue.presence:
+            self._run(stop, poll, progress, report)
+        return report
+
+    def _run(
+        self,
+        stop: threading.Event,
+        poll: timedelta,
+        progress: Callable[[WorkerReport], None] | None,
+        report: WorkerReport,
+    ) -> None:
         failures = refusals = 0
         check_at = time.monotonic()
         trouble: type[ServerError] | None = None
@@ -216,11 +249,9 @@ class Worker:
                     trouble = type(exc)
                 if progress is not None:
                     progress(report)
-            pause = poll.total_seconds() * 2 ** min(failures, _MOST_DOUBLINGS)
-            stop.wait(min(pause, _LONGEST_PAUSE))
+            stop.wait(_pause_after(failures, poll))
         with suppress(PgvecError):
             self._queue.settle()
-        return report
 
     def _check_embedders(
         self, report: WorkerReport, progress: Callable[[WorkerReport], None] | None
@@ -463,3 +494,30 @@ class Worker:
         report.set_aside += failed.set_aside
         report.last_error = claim.error
         self._sizes.claim_one()
+
+
+def _pause_after(failures: int, poll: timedelta = _POLL) -> float:
+    """How long ``run`` pauses after so many errors in a row. Units: seconds."""
+    return min(poll.total_seconds() * 2 ** min(failures, _MOST_DOUBLINGS), _LONGEST_PAUSE)
+
+
+def when_possible(start: Callable[[], T], stop: threading.Event) -> T | None:
+    """Calls ``start`` again and again while the server is starting, stopping or out of something.
+
+    So a worker that starts just then waits as ``run`` does later, with the same pauses. Returns
+    None when ``stop`` was set before. Other errors are raised: a wrong URL does not come right.
+    """
+    failures = 0
+    trouble: type[ServerError] | None = None
+    while not stop.is_set():
+        try:
+            return start()
+        except ServerError as exc:
+            if not isinstance(exc, OutOfResources) and "try_again" not in exc.detail:
+                raise
+            if type(exc) is not trouble:
+                log.warning("%s The worker waits and tries again.", exc)
+                trouble = type(exc)
+            failures += 1
+        stop.wait(_pause_after(failures))
+    return None

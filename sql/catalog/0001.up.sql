@@ -261,6 +261,7 @@ CREATE TABLE pgvec.work_item (
     attempts integer NOT NULL DEFAULT 0,
     lease uuid,
     leased_until timestamptz,
+    holder jsonb,
     last_error text,
     owner jsonb,
     set_aside_at timestamptz,
@@ -270,6 +271,8 @@ CREATE TABLE pgvec.work_item (
 COMMENT ON TABLE pgvec.work_item IS 'chunk ids lo to hi of source_version that must still be carried to model_version';
 COMMENT ON COLUMN pgvec.work_item.owner IS
     'who owned the row in model_version when a writer could change it (pgvec.owner_of); "any": planned by an operator';
+COMMENT ON COLUMN pgvec.work_item.holder IS
+    'whose session claimed it (pid, since), and whether that session lives as long as the worker (stays)';
 COMMENT ON COLUMN pgvec.work_item.set_aside_at IS 'failed too often: waits for an operator, blocks ready';
 CREATE INDEX work_item_claim ON pgvec.work_item (collection, model_version, item_id) WHERE set_aside_at IS NULL;
 CREATE INDEX work_item_source ON pgvec.work_item (collection, source_version);

@@ -24,6 +24,12 @@ SELECT v.paused_at, e.who, e.detail ->> 'reason' AS reason
 SELECT p.kind, p.what, p.detail
   FROM pgvec.preview(%(verb)s, %(collection)s, %(model_version)s, arguments => %(arguments)s) p
 
+-- name: raise_refusal
+-- Raises what the verb would raise first; no row when nothing stops it.
+SELECT pgvec.raise_error(r.code, r.message, r.detail, r.hint)
+  FROM pgvec.refusals(%(verb)s, %(collection)s, %(model_version)s, arguments => %(arguments)s) r
+ WHERE r.code IS NOT NULL
+
 -- name: server_load
 -- How much WAL the slowest standby has not replayed yet, in bytes, and how many other client sessions are active.
 -- What the role cannot see counts as nothing.
@@ -54,3 +60,23 @@ SELECT set_config('statement_timeout', '0', true) AS statement_timeout,
        set_config('idle_in_transaction_session_timeout', %(idle)s, true) AS idle_timeout,
        CASE WHEN current_setting('transaction_timeout', true) IS NOT NULL
             THEN set_config('transaction_timeout', '0', true) END AS transaction_timeout
+
+-- name: claims_held
+-- How many claims are held for each version. A worker holds up to three at once.
+SELECT w.collection, w.model_version, count(DISTINCT w.lease) AS claims
+  FROM pgvec.work_item w
+ WHERE w.lease IS NOT NULL AND w.leased_until > clock_timestamp()
+ GROUP BY w.collection, w.model_version
+
+-- name: workers_alive
+-- How many processes of pgvec worker and pgvec upgrade have a session in this database. Their sessions have a name.
+SELECT count(DISTINCT a.application_name) AS workers
+  FROM pg_catalog.pg_stat_activity a
+ WHERE a.datname = current_database() AND a.application_name ~ '^pgvec (worker|upgrade) [0-9]+-'
+
+-- name: index_builds
+-- The leaves whose index is being built now, and how much of it is done. The share is NULL for builds of other roles.
+SELECT c.relname AS leaf, p.blocks_done::float8 / nullif(p.blocks_total, 0) AS share
+  FROM pg_catalog.pg_stat_progress_create_index p
+  JOIN pg_catalog.pg_class c ON c.oid = p.relid
+ WHERE c.relnamespace = to_regnamespace('pgvec_leaves') AND p.datname = current_database()

@@ -27,7 +27,7 @@ SELECT v.collection, v.model_version, v.state, pgvec.policies_of(l.oid) = pgvec.
           FROM pg_catalog.pg_trigger g
          WHERE g.tgrelid IN (t.oid, l.oid) AND g.tgname LIKE 'pgvec\_%%' AND g.tgenabled IN ('D', 'R'))
            AS disabled_triggers,
-       (SELECT count(*) FROM pgvec.dropped_triggers(t.oid, l.oid)) AS dropped_triggers,
+       (SELECT count(*) FROM pgvec.dropped_triggers(v.collection, v.model_version)) AS dropped_triggers,
        t.oid::regclass::text AS chunk_table, l.oid::regclass::text AS leaf,
        (SELECT s.idx_scan
           FROM pg_catalog.pg_stat_user_indexes s

@@ -29,11 +29,29 @@ SELECT s.on_retire, s.read_window FROM pgvec.retirement_settings(%(collection)s)
 -- name: hold_version
 SELECT pgvec.hold_version(%(collection)s, %(model_version)s, %(reason)s)
 
+-- name: hold_of
+SELECT h.reason, h.held_by, h.held_at
+  FROM pgvec.retirement_hold h
+ WHERE h.collection = %(collection)s AND h.model_version = %(model_version)s
+
 -- name: release_version
 SELECT pgvec.release_version(%(collection)s, %(model_version)s) AS released
 
 -- name: schedule_retirement
 SELECT pgvec.schedule_retirement(%(schedule)s) AS answer
+
+-- name: check_schedule
+-- Raises what pgvec.schedule_retirement raises for its schedule.
+SELECT pgvec.raise_error(r.code, r.message, r.detail, r.hint) FROM pgvec.refuse_schedule(%(schedule)s) r
+
+-- name: schedule_advice
+SELECT pgvec.schedule_advice(%(schedule)s) AS advice
+
+-- name: replaced_job
+SELECT pgvec.replaced_job(%(before)s, %(job)s, %(schedule)s) AS sentence
+
+-- name: job_here
+SELECT pgvec.retirement_job() AS job
 
 -- name: unschedule_retirement
 SELECT pgvec.unschedule_retirement() AS unscheduled

@@ -31,8 +31,52 @@ SELECT e.chunks, e.leaf_bytes, e.index_bytes, e.graph_bytes
 -- name: count_chunks
 SELECT count(*) AS chunks FROM {leaf}
 
+-- name: sample_texts
+-- Texts from all over a leaf.
+SELECT s.content
+  FROM (SELECT t.content, random() AS place
+          FROM {leaf} t TABLESAMPLE SYSTEM (%(percent)s)
+         ORDER BY place LIMIT %(count)s) s
+
+-- name: last_index_build
+-- How long the last build of an index took that was large enough to tell.
+SELECT (e.detail ->> 'seconds')::float8 AS seconds, (e.detail ->> 'bytes')::bigint AS bytes
+  FROM pgvec.version_event e
+ WHERE e.collection = %(collection)s AND e.verb = 'build_index' AND (e.detail ->> 'bytes')::bigint >= %(least)s
+ ORDER BY e.event_id DESC LIMIT 1
+
 -- name: build_index
 SELECT pgvec.build_index(%(collection)s, %(model_version)s, %(memory)s, %(workers)s) AS built
+
+-- name: index_statements
+SELECT s.statement FROM pgvec.index_statements(%(collection)s, %(model_version)s) WITH ORDINALITY s (statement, place)
+ ORDER BY s.place
+
+-- name: index_state
+SELECT pgvec.index_state(v.leaf) AS index_state FROM pgvec.get_version(%(collection)s, %(model_version)s) v
+
+-- name: drop_broken_index
+SELECT format('DROP INDEX CONCURRENTLY IF EXISTS pgvec_leaves.%%I', v.leaf || '_hnsw') AS statement
+  FROM pgvec.get_version(%(collection)s, %(model_version)s) v WHERE pgvec.index_state(v.leaf) = 'invalid'
+
+-- name: parallel_is_safe
+SELECT pgvec.parallel_is_safe() AS parallel_is_safe
+
+-- name: old_snapshots
+-- The transactions in this database that hold a snapshot; a concurrent build waits for them at its end.
+SELECT a.pid, a.xact_start
+  FROM pg_catalog.pg_stat_activity a
+ WHERE a.datname = current_database() AND a.backend_xmin IS NOT NULL AND a.pid <> pg_backend_pid()
+   AND a.backend_type = 'client backend'
+
+-- name: build_waits_for
+-- Whom a concurrent build waits for; no row while it waits for nobody.
+SELECT pgvec.name_sessions(ARRAY[p.current_locker_pid::integer]) AS who
+  FROM pg_catalog.pg_stat_progress_create_index p
+ WHERE p.pid = %(pid)s AND p.phase LIKE 'waiting%%' AND p.current_locker_pid <> 0
+
+-- name: cancel_build
+SELECT pg_cancel_backend(%(pid)s) AS cancelled
 
 -- name: make_ready
 SELECT pgvec.make_ready(%(collection)s, %(model_version)s) AS state

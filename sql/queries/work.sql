@@ -1,6 +1,21 @@
 -- name: claim_work
 SELECT i.item_id, i.source_version, i.model_version, i.lo, i.hi, i.revision, i.attempts, i.lease_id
-  FROM pgvec.claim_work(%(collection)s, %(versions)s, %(max_items)s, %(lease)s) i
+  FROM pgvec.claim_work(%(collection)s, %(versions)s, %(max_items)s, %(lease)s, %(holder)s) i
+
+-- name: this_session
+-- The start as text: to the microsecond, as the server compares it.
+SELECT a.pid, to_jsonb(a.backend_start) #>> '{}' AS since
+  FROM pg_catalog.pg_stat_get_activity(pg_backend_pid()) a
+
+-- name: stay
+SELECT set_config('idle_session_timeout', '0', false) AS idle_timeout
+
+-- name: take_over_work
+SELECT pgvec.take_over_work(%(collection)s, %(model_version)s, %(alive_too)s) AS items
+
+-- name: claim_holders
+SELECT h.items, h.pid, h.application, host(h.address) AS address, h.state, h.expires, h.seconds
+  FROM pgvec.claim_holders(%(collection)s, %(model_version)s) h
 
 -- name: read_work
 SELECT r.item_ids, r.chunk_id, r.content, r.content_hash

@@ -106,3 +106,30 @@ def test_a_repeated_roll_back_does_not_make_the_bad_version_active_again(
     run("roll-back", "static-1")
     assert "back on static-2" in run("roll-back", "--toggle").out
     assert "back on static-1" in run("roll-back", "static-1").out
+
+
+def test_a_roll_back_says_whose_work_it_waits_for_and_the_ways_out(
+    run: Run, configure: Callable[..., Path], tmp_path: Path, db: psycopg.Connection
+) -> None:
+    configure("static-1", static())
+    run("init", "docs")
+    run("upgrade", "--cut-over")
+    configure("static-2", static(truncate_dim=192), static_1=static())
+    run("upgrade", "--cut-over")
+    (tmp_path / "text.txt").write_text("Written since.")
+    run("add", "text.txt")
+    claimed = db.execute(
+        "SELECT count(*) FROM pgvec.claim_work('docs', '{static-1}', 5, '3 seconds')"
+    ).fetchone()
+    assert claimed == (1,)
+    ended = run("roll-back", "static-1")
+    assert ended.code == 0
+    (waiting,) = [line for line in ended.err.splitlines() if line.startswith("waiting:")]
+    assert f"claimed by process {db.info.backend_pid} (" in waiting
+    assert "To take them over now: pgvec roll-back static-1 --take-over." in waiting
+    assert "pgvec roll-back static-1 --allow-missing." in waiting
+    run("add", "text.txt")
+    (tmp_path / "text.txt").write_text("Written later.")
+    run("add", "text.txt")
+    db.execute("SELECT count(*) FROM pgvec.claim_work('docs', '{static-2}', 5, '1 hour')")
+    assert "back on static-2" in run("roll-back", "static-2", "--take-over").out

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import psycopg
 
+from pgvec_versions.cli.doctor import commands_here
+from pgvec_versions.doctor import Finding
 from tests.cli.conftest import Run, static
 
 
@@ -82,3 +84,14 @@ def test_a_table_without_the_catalog_and_a_candidate(
     assert "<h1>" in page
     assert run("doctor", "--embedder", "static-1").code == 2
     assert run("doctor", "--table", "none").code == 4
+
+
+def test_what_to_do_names_the_collection_where_there_are_several() -> None:
+    found = [
+        Finding("problem", "docs/v1", "x", "Let a worker run: pgvec worker."),
+        Finding("ok", "retirement", "x", "pgvec retire does it now."),
+    ]
+    assert commands_here(found, ["docs"]) == found
+    first, second = commands_here(found, ["docs", "handbook"])
+    assert first.to_do == "Let a worker run: pgvec worker -c docs."
+    assert second == found[1]

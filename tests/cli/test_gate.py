@@ -121,3 +121,20 @@ def test_in_python_the_hint_names_python(docs: Run, database: str) -> None:
         engine.dispose()
     assert "force=True" in str(caught.value)
     assert "force =>" not in str(caught.value)
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_commands_name_the_collection_where_there_are_several(docs: Run, several: bool) -> None:
+    named = ("-c", "docs") if several else ()
+    given = " -c docs" if several else ""
+    if several:
+        docs("init", "handbook")
+    assert f"pgvec evaluate{given} v2." in docs("report", "v2", *named).err
+    assert f"(pgvec gate{given} --require" in " ".join(
+        docs("gate", "--check", "v2", *named).out.split()
+    )
+    database = docs("doctor", "--sample", "0", "--json", *named)
+    said = [f["to_do"] for f in database.data if f["what"].startswith("docs/")]
+    assert said
+    assert all("pgvec " not in text or given in text for text in said)
+    assert "-c -c" not in "".join(said)

@@ -13,6 +13,7 @@ import pytest
 
 from pgvec_versions.cli import printing, status
 from pgvec_versions.cli.next_step import next_step
+from pgvec_versions.cli.workplace import Workplace
 from pgvec_versions.safe_text import line
 from tests.cli.conftest import Ended, Run, static
 
@@ -162,6 +163,20 @@ def test_labels_are_whole_and_the_last_column_is_readable_at_any_width(
     assert f"complete; next: pgvec cut-over {LONG}" in " ".join(said.split(" "))
     assert any(text.rstrip().endswith("--drain --retry-failed") for text in said.splitlines())
     assert line(said.replace("\n", "")) == said.replace("\n", "")
+
+
+def test_the_database_is_named_before_the_table(two: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[str] = []
+    monkeypatch.setattr(status, "print_status", lambda *_: order.append("table"))
+    say = Workplace.say_where
+
+    def said(here: Workplace, *what: str) -> None:
+        order.append("where")
+        say(here, *what)
+
+    monkeypatch.setattr(Workplace, "say_where", said)
+    two("status")
+    assert order[:2] == ["where", "table"]
 
 
 def test_short_labels_stand_in_a_table_where_it_fits(capsys: pytest.CaptureFixture[str]) -> None:

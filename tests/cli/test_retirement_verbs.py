@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from pathlib import Path
 
@@ -45,6 +46,9 @@ def test_a_hold_is_said_and_ended(run: Run, two: psycopg.Connection) -> None:
     out = run("retire").out
     assert "stays, it is held" in out
     assert "audit" in out
+    assert out.rstrip().endswith("What helps: pgvec release v1")
+    again = run("hold", "v1", "--reason", "another audit").out
+    assert re.search(r"it replaces a hold by \S+ since 20.*: audit$", again.rstrip())
     assert "held" in run("doctor", "--json").out
     assert run("release", "v1").out.strip() == "v1 of docs is released."
     assert run("release", "v1").out.strip() == "v1 of docs was not held."
@@ -82,7 +86,9 @@ def test_an_exported_version_comes_back_bit_for_bit(
     )
     before = rows(db, CONTENTS)
     run("on-retire", "export")
-    assert "the collection wants a file first" in run("retire").out
+    said = run("retire").out
+    assert "the collection wants a file first" in said
+    assert said.rstrip().endswith("What helps: pgvec export v1 v1.copy")
     made = run("export", "v1", name, "--json").data
     assert made["chunks"] == 20
     assert made["bytes"] == (tmp_path / name).stat().st_size

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import threading
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +18,11 @@ from sqlalchemy import make_url
 
 from pgvec_versions import errors
 from pgvec_versions.errors import PgvecError, error_for
+from pgvec_versions.upgrade.worker import when_possible
 from tests.cli.conftest import Ended, Run, static
+from tests.db.helpers import raising
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -74,6 +83,61 @@ def test_a_role_without_a_free_connection_is_told_so(docs: Run, database: str, r
     ended = docs("status", "--json", "--database-url", url)
     assert_says(ended, 5, "too many connections", "CONNECTION LIMIT")
     assert ended.data["error"] == "TooManyConnections"
+
+
+def test_a_worker_that_starts_while_the_server_is_full_waits(
+    docs: Run, database: str, role: str, tmp_path: Path, db: psycopg.Connection
+) -> None:
+    limit = sql.SQL("ALTER ROLE {} SUPERUSER; ALTER ROLE {} CONNECTION LIMIT {}")
+    name = sql.Identifier(role)
+    db.execute("SET client_min_messages = error")
+    db.execute(sql.SQL("ALTER ROLE {} CONNECTION LIMIT 0").format(name))
+    url = make_url(database).set(username=role).render_as_string(hide_password=False)
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "pgvec_versions", "worker"],
+        cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        env={**os.environ, "PGVEC_DATABASE_URL": url, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    try:
+        assert worker.stderr is not None
+        said = worker.stderr.readline()
+        assert "too many connections" in said
+        assert "The worker waits and tries again." in said
+        assert worker.poll() is None
+        db.execute(limit.format(name, name, sql.Literal(-1)))
+        # It works: it says where.
+        assert "collection: docs" in worker.stderr.readline()
+        worker.send_signal(signal.SIGTERM)
+        worker.communicate(timeout=30)
+        assert worker.returncode == 0
+    finally:
+        worker.kill()
+        worker.communicate()
+
+
+def test_a_worker_waits_for_a_server_that_starts_and_not_for_a_wrong_url(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    stop = threading.Event()
+    asked: list[str] = []
+
+    def start() -> str:
+        asked.append("")
+        if len(asked) == 1:
+            raise starting
+        return "started"
+
+    raised = psycopg.OperationalError("FATAL:  the database system is starting up")
+    starting = error_for(raised)
+    assert starting is not None
+    assert when_possible(start, stop) == "started"
+    assert "starting up. The server is stopping or starting" in caplog.text
+    wrong = error_for(psycopg.OperationalError('FATAL:  database "nowhere" does not exist'))
+    assert wrong is not None
+    with pytest.raises(errors.DatabaseUnavailable):
+        when_possible(raising(wrong), stop)
+    stop.set()
+    assert when_possible(start, stop) is None
 
 
 def test_what_depends_on_a_version_stops_abandon(docs: Run, database: str) -> None:

@@ -15,11 +15,12 @@ import psycopg
 import pytest
 
 from pgvec_versions.cli import main
-from pgvec_versions.errors import InvalidArgument
+from pgvec_versions.errors import InvalidArgument, NotPermitted
 from pgvec_versions.postgres.database import close_shared_engines, engine_for
 from pgvec_versions.postgres.install import install, installed_version, uninstall
 from pgvec_versions.retirement.schedule import (
     retirement_job,
+    schedule_plan,
     schedule_retirement,
     unschedule_retirement,
 )
@@ -276,6 +277,54 @@ def test_pg_cron_in_another_database_of_the_server_does_it_too(
     assert unschedule_retirement(other) is True
     assert unschedule_retirement(other) is False
     assert cron.execute("SELECT count(*) FROM cron.job").fetchone() == (0,)
+
+
+def test_scheduling_again_says_what_it_replaces_or_that_nothing_was_changed(
+    cron: psycopg.Connection[Any], cron_url: str, other: str
+) -> None:
+    for url in (cron_url, other):
+        assert "there is no job now" in schedule_plan(url)
+        first = schedule_retirement(url)
+        assert "It replaces" not in first
+        assert "at 17 * * * *, as postgres" in schedule_plan(url)
+        again = schedule_retirement(url)
+        assert again.endswith("It was there already: nothing was changed.")
+        changed = schedule_retirement(url, "*/10 * * * *")
+        assert changed.endswith("It replaces the job at 17 * * * *.")
+        cron.execute("UPDATE cron.job SET active = false")
+        assert ", inactive" in schedule_plan(url)
+        switched_on = schedule_retirement(url, "*/10 * * * *")
+        assert switched_on.endswith("It replaces the job at */10 * * * *, which was inactive.")
+        cron.execute("UPDATE cron.job SET username = 'somebody' WHERE jobname NOT LIKE '%prune%'")
+        assert "which ran as somebody." in schedule_retirement(url, "*/5 * * * *")
+        cron.execute("SELECT cron.unschedule(jobid) FROM cron.job")
+
+
+def test_pg_cron_in_another_database_is_named_also_where_it_cannot_be_used(
+    cron: psycopg.Connection[Any], cron_url: str, other: str
+) -> None:
+    assert "pg_cron in database pgvec_cron of this server" in schedule_plan(other)
+    assert "in database pgvec_cron: CALL" in schedule_retirement(other)
+    unschedule_retirement(other)
+    cron.execute("CREATE ROLE pgvec_plain LOGIN")
+    plain = other.replace("postgres@", "pgvec_plain@")
+    try:
+        with psycopg.connect(other, autocommit=True) as connection:
+            connection.execute("GRANT USAGE ON SCHEMA pgvec TO pgvec_plain")
+            connection.execute("GRANT SELECT ON ALL TABLES IN SCHEMA pgvec TO pgvec_plain")
+            connection.execute("GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA pgvec TO pgvec_plain")
+            connection.execute("GRANT pg_read_all_settings TO pgvec_plain")
+        assert "out of reach from here" in schedule_plan(plain)
+        said = schedule_retirement(plain)
+        assert "pg_cron is in database pgvec_cron of this server" in said
+        assert "SELECT cron.schedule_in_database(" in said
+        assert "This role cannot do it from here: " in said
+        with pytest.raises(NotPermitted):
+            unschedule_retirement(plain)
+    finally:
+        with psycopg.connect(other, autocommit=True) as connection:
+            connection.execute("DROP OWNED BY pgvec_plain")
+        cron.execute("DROP ROLE pgvec_plain")
 
 
 # --- Restarts ---

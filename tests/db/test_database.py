@@ -6,7 +6,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import URL, Engine, create_engine
 
 from pgvec_versions import errors
 from pgvec_versions.chunks.store import ChunkStore
@@ -25,7 +25,7 @@ from pgvec_versions.errors import (
     error_for,
 )
 from pgvec_versions.postgres import vectors
-from pgvec_versions.postgres.database import autocommitted, engine_for, transaction
+from pgvec_versions.postgres.database import autocommitted, engine_for, psycopg_url, transaction
 from pgvec_versions.retirement.job import retire_due
 from pgvec_versions.upgrade.transition import Transition
 from pgvec_versions.upgrade.worker import Worker
@@ -183,3 +183,9 @@ def test_a_loan_that_fails_gives_the_connection_back(
     with autocommitted(small) as raw:
         assert raw.execute("SELECT 1").fetchone() == (1,)
     small.dispose()
+
+
+def test_a_database_name_may_be_written_with_escapes() -> None:
+    """SQLAlchemy before 2.1 would look for a database with %20 in its name."""
+    assert psycopg_url("postgresql://h/my%20data%2525").database == "my data%25"
+    assert psycopg_url(URL.create("postgresql", database="a%20b")).database == "a%20b"

@@ -61,7 +61,9 @@ def test_the_search_box_works_from_a_folder(site: Path, tab: Tab, start: str) ->
     assert Path(unquote(urlsplit(linked).path)).is_file()
 
 
-@pytest.mark.parametrize("name", ["upgrade-runbook", "doctor", "evaluation", "benchmarks", "why"])
+@pytest.mark.parametrize(
+    "name", ["upgrade-runbook", "doctor", "evaluation", "benchmarks", "concepts"]
+)
 def test_nothing_is_cut_off_on_a_phone_and_on_paper(site: Path, tab: Tab, name: str) -> None:
     tab.open(site / f"{name}.html", PHONE)
     assert tab.cut_off(".md-content") == []
@@ -76,6 +78,16 @@ def test_a_row_on_a_phone_says_its_columns(site: Path, tab: Tab) -> None:
     assert tab.ask(f"{cell}.getBoundingClientRect().width > 250"), "it has the whole width"
     tab.show((1200, 900))
     assert tab.ask(f"getComputedStyle({cell}, '::before').content") == "none"
+
+
+def test_a_drawing_on_a_phone_has_legible_text(site: Path, tab: Tab) -> None:
+    tab.open(site / "concepts.html", PHONE)
+    for drawing in ("upgrade", "states"):
+        image = f"document.querySelector('img[src$=\"{drawing}.svg\"]')"
+        text = re.search(r'font-size="(\d+)"', (ROOT / f"docs/assets/{drawing}.svg").read_text())
+        assert text is not None
+        scale = tab.ask(f"{image}.getBoundingClientRect().width / {image}.naturalWidth")
+        assert int(text[1]) * scale >= 10, drawing
 
 
 def test_a_command_keeps_its_text_where_its_line_goes_on_below(site: Path, tab: Tab) -> None:

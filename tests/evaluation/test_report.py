@@ -15,14 +15,17 @@ from pgvec_versions.embedders import EmbedderIdentity
 from pgvec_versions.errors import FingerprintMismatch, NotReady
 from pgvec_versions.evaluation.bounds import parse_bounds
 from pgvec_versions.evaluation.measure import evaluate
+from pgvec_versions.evaluation.metric_table import metric_rows
+from pgvec_versions.evaluation.power import detectable
 from pgvec_versions.evaluation.records import record, set_gate
 from pgvec_versions.evaluation.report import Gathered, as_html, as_markdown, gather
 from pgvec_versions.values import Chunk
 from tests.browser import chromium, reads_well
 from tests.evaluation.helpers import WordsEmbedder, passages, two_versions
+from tests.tab import PAPER, PHONE, Tab, tab
 
 pytest.importorskip("matplotlib", reason="needs the extra evaluate")
-__all__ = ["chromium"]
+__all__ = ["chromium", "tab"]
 
 HOSTILE = "<script>document.title = 'taken'</script> | `x` <b>bold</b> one two three four five."
 
@@ -52,11 +55,72 @@ def with_hostile_text(gathered: Gathered) -> Gathered:
     return replace(gathered, evaluation=replace(gathered.evaluation, detail=detail))
 
 
-def test_the_report_reads_well_in_a_browser_light_and_dark(
-    reported: Engine, chromium: str, tmp_path: Path
+def test_the_report_reads_well_in_a_browser_on_a_desk_a_phone_and_paper(
+    reported: Engine, chromium: str, tab: Tab, tmp_path: Path
 ) -> None:
-    seen = reads_well(chromium, as_html(gather(reported, "docs", "v2")), "report", tmp_path, 7000)
+    gathered = gather(reported, "docs", "v2")
+    seen = reads_well(chromium, as_html(gathered), "report", tmp_path, 7000)
     assert seen["figures"] == ["quality", "curves", "changes", "distances", "timeline"]
+    page = tmp_path / "long.html"
+    page.write_text(as_html(with_long_names(with_hostile_text(gathered))), "utf-8")
+    for opened in (tmp_path / "report.html", page):
+        tab.open(opened, PHONE)
+        assert tab.cut_off() == []
+        assert_legible(tab, 10)
+        tab.show((320, 700))
+        assert tab.cut_off() == [], "on a small phone too"
+        for size in (PAPER, (760, 1000), (1100, 900)):
+            tab.show(size)
+            assert tab.cut_off() == []
+            assert_legible(tab, 11)
+    tab.show(PHONE)
+    said = "[...document.querySelectorAll('#metrics tr')].filter(r => r.checkVisibility())"
+    assert tab.ask(f"{said}.every(r => r.querySelector('small').textContent.endsWith('.'))")
+
+
+def assert_legible(tab: Tab, least: float) -> None:
+    plots = tab.plots()
+    assert len(plots) == 7
+    for plot in plots:
+        assert plot["smallest"] >= least, plot
+        assert (plot["outside"], plot["over"]) == ([], []), plot
+
+
+def with_long_names(gathered: Gathered) -> Gathered:
+    """The same with labels of 60 letters."""
+    label = "a-label-" * 7 + "long"
+    evaluation = replace(
+        gathered.evaluation, model_version=f"new-{label}", baseline_version=f"old-{label}"
+    )
+    segments = tuple(replace(s, version=f"{s.version}-{label}") for s in gathered.segments)
+    return replace(gathered, evaluation=evaluation, segments=segments)
+
+
+def test_the_report_says_how_much_its_queries_prove_and_what_each_measure_is(
+    reported: Engine,
+) -> None:
+    gathered = gather(reported, "docs", "v2")
+    deviation = gathered.evaluation.detail["deviations"]["ndcg@10"]
+    assert deviation > 0
+    smallest = detectable(deviation, 51)
+    html, text = as_html(gathered), as_markdown(gathered)
+    for page in (html, text):
+        assert f"51 queries show a true difference in ndcg@10 of {smallest:.3f}" in page
+        for row in metric_rows(gathered.evaluation):
+            assert row.meaning
+            assert row.meaning.split("'")[0] in page.replace("\\_", "_"), row.name
+    assert html.index('id="proof"') < html.index('id="metrics"')
+    assert f"would show from {smallest:.3f}" in html
+
+
+def test_eight_questions_are_said_to_prove_little(engine: Engine) -> None:
+    old, new = WordsEmbedder("a", 64), WordsEmbedder("b", 8)
+    two_versions(engine, old, new, passages(30))
+    for count, said in ((8, "8 queries "), (4, "4 queries cannot show a difference in quality")):
+        evaluate(engine, "docs", "v2", {"v1": old, "v2": new}, count=count, sweep=(10,))
+        gathered = gather(engine, "docs", "v2")
+        for page in (as_html(gathered), as_markdown(gathered)):
+            assert said in page
 
 
 def test_the_report_asks_nobody_and_runs_nothing(reported: Engine) -> None:
@@ -128,6 +192,8 @@ HOSTILE_DETAILS: list[dict[str, Any]] = [
         }
     },
     {"losses": [{"query": HOSTILE, "old": {"first": {"text": 1}}, "new": {}}], "changes": [0.5]},
+    {"deviations": {"ndcg@10": HOSTILE, HOSTILE: 1}, "changes": [1, 1, 1]},
+    {"deviations": {"ndcg@10": -1, "recall@10": 1e308}},
     {"significance": {"ndcg@10": {"delta": "x"}}, "canaries": {"foreign": {}}, "k": None},
 ]
 

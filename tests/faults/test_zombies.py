@@ -29,10 +29,10 @@ EMBEDDERS = {"v1": tiny("v1"), "v2": tiny("v2")}
 
 
 @contextmanager
-def worker_in_its_model(url: str) -> Iterator[subprocess.Popen[str]]:
+def worker_in_its_model(url: str, *options: str) -> Iterator[subprocess.Popen[str]]:
     """A worker process with a claim whose texts are in the model just now."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.faults.zombie_worker", url, "v2"],
+        [sys.executable, "-m", "tests.faults.zombie_worker", url, *(options or ("v2",))],
         cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip

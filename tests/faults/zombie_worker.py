@@ -1,4 +1,4 @@
-"""The worker process of test_zombies: one claim, and its model takes until a line comes in."""
+"""A worker process whose model takes until a line comes in: one claim, or a whole drain."""
 
 from __future__ import annotations
 
@@ -24,10 +24,11 @@ class WaitingEmbedder(TinyEmbedder):
         return super().embed_documents(texts)
 
 
-def main(url: str, label: str) -> None:
+def main(url: str, label: str, loop: str = "run_once", lease: str = "1") -> None:
     logging.disable()
-    worker = Worker(url, "docs", {label: WaitingEmbedder(label)}, lease=timedelta(seconds=1))
-    report = asdict(worker.run_once())
+    lasting = timedelta(seconds=int(lease))
+    worker = Worker(url, "docs", {label: WaitingEmbedder(label)}, lease=lasting)
+    report = asdict(getattr(worker, loop)())
     report.pop("last_error")
     print(json.dumps(report), flush=True)
 

@@ -6,8 +6,11 @@ import re
 import uuid
 from typing import Any
 
+import numpy as np
 import pytest
+from pgvector.sqlalchemy import VECTOR
 from sqlalchemy import Engine, MetaData, delete, event, insert, inspect, select, text, update
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, selectinload
 
@@ -270,6 +273,16 @@ def test_collections_of_every_kind_have_a_model(engine: Engine) -> None:
             distance = view.embedding.cosine_distance([2.0, 4.0])
             (found, far), *_ = session.execute(select(view, distance)).all()
             assert (found.chunk_id, found.embedding, far) == (chunk_id, [1.0, 2.0], 0.0)
+
+
+def test_a_mapped_vector_is_a_list_whatever_pgvector_makes_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """pgvector before 0.5 makes an array, which ``==`` compares number by number."""
+    array = np.array([1.0, 2.0], dtype=np.float32)
+    monkeypatch.setattr(VECTOR, "result_processor", lambda *_: lambda _: array)
+    read = ChunkVector().result_processor(postgresql.dialect(), None)
+    assert read("[1,2]") == [1.0, 2.0]
 
 
 # --- Columns that come and go ---

@@ -285,7 +285,9 @@ def test_who_is_no_worker_is_told_what_would_make_him_one(two):
     two.execute("GRANT EXECUTE ON FUNCTION pgvec.claim_work, pgvec.ask_door TO of_a_read")
     with acting(two, role_of("read")):
         told = refused(two, "42501", "SELECT * FROM pgvec.claim_work('a', '{v2}')")
-    assert told.hint == "SELECT pgvec.grant_worker('a', 'of_a_read');"
+    assert told.hint == (
+        "Ask the owner of the collection to run: SELECT pgvec.grant_worker('a', 'of_a_read');"
+    )
 
 
 # --- What is shown ---
@@ -330,7 +332,9 @@ def test_who_was_shown_a_view_by_hand_is_told_what_is_lacking(two):
     with acting(two, role_of("read")):
         two.execute("SET LOCAL pgvec.query_version.docs = 'any'")
         told = refused(two, "42501", "SELECT * FROM active_docs")
-        assert told.hint == "SELECT pgvec.grant_read('docs', 'of_a_read');"
+        assert told.hint == (
+            "Ask the owner of the collection to run: SELECT pgvec.grant_read('docs', 'of_a_read');"
+        )
 
 
 def test_what_waits_for_a_row_is_told_to_who_knows_the_row(two):

@@ -25,6 +25,7 @@ from tests.sql.helpers import (
     vector,
     work_off,
 )
+from tests.tools import copy_version, live_collection, make_active
 
 A = "chunk_id = md5('a')::uuid"
 #: What a row may hold besides its vector, and a value that no row has.
@@ -303,6 +304,87 @@ def test_before_the_first_cut_over_versions_are_compared_too(tx):
     tx.execute("SELECT pgvec.plan_backfill('docs', 'v2')")
     work_off(tx, "v1", "v2")
     same(tx, {"a": "z"})
+
+
+@pytest.mark.parametrize("id_type", ["bigint", "text"])
+def test_ids_of_every_type_are_compared(tx, id_type):
+    live_collection(tx, count=0, id_type=id_type)
+    tx.execute("SELECT pgvec.register_version('docs', 'v2', 8)")
+    for version in ("v1", "v2"):
+        tx.execute(
+            "INSERT INTO docs (chunk_id, model_version, content, embedding)"
+            f" SELECT i::text::{id_type}, %s, i::text, '[1,0,0,0,0,0,0,0]'"
+            "   FROM generate_series(1, 9) i".encode(),
+            (version,),
+        )
+    with replica(tx):
+        tx.execute("UPDATE docs SET content = 'x' WHERE model_version = 'v1' AND content = '2'")
+        tx.execute("DELETE FROM docs WHERE model_version = 'v1' AND content = '3'")
+    assert unsettled(tx, "v2") == [("different", 1), ("surplus", 1)]
+    # An interval that is on its way to the active version covers the chunk that is missing there.
+    tx.execute(
+        "INSERT INTO pgvec.work_item (collection, source_version, model_version, lo, hi)"
+        " VALUES ('docs', 'v2', 'v1', '1', '9')"
+    )
+    assert unsettled(tx, "v2") == [("different", 1)]
+
+
+def test_three_versions_agree_after_the_advice(tx):
+    active, other = scene(tx, "draining")
+    tx.execute(
+        "SELECT pgvec.register_version('docs', 'v3', 8); SELECT pgvec.plan_backfill('docs', 'v3')"
+    )
+    work_off(tx, "v3")
+    with replica(tx):
+        tx.execute(
+            f"UPDATE docs SET content = 'z' WHERE model_version = '{active}' AND {A}".encode()
+        )
+        tx.execute(f"DELETE FROM docs WHERE model_version = '{active}' AND NOT {A}".encode())
+    # The plan for the first makes the active version's row later, which the second then lacks.
+    for version, difference in ((other, "different"), ("v3", "stale")):
+        assert unsettled(tx, version) == [(difference, 1), ("surplus", 1)]
+        follow(tx, ways_out(tx, version, difference))
+    work_off(tx, "v1", "v2", "v3")
+    follow(tx, ways_out(tx, active, "missing"), first=False)
+    assert [unsettled(tx, version) for version in ("v1", "v2", "v3")] == [[], [], []]
+    for version in ("v1", "v2", "v3"):
+        assert [content for content, _ in chunks(tx, version).values()] == ["z"]
+
+
+def test_a_version_that_does_not_follow_brings_back_no_deleted_chunk_on_its_own(tx):
+    live_collection(tx, count=0, follow_while_draining=False)
+    put(tx, "a")
+    tx.execute("SELECT pgvec.register_version('docs', 'v2', 8)")
+    copy_version(tx, "docs", "v1", "v2")
+    make_active(tx, "docs", "v2")
+    with replica(tx):
+        tx.execute("DELETE FROM docs WHERE model_version = 'v2'")
+    assert unsettled(tx, "v1") == [("surplus", 1)]
+    # To roll back, the version catches up first.
+    tx.execute("SELECT pgvec.plan_backfill('docs', 'v1')")
+    assert items(tx) == []
+    assert chunks(tx, "v2") == {}
+
+
+def test_the_comparison_writes_no_texts_to_temporary_files(tx):
+    scene(tx, "ready", words="")
+    with replica(tx):
+        for version in ("v1", "v2"):
+            tx.execute(
+                "INSERT INTO docs (chunk_id, model_version, content, embedding, turn)"
+                " SELECT md5(i::text)::uuid, %s, repeat(md5(i::text), 50), '[1,0,0,0,0,0,0,0]', i"
+                "   FROM generate_series(1, 2000) i",
+                (version,),
+            )
+    tx.execute("SELECT setval('pgvec.turn', 2000); ANALYZE docs; SET work_mem = '64kB'")
+    for check in ("missing_chunks", "unsettled_chunks"):
+        plan = one(
+            tx,
+            "EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON)"
+            f" SELECT count(*) FROM pgvec.{check}('docs', 'v2')",
+        )
+        # The texts alone are 800 blocks.
+        assert plan[0]["Plan"]["Temp Written Blocks"] < 100, check
 
 
 # --- TRUNCATE ---

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from pgvec_versions.embedders import HttpEmbedder
+
+#: How long a request waits for others before it is answered all the same. Units: seconds.
+LONGEST_HOLD = 10.0
 
 
 @dataclass
@@ -23,7 +28,11 @@ class Answer:
 
 
 class Endpoint:
-    """A server that plays its script, and then answers every request with the right vectors."""
+    """A server that plays its script, and then answers every request with the right vectors.
+
+    With ``together`` it answers no request before that many have been on their way at once, and
+    with ``held`` none before that is true.
+    """
 
     def __init__(self) -> None:
         self.script: list[Answer] = []
@@ -31,6 +40,11 @@ class Endpoint:
         self.headers: list[dict[str, str]] = []
         self.paths: list[str] = []
         self.let_go = threading.Event()
+        self.together = 1
+        self.held: Callable[[], bool] = lambda: True
+        self.most_in_flight = 0
+        self._in_flight = 0
+        self._arrivals = threading.Condition()
         endpoint = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -52,6 +66,7 @@ class Endpoint:
         self.paths.append(handler.path)
         self.requests.append(body)
         self.headers.append(dict(handler.headers.items()))
+        self._wait_for_others()
         answer = self.script.pop(0) if self.script else Answer()
         # A client that ignores its timeout gets the answer after a second.
         if answer.hang and self.let_go.wait(1):
@@ -68,7 +83,28 @@ class Endpoint:
         if answer.cut:
             handler.close_connection = True
 
+    def _wait_for_others(self) -> None:
+        with self._arrivals:
+            self._in_flight += 1
+            self.most_in_flight = max(self.most_in_flight, self._in_flight)
+            self._arrivals.notify_all()
+            deadline = time.monotonic() + LONGEST_HOLD
+            while self.most_in_flight < self.together or not self.held():
+                # Nobody tells when ``held`` has become true.
+                self._arrivals.wait(0.005)
+                if time.monotonic() > deadline:
+                    break
+            # Before the answer: whoever has it may send the next request at once.
+            self._in_flight -= 1
+
+    def go_on(self) -> None:
+        """Answers the requests that it holds, and holds none from now on."""
+        with self._arrivals:
+            self.together = 1
+            self._arrivals.notify_all()
+
     def close(self) -> None:
+        self.go_on()
         self.let_go.set()
         self.server.shutdown()
         self.thread.join()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ import numpy as np
 import pytest
 
 from pgvec_versions.errors import InvalidArgument, UnreadableFile
-from pgvec_versions.evaluation import bounds, distances, metrics, queries, report
+from pgvec_versions.evaluation import bounds, distances, metrics, power, queries, report
+from pgvec_versions.evaluation.metric_table import meaning, metric_rows
 from pgvec_versions.evaluation.records import Evaluation
 
 pytest.importorskip("ir_measures", reason="needs the extra evaluate")
@@ -219,3 +221,112 @@ def test_the_timeline_follows_every_change_of_state() -> None:
         ("v1", "active"), ("v1", "draining"), ("v1", "active"),
         ("v2", "building"), ("v2", "ready"), ("v2", "active"), ("v2", "draining"),
     ]  # fmt: skip
+
+
+# --- How much a number of queries proves ---
+
+
+@pytest.mark.parametrize(
+    ("deviation", "count", "wanted"),
+    [
+        # (t(0.975, 7) + t(0.8, 7)) · 0.2 / √8 = (2.3646 + 0.8960) · 0.0707
+        (0.2, 8, 0.2306),
+        (0.2, 200, 0.0398),
+        (0.5, 6, 0.7124),
+        (0.0, 8, 0.3123),
+        (1.0, 6, None),
+        (0.2, 5, None),
+        (0.0, 1, None),
+    ],
+)
+def test_the_smallest_difference_that_queries_show(
+    deviation: float, count: int, wanted: float | None
+) -> None:
+    found = power.detectable(deviation, count)
+    assert found == (wanted if wanted is None else pytest.approx(wanted, abs=1e-4))
+
+
+def test_a_difference_of_that_size_shows_in_four_of_five_evaluations() -> None:
+    rng = np.random.default_rng(7)
+    size = power.detectable(0.2, 30)
+    assert size is not None
+    shown = 0
+    for _ in range(1000):
+        sample = rng.normal(size, 0.2, 30)
+        shown += abs(sample.mean()) / (sample.std(ddof=1) / np.sqrt(30)) > 2.0452
+    assert 0.75 < shown / 1000 < 0.86
+
+
+def test_so_many_queries_show_that_difference() -> None:
+    for deviation in (0.05, 0.2, 0.5):
+        needed = power.queries_for(0.05, deviation)
+        smallest = power.detectable(deviation, needed)
+        assert smallest is not None
+        assert smallest <= 0.0501
+    assert power.queries_for(0.5, 0.01) == power.LEAST_QUERIES
+
+
+def test_fewer_queries_than_the_least_have_no_small_p_value() -> None:
+    least = power.LEAST_QUERIES
+    assert metrics.significance([0.0] * least, [0.5] * least) < 0.05
+    assert metrics.significance([0.0] * (least - 1), [0.5] * (least - 1)) > 0.05
+
+
+def compared(queries: int, detail: dict[str, Any], kind: str = "labelled") -> power.Proof | None:
+    evaluation = replace(measured(0.1, 0.3), queries=queries, kind=kind)
+    return power.proof(replace(evaluation, detail={"k": 10, **detail}))
+
+
+def test_eight_questions_say_what_they_prove() -> None:
+    found = compared(8, {"deviations": {"ndcg@10": 0.2}})
+    assert found is not None
+    said = " ".join(found.sentences)
+    assert "8 queries show a true difference in ndcg@10 of 0.231 or more" in said
+    assert "To see one of 0.05, ask about 128." in said
+    assert found.smallest == {"ndcg@10": pytest.approx(0.2306, abs=1e-4)}
+
+
+def test_what_too_few_queries_and_equal_ones_prove() -> None:
+    few = compared(4, {"deviations": {"ndcg@10": 0.2}})
+    assert few is not None
+    assert "4 queries cannot show a difference" in few.sentences[0]
+    assert "(p = 0.12)" in few.sentences[0]
+    assert "1 query cannot" in (compared(1, {}) or few).sentences[0]
+    equal = compared(8, {"deviations": {"ndcg@10": 0.0}})
+    assert equal is not None
+    assert "at most 31% of all queries change" in " ".join(equal.sentences)
+    wide = compared(8, {"deviations": {"ndcg@10": 0.95}})
+    assert wide is not None
+    assert "show no difference in ndcg@10" in wide.sentences[0]
+
+
+def test_an_evaluation_of_an_earlier_release_has_its_differences() -> None:
+    found = compared(8, {"changes": [-0.2, 0.0, 0.0, 0.0, 0.1, 0.2, 0.3, 0.4]})
+    assert found is not None
+    assert found.smallest["ndcg@10"] == pytest.approx(0.2222, abs=1e-4)
+
+
+@pytest.mark.parametrize("detail", [{}, {"changes": [0.1]}, {"deviations": {}}])
+def test_without_differences_nothing_is_claimed(detail: dict[str, Any]) -> None:
+    assert compared(8, detail) is None
+    assert compared(8, detail, "recorded") is None
+
+
+def test_every_measure_is_explained_in_a_line_here_and_in_the_docs() -> None:
+    page = (Path(__file__).parents[2] / "docs/evaluation.md").read_text("utf-8")
+    names = [
+        *("recall@5", "hit_rate@5", "mrr@5", "ndcg@5", "overlap@5", "rank_correlation"),
+        *("reproduced", "search_ms_p50", "search_ms_p95", "embed_ms_p50", "embed_ms_p95"),
+        *("index_bytes", "table_bytes", "same_first"),
+    ]
+    for name in names:
+        said = meaning(name)
+        assert said.endswith("."), name
+        assert len(said) < 130
+        assert "10" not in said, "it speaks of the k of its name"
+        assert f"`{name.replace('@5', '@10')}`" in page, name
+    evaluation = measured(0.1, 0.3)
+    evaluation = replace(evaluation, metrics=dict.fromkeys([*names, "own_measure"], 0.5))
+    rows = {row.name: row for row in metric_rows(evaluation)}
+    assert rows["own_measure"].meaning == ""
+    assert all(rows[name].meaning == meaning(name) for name in names)

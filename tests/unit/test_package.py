@@ -5,15 +5,22 @@ from __future__ import annotations
 import importlib
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 import pgvec_versions
 from pgvec_versions.postgres import sqlfiles
 
 ROOT = Path(__file__).parents[2]
+#: Too large to install a second time.
+NOT_IN_THE_LOWEST_RUN = ("sentence-transformers", "torch")
 
 
 def python(code: str, folder: Path) -> str:
@@ -104,3 +111,65 @@ def test_a_documented_import_path_keeps_working(path: str, names: str) -> None:
     home = importlib.import_module(f"pgvec_versions.{path}")
     for name in names.split():
         assert getattr(home, name) is getattr(pgvec_versions, name, getattr(home, name))
+
+
+# --- What the package asks for ---
+
+
+def requirements() -> list[Requirement]:
+    """What the package and its extras need, without its own extras and the developer's tools."""
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        project = tomllib.load(file)["project"]
+    lists = [project["dependencies"]]
+    lists += [
+        needed
+        for extra, needed in project["optional-dependencies"].items()
+        if extra not in ("dev", "docs", "demo")
+    ]
+    found = [Requirement(line) for needed in lists for line in needed]
+    return [each for each in found if each.name != "pgvec-versions"]
+
+
+def lowest() -> dict[str, str]:
+    """The versions in lowest.txt, by name."""
+    lines = (ROOT / "lowest.txt").read_text().splitlines()
+    pins = [line.split("==") for line in lines if not line.startswith("#")]
+    return {canonicalize_name(name): version for name, version in pins}
+
+
+def test_every_lower_bound_is_the_version_that_the_lowest_run_installs() -> None:
+    pins = lowest()
+    for each in requirements():
+        if each.name in NOT_IN_THE_LOWEST_RUN:
+            continue
+        bounds = [Version(one.version) for one in each.specifier if one.operator == ">="]
+        assert bounds, f"{each.name} has no lower bound"
+        assert Version(pins[each.name.lower()]) == bounds[0], each.name
+
+
+@pytest.mark.parametrize(
+    ("neighbour", "package", "theirs"),
+    [
+        ("langchain-postgres", "pgvector", ">=0.2.5,<0.4"),
+        ("vecs", "pgvector", "==0.3.*"),
+        ("vecs", "sqlalchemy", "==2.*"),
+    ],
+)
+def test_neighbours_with_narrow_bounds_can_be_installed_too(
+    neighbour: str, package: str, theirs: str
+) -> None:
+    """`make neighbours` asks PyPI; this says it without a network."""
+    (ours,) = [each for each in requirements() if each.name == package]
+    shared = ours.specifier & SpecifierSet(theirs)
+    versions = ("0.3.0", "0.3.6", "0.4.2", "0.5.1", "2.0.30", "2.1.9")
+    assert any(shared.contains(version) for version in versions), neighbour
+
+
+def test_it_claims_only_pythons_that_the_tests_run_on() -> None:
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        classifiers = tomllib.load(file)["project"]["classifiers"]
+    claimed = {line.rpartition(" ")[2] for line in classifiers if ":: Python :: 3." in line}
+    makefile = (ROOT / "Makefile").read_text()
+    (line,) = [line for line in makefile.splitlines() if line.startswith("PYTHONS ?=")]
+    assert "3.11" in claimed
+    assert claimed - {"3.11"} <= set(line.partition("=")[2].split())

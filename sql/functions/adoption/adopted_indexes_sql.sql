@@ -13,10 +13,10 @@ RETURNS TABLE (statement text) LANGUAGE sql STABLE SET search_path = pg_catalog,
             w (place, "unique", name, columns)
         UNION ALL
         SELECT 4, a.leaf || '_hnsw',
-               pgvec.index_sql(a.source::text, a.leaf || '_hnsw', quote_ident(a.columns ->> 'embedding'),
-                               a.options ->> 'storage', a.options ->> 'distance',
-                               (a.options ->> 'dimensions')::integer, (a.options ->> 'm')::integer,
-                               (a.options ->> 'ef_construction')::integer, 'column', a.model_version, true)
+               pgvec.index_sql(jsonb_populate_record(NULL::pgvec.collection, a.options),
+                               jsonb_populate_record(NULL::pgvec.model_version,
+                                   a.options || jsonb_build_object('leaf', a.leaf, 'index_kind', 'column')),
+                               true, a.source::text, quote_ident(a.columns ->> 'embedding'))
     ), there AS (
         SELECT r.relname AS name, i.indisvalid AND i.indisready AS valid, i.indexrelid
           FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class r ON r.oid = i.indexrelid

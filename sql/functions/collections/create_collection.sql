@@ -1,6 +1,6 @@
 -- Creates a collection: the chunk table (in host_schema, by default the caller's current schema), its triggers and its
 -- empty routing view. You can write to it once a version is registered.
--- Raises: PV003 (name), PV004 (exists), PV007 (argument).
+-- Raises: PV003 (name), PV004 (exists), PV007 (argument), 42501 (no right to create tables in that schema).
 CREATE OR REPLACE FUNCTION pgvec.create_collection(collection text, distance text DEFAULT 'cosine',
                                                    storage text DEFAULT 'vector', id_type text DEFAULT 'uuid',
                                                    retire_after interval DEFAULT '7 days',

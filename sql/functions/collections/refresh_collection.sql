@@ -28,7 +28,7 @@ BEGIN
     FOR v IN SELECT k.* FROM pgvec.model_version k
               WHERE k.collection = refresh_collection.collection AND k.dropped_at IS NULL
     LOOP
-        IF EXISTS (SELECT FROM pgvec.dropped_triggers(chunks, v.leaf_relation)) THEN
+        IF EXISTS (SELECT FROM pgvec.dropped_triggers(collection, v.model_version)) THEN
             PERFORM pgvec.create_chunk_triggers(pgvec.get_collection(collection));
             PERFORM pgvec.guard_leaf(v.leaf_relation);
         END IF;

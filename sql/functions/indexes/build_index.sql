@@ -1,6 +1,8 @@
--- Builds the HNSW index of a version, after the load, or leaves everything as it was. Writers do not wait for the
--- build: their changes for this version become work items. The build starts when the sessions that write to the leaf
--- have ended their transactions; it waits for them, lock_timeout at most.
+-- Builds the HNSW index of a version in this transaction, after the load, or leaves everything as it was. Who writes to
+-- other versions does not wait: such changes become work items for this version. Who writes rows of this version itself
+-- waits until the build has ended; pgvec.index_statements gives the statements that build while those writers go on.
+-- The build starts when the sessions that write to the leaf have ended their transactions; it waits for them,
+-- lock_timeout at most.
 -- Arguments:
 --   maintenance_work_mem, parallel_workers  settings for this build alone
 -- Returns true when it built the index, false when a valid one exists already.
@@ -16,7 +18,6 @@ DECLARE
     c pgvec.collection := pgvec.get_collection(collection);
     v pgvec.model_version := pgvec.get_version(collection, model_version);
     began timestamptz := clock_timestamp();
-    index_bytes bigint;
 BEGIN
     PERFORM pgvec.raise_error(r.code, r.message, r.detail, r.hint)
        FROM pgvec.refuse_build_index(collection, model_version) r;
@@ -34,10 +35,7 @@ BEGIN
         RETURN false;
     END IF;
     PERFORM pgvec.create_index(c, v, maintenance_work_mem, parallel_workers);
-    EXECUTE format('ANALYZE pgvec_leaves.%I', v.leaf);
-    index_bytes := pg_relation_size(format('pgvec_leaves.%I', v.leaf || '_hnsw')::regclass);
-    PERFORM pgvec.log_event(collection, model_version, 'build_index', v.state, v.state,
-        jsonb_build_object('seconds', round(extract(epoch FROM clock_timestamp() - began), 3), 'bytes', index_bytes));
+    PERFORM pgvec.record_index(collection, model_version, began);
     RETURN true;
 END
 $$;

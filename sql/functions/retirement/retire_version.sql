@@ -17,6 +17,7 @@ DECLARE
     v CONSTANT pgvec.model_version := pgvec.get_version(collection, model_version);
     outcome text;
     detail text;
+    in_the_way integer[];
 BEGIN
     PERFORM pgvec.check_patience(lock_timeout, attempts);
     IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
@@ -33,13 +34,15 @@ BEGIN
         SELECT t.outcome, t.detail INTO outcome, detail
           FROM pgvec.try_retirement(collection, model_version, lock_timeout, ignore_readers) t;
         EXIT WHEN outcome IS NOT NULL;
+        in_the_way := pgvec.lock_holders(ARRAY[to_regclass(format('pgvec_leaves.%I', v.leaf)),
+                                               pgvec.chunk_table(collection), v.pinned_relation]);
+        PERFORM pgvec.say_waiting('retire', format('%s of %s', v.model_version, collection), in_the_way, attempt,
+                                  attempts);
         PERFORM pgvec.back_off(attempt);
     END LOOP;
     IF outcome IS NULL THEN
         outcome := 'locked';
-        detail := 'by process ' || nullif(array_to_string(pgvec.lock_holders(
-            ARRAY[to_regclass(format('pgvec_leaves.%I', v.leaf)), pgvec.chunk_table(collection),
-                  v.pinned_relation]), ', '), '');
+        detail := 'by process ' || nullif(array_to_string(in_the_way, ', '), '');
     ELSIF outcome = 'active' AND v.state <> 'active' THEN
         outcome := 'rolled back';
     END IF;

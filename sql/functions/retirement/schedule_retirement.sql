@@ -1,19 +1,17 @@
 -- Schedules CALL pgvec.retire_due() with pg_cron, if pg_cron is in this database; a second call changes the schedule
 -- and leaves one job. Without pg_cron here, it changes nothing and says what to do instead (pgvec.schedule_advice).
--- Returns what it did, or what to do, as text.
+-- Returns what it did and which job that replaces, or what to do, as text.
 -- Arguments:
 --   schedule   five fields as in cron, or 'N seconds'
--- Raises: PV007 (more than one line, or pg_cron refuses the schedule), 42501 (no right to use pg_cron).
+-- Raises: PV007 (no schedule, see pgvec.refuse_schedule; or pg_cron refuses it), 42501 (no right to use pg_cron).
 CREATE OR REPLACE FUNCTION pgvec.schedule_retirement(schedule text DEFAULT '17 * * * *')
 RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     cron CONSTANT regnamespace := pgvec.cron_schema();
+    before CONSTANT jsonb := pgvec.retirement_job();
     job bigint;
 BEGIN
-    IF schedule IS NULL OR schedule !~ '^[^\n\r]{1,100}$' THEN
-        PERFORM pgvec.raise_error('PV007', 'the schedule must be one line, such as 17 * * * * or 30 seconds.',
-            jsonb_build_object('schedule', schedule));
-    END IF;
+    PERFORM pgvec.raise_error(r.code, r.message, r.detail, r.hint) FROM pgvec.refuse_schedule(schedule) r;
     IF cron IS NULL THEN
         RETURN pgvec.schedule_advice(schedule);
     END IF;
@@ -39,7 +37,8 @@ BEGIN
             'Five fields as in cron, or "N seconds" with N from 1 to 59.');
     END;
     PERFORM pgvec.log_event('*', NULL, 'schedule_retirement', NULL, NULL,
-        jsonb_build_object('schedule', schedule, 'job', job));
-    RETURN format('pg_cron job %s: CALL pgvec.retire_due() at %s.', job, schedule);
+        jsonb_strip_nulls(jsonb_build_object('schedule', schedule, 'job', job, 'replaced', before -> 'schedule')));
+    RETURN format('pg_cron job %s: CALL pgvec.retire_due() at %s.%s', job, schedule,
+                  pgvec.replaced_job(before, job, schedule));
 END
 $$;

@@ -15,9 +15,9 @@ BEGIN
     EXECUTE format($query$
         WITH missing AS (
             SELECT source.chunk_id, (row_number() OVER (ORDER BY source.chunk_id) - 1) / $4 AS part
-              FROM pgvec_leaves.%1$I source
-              LEFT JOIN pgvec_leaves.%2$I target ON target.chunk_id = source.chunk_id
-             WHERE (target.chunk_id IS NULL OR (target.content <> source.content AND source.turn > target.turn))
+              FROM %1$s source LEFT JOIN %2$s target ON target.chunk_id = source.chunk_id
+             WHERE (target.chunk_id IS NULL
+                    OR (target.text_digest <> source.text_digest AND source.turn > target.turn))
                AND NOT EXISTS (
                    SELECT FROM pgvec.work_item w
                     WHERE w.collection = $1 AND w.source_version = $2 AND w.model_version = $3
@@ -37,7 +37,7 @@ BEGIN
          GROUP BY m.part
          ORDER BY m.part
         ON CONFLICT (collection, model_version, source_version, lo, hi) DO NOTHING
-    $query$, source.leaf, target.leaf, c.id_type)
+    $query$, pgvec.digests_sql(c.chunk_table, source.leaf), pgvec.digests_sql(c.chunk_table, target.leaf), c.id_type)
     USING c.collection, source.model_version, target.model_version, chunks_per_item, new_owner;
 END
 $$;

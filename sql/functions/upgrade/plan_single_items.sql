@@ -11,17 +11,16 @@ BEGIN
         INSERT INTO pgvec.work_item (collection, source_version, model_version, lo, hi, owner)
         SELECT $1, $2, $3, o.chunk_id::text, o.chunk_id::text, $4
           FROM (SELECT target.chunk_id
-                  FROM pgvec_leaves.%1$I source
-                  JOIN pgvec_leaves.%2$I target
-                    ON target.chunk_id = source.chunk_id AND target.content = source.content
+                  FROM %1$s source
+                  JOIN %2$s target ON target.chunk_id = source.chunk_id AND target.text_digest = source.text_digest
                  WHERE source.turn > target.turn
                 UNION
                 SELECT target.chunk_id
-                  FROM pgvec_leaves.%2$I target
+                  FROM pgvec_leaves.%3$I target
                   JOIN pgvec.tombstone d
                     ON d.collection = $1 AND d.chunk_id = target.chunk_id::text AND d.turn >= target.turn) o
         ON CONFLICT (collection, model_version, source_version, lo, hi) DO NOTHING
-    $query$, source.leaf, target.leaf)
+    $query$, pgvec.digests_sql(c.chunk_table, source.leaf), pgvec.digests_sql(c.chunk_table, target.leaf), target.leaf)
     USING c.collection, source.model_version, target.model_version, new_owner;
 END
 $$;

@@ -1,5 +1,6 @@
 -- What cut_over and roll_back share: waits for its locks in bounded tries, checks that nothing is missing, changes the
--- states of both versions and replaces the routing view. A try that does not get its locks is undone before the next.
+-- states of both versions and replaces the routing view. A try that does not get its locks is undone before the next;
+-- notices say whom it waits for.
 -- Arguments:
 --   verb           cut_over or roll_back, which have checked lock_timeout and attempts
 --   allow_missing  switch although something is missing; the event says what was missing
@@ -13,6 +14,7 @@ DECLARE
     old_timeout CONSTANT text := current_setting('lock_timeout');
     new_timeout CONSTANT text := ceil(extract(epoch FROM lock_timeout) * 1000)::bigint::text;
     previous text;
+    in_the_way integer[];
 BEGIN
     PERFORM pgvec.raise_error(r.code, r.message, r.detail, r.hint)
        FROM pgvec.refuse_isolation(collection, model_version, verb) r;
@@ -29,17 +31,18 @@ BEGIN
             PERFORM set_config('lock_timeout', old_timeout, true);
             RETURN previous;
         EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+            in_the_way := pgvec.lock_holders(ARRAY[pgvec.chunk_table(collection),
+                                                   (pgvec.get_collection(collection)).routing_view]);
             IF attempt = attempts THEN
                 PERFORM pgvec.raise_error('55P03',
                     format('%s: no lock on %s after %s attempts: a long transaction holds it. Nothing was changed.',
                            verb, collection, attempts),
-                    jsonb_build_object(
-                        'collection', collection, 'model_version', model_version, 'attempts', attempts,
-                        'processes', pgvec.lock_holders(ARRAY[pgvec.chunk_table(collection),
-                                                              (pgvec.get_collection(collection)).routing_view])),
+                    jsonb_build_object('collection', collection, 'model_version', model_version, 'attempts', attempts,
+                        'processes', in_the_way),
                     'Look for it in pg_stat_activity (idle in transaction), then call again.');
             END IF;
         END;
+        PERFORM pgvec.say_waiting(verb, collection, in_the_way, attempt, attempts);
         PERFORM pgvec.back_off(attempt);
     END LOOP;
 END

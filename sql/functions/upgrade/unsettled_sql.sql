@@ -20,8 +20,9 @@ RETURNS text LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                 NOT EXISTS (SELECT FROM pgvec.tombstone d
                              WHERE d.collection = $1 AND d.chunk_id = f.chunk_id::text AND d.turn >= f.turn)
                 AND NOT EXISTS (SELECT FROM pgvec.work_item w
-                                 WHERE w.collection = $1 AND w.model_version IN ($2, $3)
-                                   AND w.lo = f.chunk_id::text AND w.hi = w.lo)
+                                 WHERE w.collection = $1 AND w.lo = f.chunk_id::text AND w.hi = w.lo
+                                   AND w.model_version = CASE WHEN f.difference IN ('missing', 'stale') THEN $3
+                                                              ELSE $2 END)
                 AND CASE WHEN f.difference IN ('missing', 'stale') THEN
                         NOT EXISTS (SELECT FROM pgvec.work_item w
                                      WHERE w.collection = $1 AND w.model_version = $3 AND w.lo <> w.hi)

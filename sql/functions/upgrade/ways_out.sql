@@ -7,7 +7,7 @@ DECLARE
     chunks CONSTANT text := format('%I.%I', (pgvec.get_collection(collection)).host_schema, collection);
     these CONSTANT text := format('chunk_id::text IN (SELECT u.chunk_id FROM pgvec.unsettled_chunks(%L, %L) u '
                                   'WHERE u.difference = %L);', collection, model_version, difference);
-    plan CONSTANT text := format('SELECT pgvec.plan_backfill(%L, %L); then: pgvec worker --drain.', collection,
+    plan CONSTANT text := format('SELECT pgvec.plan_backfill(%L, %L); then pgvec worker --drain.', collection,
                                  CASE WHEN difference IN ('ahead', 'surplus') THEN active ELSE model_version END);
     -- To write a row again gives it a later turn, and the triggers carry it.
     again CONSTANT text := format('UPDATE %s SET document_id = document_id WHERE model_version = %L AND %s '

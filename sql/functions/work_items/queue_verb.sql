@@ -9,6 +9,7 @@ DECLARE
     label CONSTANT text := arguments ->> 'model_version';
     max_items integer;
     lease interval;
+    holder jsonb;
     newest bigint;
     agrees boolean;
     least_cosine float8;
@@ -17,6 +18,9 @@ BEGIN
     BEGIN
         max_items := arguments ->> 'max_items';
         lease := arguments ->> 'lease';
+        holder := jsonb_build_object('pid', (arguments #>> '{holder,pid}')::integer,
+                                     'since', (arguments #>> '{holder,since}')::timestamptz,
+                                     'stays', coalesce((arguments #>> '{holder,stays}')::boolean, false));
         newest := arguments ->> 'newest';
         agrees := arguments ->> 'agrees';
         least_cosine := arguments ->> 'least_cosine';
@@ -27,7 +31,7 @@ BEGIN
     CASE verb
     WHEN 'claim_work' THEN
         RETURN (SELECT coalesce(jsonb_agg(to_jsonb(i) ORDER BY i.item_id), '[]')
-                  FROM pgvec.claim_items(collection, versions, max_items, lease) i);
+                  FROM pgvec.claim_items(collection, versions, max_items, lease, holder) i);
     WHEN 'queue_counts' THEN
         RETURN (SELECT to_jsonb(n) FROM pgvec.count_items(collection, versions, newest) n);
     WHEN 'retry_set_aside' THEN
