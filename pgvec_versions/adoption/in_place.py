@@ -172,7 +172,7 @@ class Adoption:
         """
         last = None
         while left := self.steps():
-            if left[0] == last and last.name != "metadata":
+            if last is not None and last == left[0] and last.name != "metadata":
                 raise AssertionError(f"this step does not end: {left[0].statement}")
             last = left[0]
             self._do(last, on_step)
