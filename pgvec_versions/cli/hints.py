@@ -10,7 +10,8 @@ import re
 
 #: The verbs that take ``--collection``. A test compares them with the command line.
 TAKE_COLLECTION = (
-    "add", "search", "worker", "status", "doctor", "upgrade", "cut-over", "roll-back", "abandon",
+    "add", "delete", "search", "worker", "status", "check", "doctor", "upgrade", "cut-over",
+    "roll-back", "abandon",
     "pause", "resume", "evaluate", "gate", "report", "declare-equivalent", "hold", "release",
     "on-retire", "export", "restore",
 )  # fmt: skip

@@ -6,10 +6,9 @@ import threading
 import time
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
-from typing import Any, LiteralString, cast
+from typing import TYPE_CHECKING, Any, LiteralString, cast
 
 import psycopg
-from sqlalchemy import Engine
 
 from pgvec_versions.errors import Busy, PgvecError
 from pgvec_versions.postgres import sqlfiles
@@ -23,6 +22,9 @@ from pgvec_versions.postgres.locks import NO_LIMITS, unlimited
 from pgvec_versions.postgres.notices import OnWait, Wait, heard
 from pgvec_versions.postgres.rows import read_rows, read_value
 from pgvec_versions.upgrade.estimates import build_memory
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 #: How long a snapshot may be held that a concurrent build would have to wait for. Units: seconds.
 _LONGEST_SNAPSHOT = 1.0

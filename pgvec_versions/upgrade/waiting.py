@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from contextlib import suppress
-
-from sqlalchemy import Engine
+from typing import TYPE_CHECKING
 
 from pgvec_versions.errors import NotPermitted
 from pgvec_versions.postgres import sqlfiles
 from pgvec_versions.postgres.database import autocommitted, transaction
 from pgvec_versions.postgres.notices import OnWait, Wait
 from pgvec_versions.postgres.rows import read_rows, read_value
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 
 class ClaimWatch:

@@ -75,8 +75,9 @@ def test_each_look_says_how_far_how_fast_and_which_command_is_next(
     def two_are_there() -> None:
         db.execute(
             "INSERT INTO pgvec_leaves.docs__static_2 (chunk_id, model_version, document_id,"
-            " position, content, embedding, turn) SELECT chunk_id, 'static-2', document_id,"
-            " position, content, array_fill(0.1, '{64}')::vector, turn FROM docs"
+            " position, content, metadata, embedding, turn) SELECT chunk_id, 'static-2',"
+            " document_id, position, content, metadata, array_fill(0.1, '{64}')::vector, turn"
+            " FROM docs"
             " WHERE model_version = 'static-1' LIMIT 2"
         )
 

@@ -35,6 +35,7 @@ def docs(cron_url: str) -> Iterator[str]:
                 "SELECT cron.unschedule(jobid) FROM cron.job WHERE username = 'docs_owner'"
             )
             admin.execute("DROP OWNED BY docs_owner; DROP ROLE docs_owner")
+        admin.execute("DROP ROLE IF EXISTS docs_app, docs_editor, docs_worker")
 
     with psycopg.connect(cron_url, autocommit=True) as admin:
         clean(admin)
@@ -83,6 +84,34 @@ def test_a_plain_role_does_all_of_it_after_the_dbas_block(
         while admin.execute(ran).fetchone() == before:
             assert time.monotonic() < deadline, "pg_cron did not run the job"
         assert unschedule_retirement(owner, CRON)
+
+
+#: The pages of the first hour, of the desk, and of the day of an upgrade.
+FOLLOWED = ("tutorial", "documents", "operations", "upgrade-runbook", "retirement", "reliability")
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("page", FOLLOWED)
+def test_a_page_works_for_a_plain_role(
+    server: EmbeddedServer, docs: str, page: str, tmp_path: Path
+) -> None:
+    with psycopg.connect(docs, autocommit=True) as admin:
+        admin.execute(
+            """
+            CREATE EXTENSION vector;
+            CREATE ROLE docs_owner LOGIN CREATEROLE;
+            GRANT CREATE ON DATABASE "Docs" TO docs_owner;
+            CREATE SCHEMA app AUTHORIZATION docs_owner;
+            ALTER ROLE docs_owner IN DATABASE "Docs" SET search_path = app, public;
+            """
+        )
+    owner = docs.replace("postgres@", "docs_owner@", 1)
+    reader = Reader(owner, binaries(server) / "psql", tmp_path)
+    try:
+        for block in blocks(ROOT / f"docs/{page}.md"):
+            reader.read(block)
+    finally:
+        reader.close()
 
 
 def test_without_the_block_for_pg_cron_the_hint_has_it(docs: str) -> None:

@@ -105,7 +105,6 @@ def test_only_indexes_that_queries_use_count_against_memory() -> None:
         ({"index_bytes": GIGA}, "warning", "larger than maintenance_work_mem"),
         ({"index_valid": False}, "problem", "missing or invalid"),
         ({"items_set_aside": 2, "last_error": "no"}, "problem", "2 work items set aside: no"),
-        ({"missing": 3}, "warning", "3 chunks are missing or stale"),
         ({"fingerprint": "differs"}, "problem", "does not make its vectors"),
         ({"fingerprint": "none"}, "warning", "no canaries"),
     ],
