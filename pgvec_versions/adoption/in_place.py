@@ -24,6 +24,16 @@ from pgvec_versions.postgres.install import require_catalog
 from pgvec_versions.postgres.locks import patiently, set_lock_timeout
 from pgvec_versions.postgres.rows import read_row, read_rows, read_value
 
+#: The options of the collection and of its first version that you may give.
+_DEFAULTS: dict[str, Any] = {
+    "distance": "cosine",
+    "m": 16,
+    "ef_construction": 64,
+    "retire_after": timedelta(days=7),
+    "require_query_version": True,
+    "follow_while_draining": True,
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -102,12 +112,10 @@ class Adoption:
             raise InvalidArgument(
                 f"there is no table {table!r}.", hint="Name it with its schema: public.documents."
             )
-        chosen = {
-            name: str(value) if isinstance(value, timedelta) else value
-            for name, value in options.items()
-        }
-        if embedder is not None:
-            chosen["embedder"] = embedder.identity.to_json()
+        chosen = {**_DEFAULTS, **options}
+        if unknown := sorted(set(options) - set(_DEFAULTS)):
+            raise InvalidArgument(f"unknown options: {', '.join(unknown)}.")
+        identity = {} if embedder is None else embedder.identity.to_json()
         return read_value(
             raw,
             sqlfiles.query("begin_adoption"),
@@ -116,7 +124,8 @@ class Adoption:
                 "collection": self.collection,
                 "model_version": model_version,
                 "columns": Jsonb(dict(columns or {})),
-                "options": Jsonb(chosen),
+                "embedder": Jsonb(identity),
+                **chosen,
             },
         )
 

@@ -10,10 +10,9 @@ import re
 
 #: The verbs that take ``--collection``. A test compares them with the command line.
 TAKE_COLLECTION = (
-    "add", "delete", "search", "worker", "status", "check", "doctor", "upgrade", "cut-over",
-    "roll-back", "abandon",
-    "pause", "resume", "evaluate", "gate", "report", "declare-equivalent", "hold", "release",
-    "on-retire", "export", "restore",
+    "add", "adopt", "delete", "search", "worker", "status", "check", "doctor", "upgrade",
+    "cut-over", "roll-back", "abandon", "pause", "resume", "evaluate", "gate", "report",
+    "declare-equivalent", "hold", "release", "on-retire", "export", "restore",
 )  # fmt: skip
 #: A command that does not name a collection already. The command ends with its sentence.
 _COMMAND = re.compile(

@@ -8,7 +8,9 @@ SELECT a.model_version, a.source::oid AS source, a.old_view::oid AS old_view, a.
 SELECT to_regclass(%(table)s)::oid AS source
 
 -- name: begin_adoption
-SELECT pgvec.begin_adoption(%(source)s, %(collection)s, %(model_version)s, %(columns)s, %(options)s) AS columns
+SELECT pgvec.begin_adoption(%(source)s, %(collection)s, %(model_version)s, %(columns)s, %(distance)s,
+                            %(embedder)s, %(m)s, %(ef_construction)s, %(retire_after)s, %(require_query_version)s,
+                            %(follow_while_draining)s) AS columns
 
 -- name: adoption_steps
 SELECT s.step, s.statement, s.lock, s.held

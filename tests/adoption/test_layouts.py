@@ -61,7 +61,7 @@ def adopt(db, layout: Layout) -> str:
     except psycopg.Error as error:
         assert contents(db, layout) == before
         said = (error.diag.message_primary or "").replace("|", "\\|")
-        copied = "--copy" in (error.diag.message_hint or "")
+        copied = "opy its rows" in (error.diag.message_hint or "")
         return line(layout, "copy" if copied else "no", said)
     run_steps(db, "adoption_steps")
     assert contents(db, layout) == before

@@ -205,6 +205,8 @@ def value_of(rng: random.Random, kind: str, name: str) -> Any:
             return rng.choice(UUIDS)
         case "regrole":
             return rng.choice(["fuzz_reader", "fuzz_owner", "4294967294", "0"])
+        case "regtype":
+            return rng.choice(["vector", "text", "4294967294", "0"])
         case "regclass":
             return rng.choice(
                 ["docs", "active_docs", "pgvec.collection", "pg_class", "4294967294", "0"]

@@ -120,6 +120,8 @@ def test_each_role_may_call_what_the_matrix_lists_and_nothing_else(two, privileg
         privilege,
     )
     doors = {"workers' door": "queue_a", "writers' door": "waiting_a"}
+    # The planner takes a cast apart with it; it gives a field of a row.
+    may.remove("unboxed")
     assert may == {doors.get(part, part.removeprefix("function ")) for (part,) in listed}
     definers = {
         name

@@ -19,7 +19,7 @@ RETURNS jsonb LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         UNION ALL
         SELECT 'embedding', max(o.name) FROM own o
           JOIN pg_catalog.pg_attribute a ON a.attrelid = $1 AND a.attnum = o.attnum
-         WHERE pgvec.is_vector_type(a.atttypid)
+         WHERE pgvec.is_vector_type(a.atttypid::regtype)
         HAVING count(*) = 1
         UNION ALL
         SELECT k.target, (SELECT o.name FROM own o

@@ -13,7 +13,7 @@ SET search_path = pg_catalog, pg_temp AS $$
      WHERE NOT EXISTS (SELECT FROM t)
     UNION ALL
     SELECT 'PV007', format('%s is not an ordinary table of its own: it is %s.', $1, w.what),
-           jsonb_build_object('table', $1), 'Copy it instead: pgvec adopt … --copy.'
+           jsonb_build_object('table', $1), 'Copy its rows into a collection instead: docs/adopt.md says how.'
       FROM t CROSS JOIN LATERAL (SELECT CASE
                WHEN t.relkind = 'p' THEN 'partitioned' WHEN t.relispartition THEN 'a partition'
                WHEN t.relkind = 'v' THEN 'a view' WHEN t.relkind = 'm' THEN 'a materialized view'
@@ -46,7 +46,7 @@ SET search_path = pg_catalog, pg_temp AS $$
     UNION ALL
     SELECT 'PV007', format('%s: no column for %s is known.', $1, w.name), jsonb_build_object('column', w.name), w.hint
       FROM t CROSS JOIN (VALUES
-               ('chunk_id', 'The table needs a primary key of one column. Otherwise copy it: pgvec adopt … --copy.'),
+               ('chunk_id', 'The table needs a primary key of one column. Otherwise copy its rows.'),
                ('embedding', 'Name the vector column; the table has none of type vector or halfvec, or several.'),
                ('content', 'Name the column of the texts.')) w (name, hint)
      WHERE NOT coalesce($4, '{}') ? w.name
@@ -66,7 +66,7 @@ SET search_path = pg_catalog, pg_temp AS $$
                    ('content', 'text or character varying'), ('document_id', 'text or character varying'),
                    ('metadata', 'jsonb'), ('position', 'integer'), ('embedding', 'vector or halfvec'))
            w (name, types) ON w.name = e.key
-     WHERE CASE e.key WHEN 'embedding' THEN NOT pgvec.is_vector_type(a.atttypid)
+     WHERE CASE e.key WHEN 'embedding' THEN NOT pgvec.is_vector_type(a.atttypid::regtype)
            ELSE format_type(a.atttypid, NULL) <> ALL (regexp_split_to_array(w.types, ', | or ')) END
     UNION ALL
     SELECT * FROM pgvec.refuse_adopted_objects($1);

@@ -5,7 +5,8 @@ RETURNS TABLE (code text, message text, detail jsonb, hint text) LANGUAGE sql ST
 SET search_path = pg_catalog, pg_temp AS $$
     SELECT 'PV007', format('%s is a store of %s, which would not find it again: when it starts, it looks for a table '
                            'and takes no view for it.', $1, k.library),
-           jsonb_build_object('table', $1, 'library', k.library), 'Copy it instead: pgvec adopt … --copy.'
+           jsonb_build_object('table', $1, 'library', k.library),
+           'Copy its rows into a collection instead: docs/adopt.md says how.'
       FROM (VALUES ('vecs', 'vecs', '{id,vec,metadata}'::name[]),
                    ('Haystack', NULL, '{id,embedding,content,blob_data,blob_meta,blob_mime_type,meta}'))
            k (library, schema, columns)
