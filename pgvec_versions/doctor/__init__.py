@@ -7,6 +7,7 @@
     versions.py    index, leaf, grants, work items and fingerprint of each version
     plans.py       whether searches use the HNSW index, where they should
     differences.py chunks that differ between versions and that no work item settles
+    adoptions.py   tables whose adoption is not complete, or can be undone
     provenance.py  stored chunks, embedded again and compared
     equal_vectors.py  why different texts have one vector; pure
     samples.py     the comparison itself; pure
@@ -26,6 +27,7 @@ from collections.abc import Callable
 from sqlalchemy import Engine
 
 from pgvec_versions.catalog import collection_names, read_collection, status_rows
+from pgvec_versions.doctor.adoptions import check_adoptions
 from pgvec_versions.doctor.differences import check_differences
 from pgvec_versions.doctor.finding import Check, Finding, Patient, Verdict, reading, rows, verdict
 from pgvec_versions.doctor.html import as_html
@@ -57,6 +59,7 @@ CHECKS: tuple[Check, ...] = (
     check_differences,
     check_leaves,
     check_plans,
+    check_adoptions,
     check_provenance,
     check_job,
 )

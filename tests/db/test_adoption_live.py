@@ -10,7 +10,9 @@ import pytest
 
 from pgvec_versions import Transition
 from pgvec_versions.adoption.in_place import Adoption
+from pgvec_versions.doctor import examine
 from pgvec_versions.errors import AlreadyExists, InvalidArgument, WrongState
+from pgvec_versions.postgres.database import engine_for
 from tests.tools import TinyEmbedder, literal
 
 OLD, NEW = TinyEmbedder("old", 8), TinyEmbedder("new", 12)
@@ -119,6 +121,26 @@ def test_every_place_to_stop_leaves_a_working_application(database, table):
         table.execute("INSERT INTO documents (content, embedding) VALUES (%s, %s)", row(done))
     assert done > 8
     assert table.execute("SELECT count(*) FROM documents").fetchone()[0] == 300 + done
+
+
+def test_the_doctor_names_what_is_left(database, table):
+    def said() -> list[tuple[str, str]]:
+        found = examine(engine_for(database), sample=0)
+        return [(f.evidence, f.to_do) for f in found if f.level != "ok" and "adopt" in f.to_do]
+
+    adoption = Adoption(database, "docs")
+    adoption.begin("documents", "legacy", embedder=OLD)
+    ((begun, go_on),) = said()
+    assert "not complete" in begun
+    assert "pgvec adopt public.documents -c docs --label legacy" in go_on
+    adoption.run()
+    ((kept, finish),) = said()
+    assert "documents_embedding_idx" in kept
+    assert finish == "pgvec adopt -c docs --finish"
+    adoption.finish()
+    assert said() == []
+    with pytest.raises(WrongState, match="gone"):
+        adoption.undo()
 
 
 def test_undo_after_an_upgrade_was_begun_says_what_to_do(database, table):
