@@ -163,6 +163,6 @@ SELECT {text}::text AS content, {vector} AS embedding, to_jsonb(t) - {vector_nam
 SELECT a.collection, a.model_version, format('%I.%I', a.host_schema, a.table_name) AS table_name,
        a.adopted_at IS NOT NULL AS adopted,
        (SELECT string_agg(format('%s (%s)', i, pg_size_pretty(pg_relation_size(i))), ', ')
-          FROM pgvec.old_vector_indexes(a) i) AS old_indexes
+          FROM pgvec.old_vector_indexes(a.collection) i) AS old_indexes
   FROM pgvec.adoption a
  ORDER BY a.collection

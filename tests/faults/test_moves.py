@@ -52,8 +52,9 @@ def picture(url: str) -> dict[str, Any]:
             "   AND contype IN ('c', 'p', 'u', 'f') ORDER BY 1, 2"
         ).fetchall()
         seen["functions"] = db.execute(
-            "SELECT proname, md5(prosrc), proacl::text, proconfig FROM pg_proc"
-            " WHERE pronamespace = 'pgvec'::regnamespace ORDER BY 1, 2"
+            "SELECT p.proname, md5(p.prosrc), p.proconfig, ARRAY(SELECT a::text"
+            "  FROM unnest(coalesce(p.proacl, acldefault('f', p.proowner))) a ORDER BY 1)"
+            "  FROM pg_proc p WHERE p.pronamespace = 'pgvec'::regnamespace ORDER BY 1, 2, 4"
         ).fetchall()
         return seen
 

@@ -212,6 +212,13 @@ def test_a_truncate_that_reaches_one_version_alone_is_refused(adopted):
     tables = ("pgvec_leaves.docs__legacy", "pgvec_leaves.docs__legacy_in")
     for relation in (*tables, "docs"):
         assert "--finish" in refused(adopted, "PV007", f"TRUNCATE {relation} CASCADE").hint
+    adopted.execute("CREATE ROLE truncater; GRANT USAGE ON SCHEMA pgvec_leaves TO truncater")
+    adopted.execute(f"GRANT TRUNCATE ON {', '.join(tables)}, note TO truncater".encode())
+    try:
+        adopted.execute("SET ROLE truncater")
+        refused(adopted, "PV007", f"TRUNCATE {tables[0]}, note")
+    finally:
+        adopted.execute("RESET ROLE; DROP OWNED BY truncater; DROP ROLE truncater")
     go_through(adopted, "finish_steps")
     for relation in tables:
         refused(adopted, "PV007", f"TRUNCATE {relation} CASCADE")

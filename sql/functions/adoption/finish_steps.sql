@@ -14,6 +14,6 @@ BEGIN
     END IF;
     RETURN QUERY
     SELECT 'old indexes', format('DROP INDEX CONCURRENTLY %s', i), 'SHARE UPDATE EXCLUSIVE', 'a build'
-      FROM pgvec.old_vector_indexes(a) i;
+      FROM pgvec.old_vector_indexes(a.collection) i;
 END
 $$;

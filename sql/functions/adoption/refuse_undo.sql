@@ -18,7 +18,7 @@ SET search_path = pg_catalog, pg_temp AS $$
            jsonb_build_object('collection', a.collection), 'The adoption was finished; there is no way back.'
       FROM pgvec.get_adoption($1) a
      WHERE a.adopted_at IS NOT NULL AND a.original -> 'vector_indexes' <> '{}'
-       AND NOT EXISTS (SELECT FROM pgvec.old_vector_indexes(a))
+       AND NOT EXISTS (SELECT FROM pgvec.old_vector_indexes(a.collection))
     UNION ALL
     SELECT 'PV005', format('%I.%I is taken: the table cannot have its name again.', a.host_schema, a.table_name),
            jsonb_build_object('collection', a.collection), 'Rename the relation that has it.'
