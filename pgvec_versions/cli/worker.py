@@ -30,9 +30,10 @@ from pgvec_versions.cli.workplace import Workplace, workplace
 from pgvec_versions.errors import NotReady
 from pgvec_versions.postgres.database import autocommitted
 from pgvec_versions.retirement.job import retiring_every
+from pgvec_versions.upgrade.patience import when_possible
 from pgvec_versions.upgrade.preview import preview
 from pgvec_versions.upgrade.transition import Progress as Step
-from pgvec_versions.upgrade.worker import Worker, WorkerReport, when_possible
+from pgvec_versions.upgrade.worker import Worker, WorkerReport
 
 
 def worker(

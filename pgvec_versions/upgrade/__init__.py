@@ -9,6 +9,7 @@
     pausing.py      pause, resume, and the wait while a version is paused
     estimates.py    how much disk, memory and time a version takes
     worker.py       claim, embed, write, overlapped
+    patience.py     how long a worker pauses after errors
     work_queue.py   the statements of a worker
     index_build.py  the build of the index, beside writers
     presence.py     the session that shows that a worker lives

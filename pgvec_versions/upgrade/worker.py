@@ -16,7 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from pgvec_versions.catalog import read_collection
 from pgvec_versions.embedders import Embedder
@@ -28,7 +28,6 @@ from pgvec_versions.errors import (
     EmbedderUnavailable,
     LeaseLost,
     LockTimeout,
-    OutOfResources,
     PgvecError,
     ServerError,
     StaleSnapshot,
@@ -38,6 +37,7 @@ from pgvec_versions.postgres import vectors
 from pgvec_versions.postgres.database import autocommitted, engine_for
 from pgvec_versions.postgres.install import require_catalog
 from pgvec_versions.upgrade.claims import Claim, Mark
+from pgvec_versions.upgrade.patience import LONGEST_PAUSE, POLL, pause_after
 from pgvec_versions.upgrade.sizes import Sizes
 from pgvec_versions.upgrade.throttle import Brake, Throttle
 from pgvec_versions.upgrade.work_queue import WorkQueue
@@ -48,8 +48,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("pgvec_versions.worker")
 
-T = TypeVar("T")
-
 #: How often a write that meets a lock or a conflict is repeated.
 _WRITE_TRIES = 10
 #: The pause before such a write is repeated: doubled each time, up to the longest. Units: seconds.
@@ -59,13 +57,6 @@ _LONGEST_WRITE_PAUSE = 1.0
 #: Units: seconds.
 _DRAIN_PAUSE = 0.02
 _LONGEST_DRAIN_PAUSE = 1.0
-#: How often ``run`` looks for new work.
-_POLL = timedelta(seconds=1)
-#: The longest pause of ``run`` after an error, and before it checks refused embedders again.
-#: Units: seconds.
-_LONGEST_PAUSE = 60.0
-#: How often ``run`` doubles its pause after errors: 2**6 polls of a second reach the longest pause.
-_MOST_DOUBLINGS = 6
 
 
 @dataclass(slots=True)
@@ -199,7 +190,7 @@ class Worker:
         self,
         stop: threading.Event,
         *,
-        poll: timedelta = _POLL,
+        poll: timedelta = POLL,
         progress: Callable[[WorkerReport], None] | None = None,
     ) -> WorkerReport:
         """Works until ``stop``; every ``poll`` it finds new items and newly registered versions.
@@ -232,7 +223,7 @@ class Worker:
                 self.refresh()
                 if time.monotonic() >= check_at:
                     refusals = refusals + 1 if self._check_embedders(report, progress) else 0
-                    pause = min(2.0**refusals, _LONGEST_PAUSE) if refusals else 0.0
+                    pause = min(2.0**refusals, LONGEST_PAUSE) if refusals else 0.0
                     check_at = time.monotonic() + pause
                 self._pipeline(stop, report, progress, None, None, 0)
                 failures = 0
@@ -249,7 +240,7 @@ class Worker:
                     trouble = type(exc)
                 if progress is not None:
                     progress(report)
-            stop.wait(_pause_after(failures, poll))
+            stop.wait(pause_after(failures, poll))
         with suppress(PgvecError):
             self._queue.settle()
 
@@ -494,30 +485,3 @@ class Worker:
         report.set_aside += failed.set_aside
         report.last_error = claim.error
         self._sizes.claim_one()
-
-
-def _pause_after(failures: int, poll: timedelta = _POLL) -> float:
-    """How long ``run`` pauses after so many errors in a row. Units: seconds."""
-    return min(poll.total_seconds() * 2 ** min(failures, _MOST_DOUBLINGS), _LONGEST_PAUSE)
-
-
-def when_possible(start: Callable[[], T], stop: threading.Event) -> T | None:
-    """Calls ``start`` again and again while the server is starting, stopping or out of something.
-
-    So a worker that starts just then waits as ``run`` does later, with the same pauses. Returns
-    None when ``stop`` was set before. Other errors are raised: a wrong URL does not come right.
-    """
-    failures = 0
-    trouble: type[ServerError] | None = None
-    while not stop.is_set():
-        try:
-            return start()
-        except ServerError as exc:
-            if not isinstance(exc, OutOfResources) and "try_again" not in exc.detail:
-                raise
-            if type(exc) is not trouble:
-                log.warning("%s The worker waits and tries again.", exc)
-                trouble = type(exc)
-            failures += 1
-        stop.wait(_pause_after(failures))
-    return None

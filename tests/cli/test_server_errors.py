@@ -18,7 +18,7 @@ from sqlalchemy import make_url
 
 from pgvec_versions import errors
 from pgvec_versions.errors import PgvecError, error_for
-from pgvec_versions.upgrade.worker import when_possible
+from pgvec_versions.upgrade.patience import when_possible
 from tests.cli.conftest import Ended, Run, static
 from tests.db.helpers import raising
 
