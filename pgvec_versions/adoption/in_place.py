@@ -156,15 +156,18 @@ class Adoption:
         with autocommitted(self.engine) as raw:
             return self._steps(raw, "undo_steps")
 
+    def finish_steps(self) -> list[Step]:
+        """What ``finish`` would run. Raises: WrongState before ``run`` is through."""
+        with autocommitted(self.engine) as raw:
+            return self._steps(raw, "finish_steps")
+
     def finish(self, on_step: OnStep | None = None) -> None:
         """Drops the table's old vector indexes, which only the way back needs.
 
         Until then TRUNCATE is refused, and REINDEX and the restore of a dump fail on them.
         Effects: there is no way back any more. Raises: WrongState before ``run`` is through.
         """
-        with autocommitted(self.engine) as raw:
-            left = self._steps(raw, "finish_steps")
-        for step in left:
+        for step in self.finish_steps():
             self._do(step, on_step)
 
     def _steps(self, raw: PgConnection, query: str) -> list[Step]:

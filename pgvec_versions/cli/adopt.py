@@ -80,6 +80,8 @@ def adopt(
     """
     if not collection:
         raise InvalidArgument("adopt needs the name of the collection.", hint="--collection docs")
+    if undo and finish:
+        raise InvalidArgument("--undo and --finish exclude each other.", hint="Give one of them.")
     if not (undo or finish) and (not table or not label):
         raise InvalidArgument(
             "adopt needs a table and the label of its vectors.",
@@ -92,6 +94,10 @@ def adopt(
         def said(step: Step) -> None:
             messages.print(f"{step.name}: {step.statement}", soft_wrap=True)
 
+        if dry and (undo or finish):
+            steps = adoption.undo_steps() if undo else adoption.finish_steps()
+            emit({"dry_run": True, "steps": steps}, as_json, _lines(steps) or "nothing to do.")
+            return
         if finish:
             adoption.finish(said)
             emit(
@@ -101,10 +107,6 @@ def adopt(
             )
             return
         if undo:
-            if dry:
-                steps = adoption.undo_steps()
-                emit({"dry_run": True, "steps": steps}, as_json, _lines(steps))
-                return
             adoption.undo(said)
             emit({"collection": collection, "undone": True}, as_json, "The table is what it was.")
             return

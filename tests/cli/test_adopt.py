@@ -41,11 +41,22 @@ def test_adopted_and_undone(run, table):
     assert kind.fetchone() == ("r",)
 
 
+def test_a_dry_run_of_finish_keeps_the_way_back(run, table):
+    table.execute("CREATE INDEX old_index ON documents USING hnsw (embedding vector_cosine_ops)")
+    assert run(*GIVEN).code == 0
+    plan = run("adopt", "-c", "docs", "--finish", "--dry-run", "--json").data
+    assert ["old_index" in step["statement"] for step in plan["steps"]] == [True]
+    assert table.execute("SELECT to_regclass('pgvec_leaves.old_index')").fetchone() != (None,)
+    assert run("adopt", "-c", "docs", "--finish").code == 0
+    assert table.execute("SELECT to_regclass('pgvec_leaves.old_index')").fetchone() == (None,)
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["adopt", "documents", "--label", "a"], "name of the collection"),
         (["adopt", "documents", "-c", "docs"], "label"),
+        (["adopt", "-c", "docs", "--undo", "--finish"], "exclude each other"),
         ([*GIVEN, "--column", "body"], "content=body"),
         ([*GIVEN, "--column", "content=nothing"], "no column nothing"),
         (["adopt", "nothing", "-c", "docs", "--label", "a"], "no table"),
