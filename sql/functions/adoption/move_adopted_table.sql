@@ -14,14 +14,8 @@ BEGIN
     EXECUTE format('ALTER TABLE %s RENAME TO %I', a.source, a.leaf);
     EXECUTE format('ALTER TABLE %I.%I SET SCHEMA pgvec_leaves', a.host_schema, a.leaf);
     FOR statement IN
-        -- A column that has a standard name by chance makes room first.
         SELECT format('ALTER TABLE %s RENAME COLUMN %I TO %I', leaf, n.old, n.new)
-          FROM (SELECT 1 AS place, k.own ->> 'name' AS old, pgvec.chunk_column(a.columns, k.own ->> 'name') AS new
-                  FROM jsonb_array_elements(a.original -> 'columns') k (own)
-                 WHERE NOT EXISTS (SELECT FROM jsonb_each_text(a.columns) e WHERE e.value = k.own ->> 'name')
-                UNION ALL
-                SELECT 2, pgvec.own_column(a, s.name), s.name FROM unnest(pgvec.standard_columns()) s (name)) n
-         WHERE n.new <> n.old
+          FROM pgvec.adopted_names(a) n
          ORDER BY n.place
     LOOP
         EXECUTE statement;

@@ -11,14 +11,8 @@ BEGIN
     EXECUTE format('ALTER TABLE %s SET SCHEMA %I', a.source, a.host_schema);
     EXECUTE format('ALTER TABLE %s RENAME TO %I', a.source, a.table_name);
     FOR statement IN
-        -- As in move_adopted_table, the other way round.
         SELECT format('ALTER TABLE %s RENAME COLUMN %I TO %I', a.source, n.new, n.old)
-          FROM (SELECT 1 AS place, k.own ->> 'name' AS old, pgvec.chunk_column(a.columns, k.own ->> 'name') AS new
-                  FROM jsonb_array_elements(a.original -> 'columns') k (own)
-                 WHERE NOT EXISTS (SELECT FROM jsonb_each_text(a.columns) e WHERE e.value = k.own ->> 'name')
-                UNION ALL
-                SELECT 2, pgvec.own_column(a, s.name), s.name FROM unnest(pgvec.standard_columns()) s (name)) n
-         WHERE n.new <> n.old
+          FROM pgvec.adopted_names(a) n
          ORDER BY n.place DESC
     LOOP
         EXECUTE statement;
