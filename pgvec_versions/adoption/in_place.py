@@ -40,7 +40,7 @@ class Step:
     """One statement of an adoption.
 
     ``lock`` is the strongest lock that it takes on the table. ``held`` says for how long: ``a
-    moment`` is a few milliseconds whatever the size of the table, ``a scan`` and ``a build`` grow
+    moment`` reads no row, tens of milliseconds at most; ``a scan`` and ``a build`` grow
     with it, and leave readers and writers alone.
     """
 
