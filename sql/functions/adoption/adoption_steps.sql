@@ -1,9 +1,9 @@
 -- Lists what is still to be done until a table is adopted: it looks at the database, so a client that was killed goes
 -- on where it was. Run each statement by itself, outside a transaction, and ask again.
 -- In psql: SELECT statement FROM pgvec.adoption_steps('docs') \gexec
--- Shape: the statements in their order. lock: the strongest lock, and on what. held: 'a moment' changes the catalog and
--- reads no row, tens of milliseconds at most; 'a scan' and 'a build' grow with the rows. Only shared locks are held that
--- long.
+-- Shape: the statements in their order. lock: the strongest lock, and on what. held: 'a moment' changes the catalog
+-- and reads no row, tens of milliseconds at most; 'a scan' and 'a build' grow with the rows. Only shared locks are
+-- held that long.
 -- Raises: PV001 (no adoption of this name was begun).
 CREATE OR REPLACE FUNCTION pgvec.adoption_steps(collection text)
 RETURNS TABLE (step text, statement text, lock text, held text) LANGUAGE plpgsql STABLE
